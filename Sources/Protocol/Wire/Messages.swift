@@ -1,0 +1,143 @@
+/// The numbers of the messages. A number is never given to another message.
+package enum MessageType: UInt8, CaseIterable, Sendable {
+  // control
+  case hello = 1
+  case welcome = 2
+  case heartbeat = 3
+  case acknowledge = 4
+  case goodbye = 5
+  case digests = 6
+  case resend = 7
+  case renew = 8
+  case renewed = 9
+  case dropped = 10
+  // state
+  case section = 32
+  case sectionGone = 33
+  case cycle = 34
+  // bulk
+  case declare = 64
+  case samples = 65
+  case logs = 66
+}
+
+/// The lane of a type, known or not: 1–31 control, 32–63 state, 64 and above bulk.
+package func lane(ofType type: UInt8) -> Lane {
+  type < 32 ? .control : type < 64 ? .state : .bulk
+}
+
+/// The agent's first message.
+package struct Hello: Codable, Hashable, Sendable {
+  package static let majorVersion = 1
+  package static let minorVersion = 0
+  package var major: Int
+  package var minor: Int
+  package var server: ServerID
+  package var boot: BootID
+  /// One life of the agent's process; batch orders count within it.
+  package var incarnation: String
+  package var hostname: String
+  package var agentVersion: String
+  package var capabilities: [String]
+  /// The highest batch order made so far; 0 when none was.
+  package var highestOrder: UInt64
+  /// True when the agent reads a tree that is not `/`: what it reports is no live server.
+  package var readsTree: Bool
+
+  package init(
+    major: Int = Hello.majorVersion, minor: Int = Hello.minorVersion, server: ServerID,
+    boot: BootID, incarnation: String, hostname: String, agentVersion: String,
+    capabilities: [String] = [], highestOrder: UInt64, readsTree: Bool
+  ) {
+    self.major = major
+    self.minor = minor
+    self.server = server
+    self.boot = boot
+    self.incarnation = incarnation
+    self.hostname = hostname
+    self.agentVersion = agentVersion
+    self.capabilities = capabilities
+    self.highestOrder = highestOrder
+    self.readsTree = readsTree
+  }
+}
+
+/// The manager's answer to `Hello`.
+package struct Welcome: Codable, Hashable, Sendable {
+  package var major: Int
+  package var minor: Int
+  package var session: String
+  /// How often to collect, in milliseconds.
+  package var collectMilliseconds: Int
+  /// The highest batch order of this incarnation that is stored for good; 0 when none is.
+  package var durableOrder: UInt64
+  /// The agent renews its certificate when less than this is left, in seconds.
+  package var renewWithinSeconds: Int64
+
+  package init(
+    major: Int = Hello.majorVersion, minor: Int = Hello.minorVersion, session: String,
+    collectMilliseconds: Int, durableOrder: UInt64, renewWithinSeconds: Int64
+  ) {
+    self.major = major
+    self.minor = minor
+    self.session = session
+    self.collectMilliseconds = collectMilliseconds
+    self.durableOrder = durableOrder
+    self.renewWithinSeconds = renewWithinSeconds
+  }
+}
+
+/// A digest of one section, so that a mismatch can be sent again.
+package struct SectionDigest: Codable, Hashable, Sendable {
+  package var key: SectionKey
+  package var digest: UInt64
+  package init(key: SectionKey, digest: UInt64) {
+    self.key = key
+    self.digest = digest
+  }
+}
+
+/// One cycle of one collector has ended: its sections are as of `began`.
+package struct CycleEnd: Codable, Hashable, Sendable {
+  package var collector: String
+  package var outcome: CollectorOutcome
+  package var reason: String?
+  /// When the reads began: evidence is never newer than this.
+  package var began: Stamp
+  package init(collector: String, outcome: CollectorOutcome, reason: String?, began: Stamp) {
+    self.collector = collector
+    self.outcome = outcome
+    self.reason = reason
+    self.began = began
+  }
+}
+
+/// Everything that travels. Samples travel as `declare` and as encoded bytes, because their coding
+/// depends on the values sent before (`SampleEncoder`, `SampleDecoder`).
+package enum Message: Hashable, Sendable {
+  case hello(Hello)
+  case welcome(Welcome)
+  /// Counts up; proves life when nothing else is sent.
+  case heartbeat(UInt64)
+  /// Batches up to this order are stored for good.
+  case acknowledge(order: UInt64)
+  /// The last message of a session that ends on purpose.
+  case goodbye(Diagnostic)
+  case digests([SectionDigest])
+  case resend([SectionKey])
+  /// PEM of a certificate signing request.
+  case renew(request: String)
+  /// PEM of the new certificate and of the CA.
+  case renewed(certificate: String, authority: String)
+  /// Batches that this agent gave up before they were acknowledged.
+  case dropped(from: UInt64, through: UInt64, samples: UInt64)
+  case section(Section)
+  case sectionGone(SectionKey)
+  case cycle(CycleEnd)
+  /// Ids count up from 0 within a session.
+  case declare([UInt32: SeriesDeclaration])
+  case samples(encoded: [UInt8])
+  case logs([LogLine])
+  /// From a newer peer; ignored and counted.
+  case unrecognised(type: UInt8)
+}

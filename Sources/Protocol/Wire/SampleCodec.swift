@@ -1,0 +1,110 @@
+/// `samples`: order, boot clock and wall clock (zigzag), number of values, then the values in
+/// ascending series id, in runs: id gap, length of the run, and for each series the zigzag of the
+/// wrapping difference to its last value on this connection (0 at first). A difference of 0 is
+/// followed by how many more of them follow, so that what stands still costs nearly nothing.
+package struct SampleEncoder {
+  private var last: [UInt32: SampleBits] = [:]
+  package init() {}
+
+  package mutating func encode(_ batch: SampleBatch) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.varint(batch.order)
+    writer.zigzag(batch.stamp.bootNanoseconds)
+    writer.zigzag(batch.stamp.wallNanoseconds)
+    writer.varint(UInt64(batch.ids.count))
+    var position = 0
+    var next: UInt32 = 0
+    while position < batch.ids.count {
+      var end = position + 1
+      while end < batch.ids.count && batch.ids[end] == batch.ids[end - 1] + 1 { end += 1 }
+      writer.varint(UInt64(batch.ids[position] - next))
+      writer.varint(UInt64(end - position))
+      encodeRun(batch, position..<end, into: &writer)
+      next = batch.ids[end - 1] + 1
+      position = end
+    }
+    return writer.bytes
+  }
+
+  private mutating func encodeRun(
+    _ batch: SampleBatch, _ run: Range<Int>, into writer: inout ByteWriter
+  ) {
+    var zeros: UInt64 = 0
+    func flush(_ writer: inout ByteWriter) {
+      guard zeros > 0 else { return }
+      writer.byte(0)
+      writer.varint(zeros - 1)
+      zeros = 0
+    }
+    for position in run {
+      let id = batch.ids[position]
+      let difference = Int64(bitPattern: batch.bits[position] &- (last[id] ?? 0))
+      if difference == 0 {
+        zeros += 1
+      } else {
+        flush(&writer)
+        writer.zigzag(difference)
+        last[id] = batch.bits[position]
+      }
+    }
+    flush(&writer)
+  }
+}
+
+/// The other side of `SampleEncoder`. Nothing of a batch is kept unless all of it decodes.
+package struct SampleDecoder {
+  private var last: [UInt32: SampleBits] = [:]
+  package init() {}
+
+  package mutating func decode(_ span: Span<UInt8>) throws(WireError) -> SampleBatch {
+    var cursor = ByteCursor()
+    let order = try cursor.varint(span)
+    let stamp = Stamp(
+      bootNanoseconds: try cursor.zigzag(span), wallNanoseconds: try cursor.zigzag(span))
+    let count = try cursor.count(span, of: "samples", limit: WireLimits.seriesPerSession)
+    var batch = SampleBatch(order: order, stamp: stamp, ids: [], bits: [])
+    // Runs of equal values compress without bound, so nothing is reserved for a claimed count
+    // beyond what a frame's worth of bytes usually holds.
+    batch.ids.reserveCapacity(min(count, 4_096))
+    batch.bits.reserveCapacity(min(count, 4_096))
+    var next: UInt64 = 0
+    while batch.ids.count < count {
+      let gap = try cursor.varint(span)
+      let length = try cursor.varint(span)
+      guard length > 0, length <= UInt64(count - batch.ids.count) else {
+        throw .malformed("a run of \(length) values in a batch of \(count)")
+      }
+      guard gap < UInt64(WireLimits.seriesPerSession),
+        next + gap + length <= UInt64(WireLimits.seriesPerSession)
+      else { throw .malformed("a series id above \(WireLimits.seriesPerSession)") }
+      try decodeRun(span, &cursor, from: next + gap, length: length, into: &batch)
+      next += gap + length
+    }
+    guard cursor.isAtEnd(of: span) else { throw .malformed("bytes after the last sample") }
+    for (id, bits) in zip(batch.ids, batch.bits) { last[id] = bits }
+    return batch
+  }
+
+  private func decodeRun(
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, from first: UInt64, length: UInt64,
+    into batch: inout SampleBatch
+  ) throws(WireError) {
+    var id = first
+    let end = first + length
+    while id < end {
+      let difference = try cursor.zigzag(span)
+      var repeats: UInt64 = 1
+      if difference == 0 {
+        let more = try cursor.varint(span)
+        guard more < end - id else { throw .malformed("more equal values than the run has") }
+        repeats = more + 1
+      }
+      for _ in 0..<repeats {
+        let key = UInt32(id)
+        batch.ids.append(key)
+        batch.bits.append((last[key] ?? 0) &+ UInt64(bitPattern: difference))
+        id += 1
+      }
+    }
+  }
+}

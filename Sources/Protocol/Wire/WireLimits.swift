@@ -1,0 +1,23 @@
+/// Every limit of the wire, with its reason.
+package enum WireLimits {
+  /// A frame with its header. Small enough that a heartbeat behind one waits a millisecond.
+  package static let frameBytes = 65_536
+  /// Length (4), version (1), type (1), flags (1), boot clock (8), wall clock (8).
+  package static let frameHeaderBytes = 23
+  package static var framePayloadBytes: Int { frameBytes - frameHeaderBytes }
+  /// A continued control message; the largest is `digests` of 20,000 sections.
+  package static let controlBytes = 4 << 20
+  /// A continued section; the largest is `exports` of an MDT with 50,000 clients.
+  package static let stateBytes = 16 << 20
+  /// A continued batch or declaration; 100,000 series at 20 bytes each.
+  package static let bulkBytes = 8 << 20
+  package static let seriesPerSession = 1_000_000
+  package static let labels = 16
+  package static let textBytes = 1_024
+  package static let mgsNIDs = 64
+  package static let logLines = 1_000
+  /// Heartbeats each second; a peer is suspect after 1.5 s without a byte and lost after 3 s.
+  package static let heartbeat = Duration.seconds(1)
+  package static let suspectAfter = Duration.milliseconds(1_500)
+  package static let lostAfter = Duration.seconds(3)
+}
