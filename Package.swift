@@ -60,18 +60,19 @@ let package = Package(
     room("Protocol", []),
     room("AgentCore", ["Protocol"]),
     room("ManagerCore", ["Protocol"]),
+    room("Platform", [logging]),
     room("Simulator", ["Protocol", "AgentCore", "ManagerCore"]),
     room(
       "NodeAgent",
       [
-        "Protocol", "AgentCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, x509,
-        crypto, asn1, logging, signals, arguments,
+        "Protocol", "AgentCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL,
+        x509, crypto, asn1, logging, signals, arguments,
       ]),
     room(
       "Manager",
       [
-        "Protocol", "ManagerCore", nio("NIOCore"), nio("NIOPosix"), nioSSL, x509, crypto, asn1,
-        logging, lifecycle, signals, arguments, grdb, hummingbird("Hummingbird"),
+        "Protocol", "ManagerCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nioSSL, x509, crypto,
+        asn1, logging, lifecycle, signals, arguments, grdb, hummingbird("Hummingbird"),
         hummingbird("HummingbirdTLS"), httpTypes,
       ]),
     room(
@@ -80,8 +81,8 @@ let package = Package(
     room(
       "Demo",
       [
-        "Protocol", "AgentCore", "ManagerCore", "Simulator", "NodeAgent", "Manager", "OperatorCLI",
-        arguments, logging,
+        "Protocol", "AgentCore", "ManagerCore", "Platform", "Simulator", "NodeAgent", "Manager",
+        "OperatorCLI", nio("NIOCore"), nio("NIOPosix"), arguments, logging,
       ]),
     .executableTarget(
       name: "iml", dependencies: ["Manager", "OperatorCLI", "Demo", arguments],

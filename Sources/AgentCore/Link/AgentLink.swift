@@ -1,0 +1,289 @@
+import Protocol
+
+/// The agent's side of the link: what to say, in which order, and when the manager counts as lost.
+/// A struct without clocks and sockets; the shell hands it events with `now` (boot clock, ns) and
+/// writes the frames it gives.
+package struct AgentLink: Sendable {
+  package struct Identity: Sendable {
+    package var server: ServerID
+    package var boot: BootID
+    package var incarnation: String
+    package var hostname: String
+    package var agentVersion: String
+    package var readsTree: Bool
+    package init(
+      server: ServerID, boot: BootID, incarnation: String, hostname: String,
+      agentVersion: String, readsTree: Bool
+    ) {
+      self.server = server
+      self.boot = boot
+      self.incarnation = incarnation
+      self.hostname = hostname
+      self.agentVersion = agentVersion
+      self.readsTree = readsTree
+    }
+  }
+
+  /// What the shell must do.
+  package enum Effect: Hashable, Sendable {
+    case collectEvery(milliseconds: Int)
+    /// The session is open.
+    case opened(session: String)
+    /// Close the connection; the reason is logged, and told to the manager when `tell`.
+    case close(Diagnostic, tell: Bool)
+    /// The manager ended the session and said why.
+    case refused(Diagnostic)
+    case storeCertificate(certificate: String, authority: String)
+    /// The certificate is due: make a request and hand it to `renewalRequested`.
+    case makeRenewalRequest
+  }
+
+  private enum Phase: Sendable {
+    case down
+    case greeting(since: Int64)
+    case open
+  }
+
+  private static let digestInterval: Int64 = 60_000_000_000
+  private static let renewalInterval: Int64 = 60_000_000_000
+  /// A manager that takes the connection but says nothing: longer than `lostAfter`, because a
+  /// restarting manager reads its state first.
+  private static let greetingLimit: Int64 = 10_000_000_000
+
+  private let identity: Identity
+  private var phase = Phase.down
+  private var state = ReportedState()
+  private var series = SeriesTable()
+  private var buffer: BatchBuffer
+  private var declared: Set<UInt32> = []
+  private var encoder = SampleEncoder()
+  private var lanes = OutboundLanes()
+  private var toldDropped: BatchBuffer.Dropped?
+  private var heartbeats: UInt64 = 0
+  private var nextHeartbeat: Int64 = 0
+  private var nextDigests: Int64 = 0
+  private var lastHeard: Int64 = 0
+  private var logs: [LogLine] = []
+  private var renewWithin: Int64?
+  private var nextRenewal: Int64 = 0
+
+  package init(identity: Identity, bufferLimit: Int = BatchBuffer.sampleLimit) {
+    self.identity = identity
+    buffer = BatchBuffer(sampleLimit: bufferLimit)
+  }
+
+  package var isOpen: Bool { if case .open = phase { true } else { false } }
+  package var unacknowledgedBatches: Int { buffer.batchCount }
+
+  // MARK: Events
+
+  /// TLS is up. `certificateExpired`: ours; then all we may do is renew it.
+  package mutating func connected(now: Int64, certificateExpired: Bool) -> [Effect] {
+    phase = .greeting(since: now)
+    lanes = OutboundLanes()
+    encoder = SampleEncoder()
+    declared = []
+    toldDropped = nil
+    lastHeard = now
+    nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
+    nextDigests = now + AgentLink.digestInterval
+    renewWithin = nil
+    send(
+      .hello(
+        Hello(
+          server: identity.server, boot: identity.boot, incarnation: identity.incarnation,
+          hostname: identity.hostname, agentVersion: identity.agentVersion,
+          highestOrder: buffer.highestOrder, readsTree: identity.readsTree)))
+    return certificateExpired ? [.makeRenewalRequest] : []
+  }
+
+  package mutating func disconnected() {
+    phase = .down
+    lanes = OutboundLanes()
+  }
+
+  /// Any byte came.
+  package mutating func heard(now: Int64) { lastHeard = now }
+
+  package mutating func received(_ message: Message, now: Int64) -> [Effect] {
+    switch message {
+    case .welcome(let welcome): return welcomed(welcome, now: now)
+    case .acknowledge(let order):
+      buffer.acknowledged(through: order)
+    case .resend(let keys):
+      state.resend(keys)
+    case .renewed(let certificate, let authority):
+      return [.storeCertificate(certificate: certificate, authority: authority)]
+    case .goodbye(let diagnostic):
+      return [.refused(diagnostic)]
+    case .heartbeat, .unrecognised:
+      break
+    case .hello, .digests, .renew, .dropped, .section, .sectionGone, .cycle, .declare,
+      .samples, .logs:
+      return [
+        .close(
+          Diagnostic(
+            .messageUnexpected, subject: "manager",
+            reason: "it sent a message of type \(message.type), which only agents send"),
+          tell: true)
+      ]
+    }
+    return []
+  }
+
+  private mutating func welcomed(_ welcome: Welcome, now: Int64) -> [Effect] {
+    guard case .greeting = phase else {
+      return [
+        .close(
+          Diagnostic(.messageUnexpected, subject: "manager", reason: "it welcomed twice"),
+          tell: true)
+      ]
+    }
+    guard welcome.major == Hello.majorVersion else {
+      return [
+        .close(
+          Diagnostic(
+            .protocolUnsupported, subject: "manager",
+            reason:
+              "it speaks protocol \(welcome.major), this agent speaks \(Hello.majorVersion)",
+            remedy: "Install an agent of the manager's major version."), tell: true)
+      ]
+    }
+    phase = .open
+    buffer.acknowledged(through: welcome.durableOrder)
+    buffer.rewind()
+    state.rewind()
+    renewWithin = welcome.renewWithinSeconds
+    nextRenewal = now
+    return [
+      .opened(session: welcome.session),
+      .collectEvery(milliseconds: max(100, welcome.collectMilliseconds)),
+    ]
+  }
+
+  /// One cycle of collectors has ended. `samples` share `stamp`.
+  package mutating func collected(
+    _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], stamp: Stamp
+  ) {
+    for (end, sections) in ends { state.collected(end, sections: sections) }
+    guard !samples.isEmpty else { return }
+    var values: [(id: UInt32, bits: SampleBits)] = []
+    values.reserveCapacity(samples.count)
+    for sample in samples {
+      if let id = series.id(of: sample.declaration) { values.append((id, sample.bits)) }
+    }
+    values.sort { $0.id < $1.id }
+    var ids: [UInt32] = []
+    var bits: [SampleBits] = []
+    for value in values where ids.last != value.id {
+      ids.append(value.id)
+      bits.append(value.bits)
+    }
+    buffer.append(stamp: stamp, ids: ids, bits: bits)
+  }
+
+  /// A line of the agent's own log. At most 1,000 wait; the oldest go first.
+  package mutating func logged(_ line: LogLine) {
+    logs.append(line)
+    if logs.count > WireLimits.logLines { logs.removeFirst() }
+  }
+
+  package mutating func renewalRequested(_ request: String) { send(.renew(request: request)) }
+
+  /// Time has passed; call at least twice a second. `certificateExpires`: seconds until then.
+  package mutating func tick(now: Int64, certificateExpiresInSeconds: Int64?) -> [Effect] {
+    switch phase {
+    case .down: return []
+    case .greeting(let since):
+      if now - since > AgentLink.greetingLimit { return [silent(now - since)] }
+      return []
+    case .open: break
+    }
+    if now - lastHeard > WireLimits.lostAfter.nanoseconds { return [silent(now - lastHeard)] }
+    if now >= nextHeartbeat {
+      heartbeats += 1
+      send(.heartbeat(heartbeats))
+      nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
+    }
+    if now >= nextDigests {
+      send(.digests(state.digests))
+      nextDigests = now + AgentLink.digestInterval
+    }
+    if let left = certificateExpiresInSeconds, let within = renewWithin, left < within,
+      now >= nextRenewal
+    {
+      nextRenewal = now + AgentLink.renewalInterval
+      return [.makeRenewalRequest]
+    }
+    return []
+  }
+
+  private func silent(_ nanoseconds: Int64) -> Effect {
+    .close(
+      Diagnostic(
+        .peerSilent, .warning, subject: "manager",
+        reason: "not a byte for \(nanoseconds / 100_000_000 * 100) ms"), tell: false)
+  }
+
+  /// The agent stops: say so as the last message.
+  package mutating func stopping() {
+    guard isOpen else { return }
+    send(
+      .goodbye(
+        Diagnostic(
+          .agentStopping, .info, subject: identity.hostname, reason: "the agent is stopping")))
+  }
+
+  package mutating func say(_ diagnostic: Diagnostic) { send(.goodbye(diagnostic)) }
+
+  /// Whether everything that was collected is acknowledged or at least on the wire.
+  package var isDrained: Bool { lanes.isEmpty }
+
+  // MARK: Output
+
+  /// The next frame to write; `nil` when there is nothing to say.
+  package mutating func nextFrame(stamp: Stamp) -> Frame? {
+    if isOpen { refill() }
+    return lanes.nextFrame(stamp: stamp)
+  }
+
+  /// Keeps the lanes nearly empty: what is not yet encoded can still be replaced or given up.
+  private mutating func refill() {
+    if lanes.queuedMessages(in: .state) == 0, let message = state.nextUnsent() { send(message) }
+    guard lanes.queuedMessages(in: .bulk) == 0 else { return }
+    if let dropped = buffer.toTell, dropped != toldDropped {
+      toldDropped = dropped
+      send(
+        .dropped(from: dropped.from, through: dropped.through, samples: dropped.samples))
+    }
+    if let batch = buffer.nextUnsent() {
+      declare(batch.ids)
+      lanes.enqueue(type: MessageType.samples.rawValue, payload: encoder.encode(batch))
+    } else if !logs.isEmpty {
+      send(.logs(logs))
+      logs = []
+    }
+  }
+
+  private mutating func declare(_ ids: [UInt32]) {
+    var new: [UInt32: SeriesDeclaration] = [:]
+    for id in ids where declared.insert(id).inserted {
+      if let declaration = series[id] { new[id] = declaration }
+    }
+    if !new.isEmpty { send(.declare(new)) }
+  }
+
+  private mutating func send(_ message: Message) {
+    // Encoding fails only for numbers that JSON cannot hold, and none of these messages has one.
+    try? lanes.enqueue(message)
+  }
+}
+
+extension Duration {
+  /// Whole nanoseconds; saturates after 292 years.
+  package var nanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? (seconds < 0 ? .min : .max) : product + attoseconds / 1_000_000_000
+  }
+}

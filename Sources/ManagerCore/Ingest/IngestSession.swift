@@ -1,0 +1,174 @@
+import Protocol
+
+/// The manager's side of one agent's session: what may come, in which order. Feeds on frames,
+/// gives events; a complaint ends the session, and nothing of the message at fault is applied.
+package struct IngestSession: Sendable {
+  /// What a certificate allows.
+  package enum Admission: Hashable, Sendable {
+    case full
+    /// Expired within the grace: it may renew, nothing else.
+    case renewalOnly
+  }
+
+  package enum Event: Hashable, Sendable {
+    case hello(Hello)
+    case section(Section)
+    case sectionGone(SectionKey)
+    case cycle(CycleEnd)
+    case digests([SectionDigest])
+    case declared([UInt32: SeriesDeclaration])
+    case batch(SampleBatch)
+    case dropped(from: UInt64, through: UInt64, samples: UInt64)
+    case logs([LogLine])
+    case renew(request: String)
+    case goodbye(Diagnostic)
+  }
+
+  package let server: ServerID
+  package let admission: Admission
+  package private(set) var hello: Hello?
+  /// Messages of types that this manager does not know.
+  package private(set) var unrecognised: UInt64 = 0
+  private var decoder = FrameDecoder()
+  private var assembler = FrameAssembler()
+  private var samples = SampleDecoder()
+  private var declared: Set<UInt32> = []
+  private var lastOrder: UInt64 = 0
+
+  package init(server: ServerID, admission: Admission) {
+    self.server = server
+    self.admission = admission
+  }
+
+  /// Takes bytes as they come. The frames' stamps go with the events for the time model.
+  package mutating func feed(_ bytes: Span<UInt8>) throws(DiagnosticError) -> [(
+    stamp: Stamp, event: Event
+  )] {
+    let frames: [Frame]
+    do { frames = try decoder.feed(bytes) } catch {
+      throw complaint(error, tooLong: .frameTooLarge, malformed: .frameMalformed)
+    }
+    var events: [(stamp: Stamp, event: Event)] = []
+    for frame in frames {
+      let message: Message?
+      do { message = try assembler.add(frame) } catch {
+        throw complaint(error, tooLong: .messageTooLarge, malformed: .messageMalformed)
+      }
+      if let message, let event = try event(of: message) {
+        events.append((frame.stamp, event))
+      }
+    }
+    return events
+  }
+
+  private mutating func event(of message: Message) throws(DiagnosticError) -> Event? {
+    switch message {
+    case .hello(let hello): return .hello(try greeted(hello))
+    case .unrecognised:
+      unrecognised += 1
+      return nil
+    default: break
+    }
+    guard let hello else {
+      throw refusal(.messageUnexpected, "a message of type \(message.type) before hello")
+    }
+    if case .renew(let request) = message { return .renew(request: request) }
+    if case .goodbye(let diagnostic) = message { return .goodbye(diagnostic) }
+    if admission == .renewalOnly {
+      if case .heartbeat = message { return nil }
+      throw refusal(
+        .certificateExpired, "its certificate has expired: all it may do is renew it",
+        remedy: "The agent renews by itself; if it does not, enrol it again.")
+    }
+    return try stateOrBulk(message, hello)
+  }
+
+  private mutating func stateOrBulk(_ message: Message, _ hello: Hello) throws(DiagnosticError)
+    -> Event?
+  {
+    switch message {
+    case .heartbeat: return nil
+    case .digests(let digests): return .digests(digests)
+    case .section(let section): return .section(try checked(section))
+    case .sectionGone(let key): return .sectionGone(key)
+    case .cycle(let end): return .cycle(end)
+    case .declare(let declarations):
+      for id in declarations.keys where declared.contains(id) {
+        throw refusal(.messageMalformed, "series \(id) declared twice")
+      }
+      declared.formUnion(declarations.keys)
+      return .declared(declarations)
+    case .samples(let encoded): return .batch(try batch(encoded))
+    case .dropped(let from, let through, let samples):
+      guard from >= 1, from <= through else {
+        throw refusal(.messageMalformed, "batches \(from) to \(through) given up")
+      }
+      return .dropped(from: from, through: through, samples: samples)
+    case .logs(let lines): return .logs(lines)
+    case .hello, .welcome, .acknowledge, .resend, .renewed, .renew, .goodbye, .unrecognised:
+      throw refusal(
+        .messageUnexpected, "a message of type \(message.type), which only managers send")
+    }
+  }
+
+  private mutating func greeted(_ hello: Hello) throws(DiagnosticError) -> Hello {
+    guard self.hello == nil else { throw refusal(.messageUnexpected, "a second hello") }
+    guard hello.server == server else {
+      throw refusal(
+        .identityMismatch,
+        "it calls itself server \(hello.server), its certificate is that of \(server)",
+        remedy: "Enrol this agent with a token of its own; never copy a state directory.")
+    }
+    guard hello.major == Hello.majorVersion else {
+      throw refusal(
+        .protocolUnsupported,
+        "it speaks protocol \(hello.major), this manager speaks \(Hello.majorVersion)",
+        remedy: "Install an agent of the manager's major version.")
+    }
+    guard hello.hostname.utf8.count <= 255, hello.incarnation.utf8.count <= 64,
+      hello.boot.text.utf8.count <= 128, hello.agentVersion.utf8.count <= 64,
+      hello.capabilities.count <= 256
+    else { throw refusal(.messageMalformed, "a hello with a name longer than names are") }
+    self.hello = hello
+    return hello
+  }
+
+  private func checked(_ section: Section) throws(DiagnosticError) -> Section {
+    guard let own = try? Section(
+      key: section.key, collector: section.collector, body: section.body),
+      own.digest == section.digest
+    else {
+      throw refusal(.messageMalformed, "section \(section.key) does not match its digest")
+    }
+    return section
+  }
+
+  private mutating func batch(_ encoded: [UInt8]) throws(DiagnosticError) -> SampleBatch {
+    let batch: SampleBatch
+    do { batch = try samples.decode(encoded.span) } catch {
+      throw complaint(error, tooLong: .messageTooLarge, malformed: .messageMalformed)
+    }
+    guard batch.order > lastOrder else {
+      throw refusal(
+        .orderReplayed, "batch \(batch.order) after batch \(lastOrder) in one session")
+    }
+    if let id = batch.ids.first(where: { !declared.contains($0) }) {
+      throw refusal(.seriesUndeclared, "a value of series \(id), which was never declared")
+    }
+    lastOrder = batch.order
+    return batch
+  }
+
+  private func complaint(
+    _ error: WireError, tooLong: DiagnosticCode, malformed: DiagnosticCode
+  ) -> DiagnosticError {
+    if case .tooLong = error { return refusal(tooLong, error.reason) }
+    return refusal(malformed, error.reason)
+  }
+
+  private func refusal(_ code: DiagnosticCode, _ reason: String, remedy: String = "")
+    -> DiagnosticError
+  {
+    DiagnosticError(code, subject: hello?.hostname ?? server.text, reason: reason, remedy: remedy)
+  }
+}

@@ -1,0 +1,115 @@
+import Crypto
+import FoundationEssentials
+import Platform
+import Protocol
+import SwiftASN1
+import X509
+
+/// What the agent keeps in its state directory: whom it dials, who it is, its key and certificate.
+/// `agent.conf` is `key = value`; `key.pem` has mode 0600 and never leaves the directory.
+package struct AgentFiles: Sendable {
+  package struct Settings: Hashable, Sendable {
+    package var server: ServerID
+    package var managerHost: String
+    package var managerPort: Int
+    package var profile: String
+  }
+
+  package let directory: String
+  package init(directory: String) { self.directory = directory }
+
+  private var settingsPath: String { "\(directory)/agent.conf" }
+  private var keyPath: String { "\(directory)/key.pem" }
+  private var certificatePath: String { "\(directory)/certificate.pem" }
+  private var authorityPath: String { "\(directory)/authority.pem" }
+
+  /// The settings, or `nil` where no agent was ever enrolled.
+  package func settings() throws -> Settings? {
+    guard let bytes = try DurableFile.readIfPresent(settingsPath) else { return nil }
+    var values: [String: String] = [:]
+    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+      let parts = line.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2, !line.hasPrefix("#") else { continue }
+      values[trimmed(parts[0])] = trimmed(parts[1])
+    }
+    guard let server = values["server"].flatMap(ServerID.init),
+      let host = values["manager_host"],
+      let port = values["manager_port"].flatMap(Int.init), (1...65_535).contains(port)
+    else {
+      throw DiagnosticError(
+        .notEnrolled, subject: settingsPath,
+        reason: "it lacks server, manager_host or manager_port",
+        remedy: "Enrol again: iml-agent enroll --manager HOST:PORT --token TOKEN")
+    }
+    return Settings(
+      server: server, managerHost: host, managerPort: port,
+      profile: values["profile"] ?? "monitor")
+  }
+
+  private func trimmed(_ text: Substring) -> String {
+    var text = text
+    while text.first == " " { text.removeFirst() }
+    while text.last == " " { text.removeLast() }
+    return String(text)
+  }
+
+  /// Everything of a new enrolment; the settings last, because they make it count.
+  package func store(_ settings: Settings, key: String, certificate: String, authority: String)
+    throws
+  {
+    try DurableFile.makeFolder(directory)
+    try DurableFile.write(Array(key.utf8), to: keyPath)
+    try DurableFile.write(Array(certificate.utf8), to: certificatePath)
+    try DurableFile.write(Array(authority.utf8), to: authorityPath)
+    let text = """
+      # Written by iml-agent enroll.
+      server = \(settings.server)
+      manager_host = \(settings.managerHost)
+      manager_port = \(settings.managerPort)
+      profile = \(settings.profile)
+
+      """
+    try DurableFile.write(Array(text.utf8), to: settingsPath)
+  }
+
+  /// A renewed certificate for the key we have.
+  package func store(certificate: String) throws {
+    let new = try Certificate(pemEncoded: certificate)
+    guard new.publicKey == Certificate.PrivateKey(try key()).publicKey else {
+      throw DiagnosticError(
+        .certificateForeign, subject: certificatePath,
+        reason: "the renewed certificate is for another key; the old one is kept")
+    }
+    try DurableFile.write(Array(certificate.utf8), to: certificatePath)
+  }
+
+  package func key() throws -> P256.Signing.PrivateKey {
+    try P256.Signing.PrivateKey(
+      pemRepresentation: String(decoding: DurableFile.read(keyPath), as: UTF8.self))
+  }
+
+  package func certificatePEM() throws -> [UInt8] { try DurableFile.read(certificatePath) }
+  package func keyPEM() throws -> [UInt8] { try DurableFile.read(keyPath) }
+
+  package func certificate() throws -> Certificate {
+    try Certificate(pemEncoded: String(decoding: certificatePEM(), as: UTF8.self))
+  }
+
+  package func authority() throws -> Certificate {
+    try Certificate(
+      pemEncoded: String(decoding: DurableFile.read(authorityPath), as: UTF8.self))
+  }
+}
+
+/// PKCS#10 requests. The manager takes only the key; the subject is for people who look at it.
+package enum SigningRequest {
+  /// - Returns: PEM.
+  package static func make(key: P256.Signing.PrivateKey, hostname: String) throws -> String {
+    let subject = try DistinguishedName { CommonName(String(hostname.prefix(64))) }
+    let request = try CertificateSigningRequest(
+      version: .v1, subject: subject, privateKey: Certificate.PrivateKey(key),
+      attributes: CertificateSigningRequest.Attributes(),
+      signatureAlgorithm: .ecdsaWithSHA256)
+    return try request.serializeAsPEM().pemString
+  }
+}

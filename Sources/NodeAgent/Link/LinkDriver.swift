@@ -1,0 +1,278 @@
+import AgentCore
+import FoundationEssentials
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Platform
+import Protocol
+import X509
+
+/// Bytes to messages, for one connection.
+private struct Intake {
+  private var decoder = FrameDecoder()
+  private var assembler = FrameAssembler()
+
+  mutating func take(_ bytes: [UInt8]) -> Result<[Message], WireError> {
+    do throws(WireError) {
+      var messages: [Message] = []
+      for frame in try decoder.feed(bytes.span) {
+        if let message = try assembler.add(frame) { messages.append(message) }
+      }
+      return .success(messages)
+    } catch {
+      return .failure(error)
+    }
+  }
+}
+
+/// Dials the manager, keeps the session, dials again. All decisions are `AgentLink`'s; this shell
+/// moves bytes, reads clocks and touches files.
+package actor LinkDriver {
+  private var link: AgentLink
+  private let files: AgentFiles
+  private let host: String
+  private let port: Int
+  private let hostname: String
+  private let group: any EventLoopGroup
+  private let logger: Logger
+  private let collectEvery: @Sendable (Int) -> Void
+
+  private var wake: AsyncStream<Void>.Continuation?
+  private var backoff = ReconnectBackoff()
+  private var ending: Ending?
+  private var stopping = false
+  private var certificateExpires: Date?
+
+  /// Why the current connection must end.
+  private enum Ending {
+    case complaint(Diagnostic)
+    case refused(Diagnostic)
+  }
+
+  package init(
+    link: AgentLink, files: AgentFiles, host: String, port: Int, hostname: String,
+    group: any EventLoopGroup, logger: Logger, collectEvery: @escaping @Sendable (Int) -> Void
+  ) {
+    self.link = link
+    self.files = files
+    self.host = host
+    self.port = port
+    self.hostname = hostname
+    self.group = group
+    self.logger = logger
+    self.collectEvery = collectEvery
+  }
+
+  package var isOpen: Bool { link.isOpen }
+
+  package func collected(
+    _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], stamp: Stamp
+  ) {
+    link.collected(ends, samples: samples, stamp: stamp)
+    wake?.yield()
+  }
+
+  package func logged(_ line: LogLine) { link.logged(line) }
+
+  /// Says goodbye; the connection ends when that is written.
+  package func stop() {
+    stopping = true
+    link.stopping()
+    wake?.yield()
+  }
+
+  /// Runs until cancelled or stopped.
+  package func run() async {
+    while !stopping && !Task.isCancelled {
+      ending = nil
+      let failure: (any Error)?
+      do {
+        try await connectOnce()
+        failure = nil
+      } catch {
+        failure = error
+      }
+      link.disconnected()
+      wake = nil
+      if stopping || Task.isCancelled { return }
+      try? await Task.sleep(for: wait(after: failure))
+    }
+  }
+
+  private func wait(after failure: (any Error)?) -> Duration {
+    let entropy = UInt64.random(in: .min ... .max)
+    switch ending {
+    case .refused(let diagnostic):
+      logger.error(
+        "the manager ended the session",
+        metadata: [
+          "code": "\(diagnostic.code)", "reason": "\(diagnostic.reason)",
+          "remedy": "\(diagnostic.remedy)",
+        ])
+      // A manager that only restarts, or renewed us, is dialled at once.
+      let soon: [DiagnosticCode] = [.managerStopping, .certificateExpired, .sessionReplaced]
+      if soon.contains(where: { $0.rawValue == diagnostic.code }) {
+        return backoff.next(entropy: entropy)
+      }
+      return ReconnectBackoff.jittered(ReconnectBackoff.refused, entropy: entropy)
+    case .complaint(let diagnostic):
+      logger.warning(
+        "the session was ended by this agent",
+        metadata: ["code": "\(diagnostic.code)", "reason": "\(diagnostic.reason)"])
+    case nil:
+      let reason =
+        (failure as? DiagnosticError)?.diagnostic.reason ?? failure.map(Reason.text)
+        ?? "the connection was closed"
+      logger.warning(
+        "no session with the manager",
+        metadata: ["manager": "\(host):\(port)", "reason": "\(reason)"])
+    }
+    return backoff.next(entropy: entropy)
+  }
+
+  // MARK: One connection
+
+  private func connectOnce() async throws {
+    let certificate = try files.certificate()
+    certificateExpires = certificate.notValidAfter
+    let context = try tlsContext()
+    let verdict = Verdict()
+    let anchor = ManagerTrust.Anchor.authority(try files.authority())
+    let channel = try await ClientBootstrap(group: group).connectTimeout(.seconds(5))
+      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .connect(host: host, port: port) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          let tls = try NIOSSLClientHandler(
+            context: context, serverHostname: nil,
+            customVerificationCallback: verdict.callback(anchor))
+          try channel.pipeline.syncOperations.addHandler(tls)
+          return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+            wrappingChannelSynchronously: channel)
+        }
+      }
+    do {
+      try await channel.executeThenClose { inbound, outbound in
+        try await self.converse(channel.channel, inbound, outbound)
+      }
+    } catch {
+      throw verdict.complaint ?? error
+    }
+  }
+
+  private func tlsContext() throws -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.minimumTLSVersion = .tlsv13
+    configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(files.certificatePEM())
+      .map { .certificate($0) }
+    configuration.privateKey = .privateKey(
+      try NIOSSLPrivateKey(bytes: files.keyPEM(), format: .pem))
+    return try NIOSSLContext(configuration: configuration)
+  }
+
+  private func converse(
+    _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+    _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+  ) async throws {
+    let (signals, wake) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    self.wake = wake
+    let expired = certificateExpires.map { $0 < Date() } ?? false
+    perform(link.connected(now: Clock.boot(), certificateExpired: expired))
+    wake.yield()
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await self.read(inbound) }
+      tasks.addTask { try await self.write(outbound, signals) }
+      tasks.addTask { try await self.tick() }
+      // The first to end, with or without an error, ends the connection.
+      defer {
+        tasks.cancelAll()
+        channel.close(promise: nil)
+      }
+      try await tasks.next()
+    }
+  }
+
+  private func read(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {
+    var intake = Intake()
+    for try await buffer in inbound {
+      link.heard(now: Clock.boot())
+      switch intake.take([UInt8](buffer.readableBytesView)) {
+      case .success(let messages):
+        for message in messages { perform(link.received(message, now: Clock.boot())) }
+      case .failure(let error):
+        perform([
+          .close(
+            Diagnostic(.frameMalformed, subject: "manager", reason: error.reason), tell: true)
+        ])
+      }
+      wake?.yield()
+      if ending != nil { return }
+    }
+  }
+
+  private func write(
+    _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ signals: AsyncStream<Void>
+  ) async throws {
+    for await _ in signals {
+      while let frame = link.nextFrame(
+        stamp: Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall()))
+      {
+        try await outbound.write(ByteBuffer(bytes: frame.encoded()))
+      }
+      if ending != nil || stopping { return }
+    }
+  }
+
+  private func tick() async throws {
+    while true {
+      try await Task.sleep(for: .milliseconds(250))
+      let left = certificateExpires.map { Int64($0.timeIntervalSinceNow) }
+      perform(link.tick(now: Clock.boot(), certificateExpiresInSeconds: left))
+      wake?.yield()
+      if let ending {
+        // What was to be told has a moment to leave.
+        if case .complaint = ending { try? await Task.sleep(for: .milliseconds(100)) }
+        return
+      }
+    }
+  }
+
+  private func perform(_ effects: [AgentLink.Effect]) {
+    for effect in effects {
+      switch effect {
+      case .collectEvery(let milliseconds): collectEvery(milliseconds)
+      case .opened(let session):
+        backoff.succeeded()
+        logger.notice(
+          "session with the manager is open",
+          metadata: ["manager": "\(host):\(port)", "session": "\(session)"])
+      case .close(let diagnostic, let tell):
+        if tell { link.say(diagnostic) }
+        ending = .complaint(diagnostic)
+      case .refused(let diagnostic): ending = .refused(diagnostic)
+      case .storeCertificate(let certificate, _): store(certificate)
+      case .makeRenewalRequest: requestRenewal()
+      }
+    }
+  }
+
+  private func store(_ certificate: String) {
+    do {
+      try files.store(certificate: certificate)
+      certificateExpires = try files.certificate().notValidAfter
+      logger.notice("the certificate was renewed")
+    } catch {
+      logger.error("the renewed certificate was not kept", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  private func requestRenewal() {
+    do {
+      link.renewalRequested(
+        try SigningRequest.make(key: files.key(), hostname: hostname))
+    } catch {
+      logger.error("no renewal could be asked for", metadata: ["reason": "\(error)"])
+    }
+  }
+}

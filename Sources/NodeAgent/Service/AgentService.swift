@@ -1,0 +1,153 @@
+import AgentCore
+import Logging
+import NIOPosix
+import Platform
+import Protocol
+import Synchronization
+
+/// The whole agent in one process: collectors, link, systemd's watchdog. Runs until cancelled or
+/// `stop()`.
+package actor AgentService {
+  package struct Configuration: Sendable {
+    package var stateDirectory: String
+    package var hostname: String
+    package var boot: BootID
+    package var readsTree: Bool
+    package var collectors: [CollectorTask]
+    /// Dial this instead of the enrolled address, for example a tunnel.
+    package var manager: (host: String, port: Int)?
+    /// Until the manager says otherwise.
+    package var collectInterval: Duration
+    package var logLevel: Logger.Level
+
+    package init(
+      stateDirectory: String, hostname: String, boot: BootID, readsTree: Bool,
+      collectors: [CollectorTask], manager: (host: String, port: Int)? = nil,
+      collectInterval: Duration = .seconds(10), logLevel: Logger.Level = .info
+    ) {
+      self.stateDirectory = stateDirectory
+      self.hostname = hostname
+      self.boot = boot
+      self.readsTree = readsTree
+      self.collectors = collectors
+      self.manager = manager
+      self.collectInterval = collectInterval
+      self.logLevel = logLevel
+    }
+  }
+
+  package static let version = "0.1.0"
+
+  private let configuration: Configuration
+  private let runner: CollectorRunner
+  private let notifier: ServiceNotifier
+  private let interval: Mutex<Duration>
+  private var driver: LinkDriver?
+  private var isStopping = false
+  private var main: Task<Void, any Error>?
+
+  package init(_ configuration: Configuration, notifier: ServiceNotifier = ServiceNotifier()) {
+    self.configuration = configuration
+    self.notifier = notifier
+    runner = CollectorRunner(configuration.collectors)
+    interval = Mutex(configuration.collectInterval)
+  }
+
+  /// - Throws: `DiagnosticError` when this agent was never enrolled.
+  package func run() async throws {
+    let files = AgentFiles(directory: configuration.stateDirectory)
+    guard let settings = try files.settings() else {
+      throw DiagnosticError(
+        .notEnrolled, subject: configuration.stateDirectory, reason: "no agent is enrolled here",
+        remedy: "iml-agent enroll --manager HOST:PORT --token TOKEN")
+    }
+    let driver = makeDriver(files, settings)
+    self.driver = driver
+    notifier.ready(status: "dialling \(settings.managerHost):\(settings.managerPort)")
+    let main = Task {
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { await driver.run() }
+        tasks.addTask { try await self.collect(into: driver) }
+        tasks.addTask { try await self.keepAlive() }
+        defer { tasks.cancelAll() }
+        try await tasks.next()
+      }
+    }
+    self.main = main
+    let result = await withTaskCancellationHandler {
+      await main.result
+    } onCancel: {
+      main.cancel()
+    }
+    notifier.stopping()
+    if case .failure(let error) = result, !(error is CancellationError), !isStopping {
+      throw error
+    }
+  }
+
+  /// Says goodbye to the manager and ends `run()` within a second.
+  package func stop() async {
+    guard !isStopping else { return }
+    isStopping = true
+    notifier.stopping()
+    await driver?.stop()
+    for _ in 0..<10 where main?.isCancelled == false {
+      try? await Task.sleep(for: .milliseconds(50))
+      if await driver?.isOpen != true { break }
+    }
+    main?.cancel()
+  }
+
+  /// Whether the manager has welcomed this agent.
+  package func isConnected() async -> Bool { await driver?.isOpen ?? false }
+
+  private func makeDriver(_ files: AgentFiles, _ settings: AgentFiles.Settings) -> LinkDriver {
+    let lines = LogForwarder()
+    let label = "iml-agent"
+    let level = configuration.logLevel
+    let logger = Logger(label: label) { _ in
+      ConsoleLog(label: label, level: level) { lines.add(priority: $0, text: $1) }
+    }
+    let link = AgentLink(
+      identity: AgentLink.Identity(
+        server: settings.server, boot: configuration.boot,
+        incarnation: LogForwarder.randomName(), hostname: configuration.hostname,
+        agentVersion: AgentService.version, readsTree: configuration.readsTree))
+    let driver = LinkDriver(
+      link: link, files: files, host: configuration.manager?.host ?? settings.managerHost,
+      port: configuration.manager?.port ?? settings.managerPort,
+      hostname: configuration.hostname, group: MultiThreadedEventLoopGroup.singleton,
+      logger: logger
+    ) { [weak self] milliseconds in
+      self?.setInterval(.milliseconds(milliseconds))
+    }
+    lines.connect { line in Task { await driver.logged(line) } }
+    return driver
+  }
+
+  private nonisolated func setInterval(_ new: Duration) { interval.withLock { $0 = new } }
+  private nonisolated var currentInterval: Duration { interval.withLock { $0 } }
+
+  private func collect(into driver: LinkDriver) async throws {
+    let clock = ContinuousClock()
+    var next = clock.now
+    while !Task.isCancelled {
+      let began = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+      let interval = currentInterval
+      // Half a cycle: what is slower has its own pace, and the others are not late for it.
+      let cycle = await runner.cycle(patience: interval / 2)
+      let report = CycleReport.make(cycle, now: began)
+      await driver.collected(report.ends, samples: report.samples, stamp: began)
+      next = max(next + interval, clock.now)
+      try await clock.sleep(until: next)
+    }
+  }
+
+  private func keepAlive() async throws {
+    let interval = notifier.watchdogInterval ?? .seconds(3_600)
+    while true {
+      notifier.watchdog()
+      try await Task.sleep(for: interval)
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import AgentCore
+import NIOPosix
+import Platform
+import Protocol
+
+/// Something to run each cycle, and its name.
+package struct CollectorTask: Sendable {
+  package var name: String
+  package var collect: @Sendable () -> CollectorAnswer
+  package init(name: String, collect: @escaping @Sendable () -> CollectorAnswer) {
+    self.name = name
+    self.collect = collect
+  }
+}
+
+/// Runs the collectors, each on a thread of its own: a read that hangs for minutes holds up that
+/// collector and no other. Never two runs of one collector at once.
+package actor CollectorRunner {
+  package struct Finished: Sendable {
+    package var name: String
+    package var began: Stamp
+    package var answer: CollectorAnswer
+  }
+
+  package struct Stalled: Sendable {
+    package var name: String
+    package var began: Stamp
+  }
+
+  package struct Cycle: Sendable {
+    package var finished: [Finished]
+    package var stalled: [Stalled]
+  }
+
+  private let tasks: [CollectorTask]
+  private let threads: [String: NIOThreadPool]
+  private var running: [String: Stamp] = [:]
+  private var finished: [Finished] = []
+  private var waiter: CheckedContinuation<Void, Never>?
+  private var cycleNumber = 0
+
+  package init(_ tasks: [CollectorTask]) {
+    self.tasks = tasks
+    threads = Dictionary(
+      uniqueKeysWithValues: tasks.map { ($0.name, NIOThreadPool(numberOfThreads: 1)) })
+    for pool in threads.values { pool.start() }
+  }
+
+  /// Starts every collector that is not still running, and waits until all are back or `patience`
+  /// is over. What comes back later is part of the next cycle.
+  package func cycle(patience: Duration) async -> Cycle {
+    cycleNumber += 1
+    let number = cycleNumber
+    for task in tasks where running[task.name] == nil { start(task) }
+    if !running.isEmpty {
+      let timeout = Task {
+        try? await Task.sleep(for: patience)
+        if !Task.isCancelled { self.giveUp(number) }
+      }
+      await withCheckedContinuation { waiter = $0 }
+      timeout.cancel()
+    }
+    let cycle = Cycle(
+      finished: finished.sorted { $0.name < $1.name },
+      stalled: running.map { Stalled(name: $0.key, began: $0.value) }.sorted {
+        $0.name < $1.name
+      })
+    finished = []
+    return cycle
+  }
+
+  private func start(_ task: CollectorTask) {
+    guard let pool = threads[task.name] else { return }
+    let began = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+    running[task.name] = began
+    Task {
+      let answer =
+        (try? await pool.runIfActive { task.collect() })
+        ?? .failed(reason: "the agent is stopping")
+      self.ended(Finished(name: task.name, began: began, answer: answer))
+    }
+  }
+
+  private func ended(_ result: Finished) {
+    running[result.name] = nil
+    finished.append(result)
+    if running.isEmpty { resume() }
+  }
+
+  private func giveUp(_ number: Int) {
+    if number == cycleNumber { resume() }
+  }
+
+  private func resume() {
+    waiter?.resume()
+    waiter = nil
+  }
+}

@@ -1,0 +1,106 @@
+import Glibc
+
+/// A file operation that failed, with the errno's text.
+package struct FileError: Error, CustomStringConvertible, Hashable {
+  package var path: String
+  package var operation: String
+  package var errorNumber: Int32
+  package var description: String {
+    "\(path): \(operation): \(String(cString: strerror(errorNumber)))"
+  }
+  package var isMissing: Bool { errorNumber == ENOENT }
+}
+
+/// Small files that must survive a power loss, whole or not at all.
+package enum DurableFile {
+  /// 1 MiB: no file of ours that is read this way is larger than a few kilobytes.
+  private static let limit = 1 << 20
+
+  package static func read(_ path: String) throws(FileError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(path, "open") }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while true {
+      let count = Glibc.read(descriptor, &chunk, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path, "read") }
+      if count == 0 { return bytes }
+      bytes.append(contentsOf: chunk[0..<count])
+      guard bytes.count <= limit else {
+        throw FileError(path: path, operation: "read", errorNumber: EFBIG)
+      }
+    }
+  }
+
+  /// `nil` where there is no such file.
+  package static func readIfPresent(_ path: String) throws(FileError) -> [UInt8]? {
+    do throws(FileError) {
+      return try read(path)
+    } catch {
+      if error.isMissing { return nil }
+      throw error
+    }
+  }
+
+  /// Writes beside it, syncs, renames, and syncs the folder: readers see the old or the new.
+  package static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600)
+    throws(FileError)
+  {
+    let temporary = "\(path).new.\(getpid())"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { throw failure(temporary, "open") }
+    do throws(FileError) {
+      try writeAll(bytes, descriptor, temporary)
+      guard fchmod(descriptor, mode) == 0 else { throw failure(temporary, "chmod") }
+      guard fsync(descriptor) == 0 else { throw failure(temporary, "sync") }
+    } catch {
+      close(descriptor)
+      unlink(temporary)
+      throw error
+    }
+    close(descriptor)
+    guard rename(temporary, path) == 0 else {
+      let error = failure(path, "rename")
+      unlink(temporary)
+      throw error
+    }
+    try syncFolder(of: path)
+  }
+
+  private static func writeAll(_ bytes: [UInt8], _ descriptor: Int32, _ path: String)
+    throws(FileError)
+  {
+    var written = 0
+    while written < bytes.count {
+      let count = bytes[written...].withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path, "write") }
+      written += count
+    }
+  }
+
+  private static func syncFolder(of path: String) throws(FileError) {
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(folder, "open") }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure(folder, "sync") }
+  }
+
+  /// Makes a folder and its parents; an existing one is fine.
+  package static func makeFolder(_ path: String, mode: mode_t = 0o700) throws(FileError) {
+    var built = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      built += (built.isEmpty || built.hasSuffix("/") ? "" : "/") + part
+      if mkdir(built, mode) != 0 && errno != EEXIST { throw failure(built, "make the folder") }
+    }
+  }
+
+  private static func failure(_ path: String, _ operation: String) -> FileError {
+    FileError(path: path, operation: operation, errorNumber: errno)
+  }
+}
