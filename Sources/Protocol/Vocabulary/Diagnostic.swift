@@ -50,6 +50,7 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case certificateRevoked = "certificate-revoked"
   case certificateForeign = "certificate-foreign"
   case certificateMissing = "certificate-missing"
+  case certificateWrongUse = "certificate-wrong-use"
   case serverForgotten = "server-forgotten"
   case requestMalformed = "request-malformed"
   case tokenUnknown = "token-unknown"

@@ -1,0 +1,66 @@
+import GRDB
+import Protocol
+
+/// What is kept as a JSON document, by its own id. The text never changes.
+package enum DocumentKind: String, Sendable, CaseIterable {
+  case server, target, mgs
+}
+
+extension StateStore {
+  /// Stores documents of one kind, replacing those of the same ids, all or none.
+  package func put<Value: Encodable & Sendable>(
+    _ kind: DocumentKind, _ documents: [String: Value]
+  ) async throws(DiagnosticError) {
+    guard !documents.isEmpty else { return }
+    try await write { db in
+      for (id, value) in documents { try Self.put(kind, id, value, db) }
+    }
+  }
+
+  package func put(
+    _ kind: DocumentKind, id: String, _ value: some Encodable & Sendable
+  ) async throws(DiagnosticError) {
+    try await put(kind, [id: value])
+  }
+
+  /// All documents of one kind. One that can not be decoded is damage, and is said to be.
+  package func documents<Value: Decodable & Sendable>(
+    _ kind: DocumentKind, as type: Value.Type
+  ) async throws(DiagnosticError) -> [String: Value] {
+    try await read { [path] db in
+      var found: [String: Value] = [:]
+      let rows = try Row.fetchCursor(
+        db, sql: "SELECT id, json FROM documents WHERE kind = ?", arguments: [kind.rawValue])
+      while let row = try rows.next() {
+        let id: String = row["id"]
+        let json: String = row["json"]
+        do {
+          found[id] = try CanonicalJSON.decode(type, from: Array(json.utf8))
+        } catch {
+          throw StoreFailure.corrupt(path, "\(kind.rawValue) \(id): \(error)")
+        }
+      }
+      return found
+    }
+  }
+
+  package func remove(_ kind: DocumentKind, ids: [String]) async throws(DiagnosticError) {
+    try await write { db in
+      for id in ids {
+        try db.execute(
+          sql: "DELETE FROM documents WHERE kind = ? AND id = ?", arguments: [kind.rawValue, id])
+      }
+    }
+  }
+
+  static func put(
+    _ kind: DocumentKind, _ id: String, _ value: some Encodable, _ db: Database
+  ) throws {
+    let json = String(decoding: try CanonicalJSON.encode(value), as: UTF8.self)
+    try db.execute(
+      sql: """
+        INSERT INTO documents (kind, id, json) VALUES (?, ?, ?)
+        ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json
+        """, arguments: [kind.rawValue, id, json])
+  }
+}

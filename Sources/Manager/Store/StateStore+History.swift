@@ -1,0 +1,333 @@
+import Foundation
+import GRDB
+import ManagerCore
+import Protocol
+
+extension StateStore {
+  /// Appends to history. A block whose orders are stored already is left out, so that a repeated
+  /// write does no harm; one that overlaps what is stored in part is a `conflict`. Returns the
+  /// durable orders of the streams touched. `nanoseconds` is the manager's wall clock.
+  @discardableResult
+  package func append(
+    _ write: HistoryWrite, nanoseconds: Int64
+  ) async throws(DiagnosticError) -> [StreamKey: UInt64] {
+    try await self.write { [path] db in
+      for (id, series) in write.series { try series.insert(id, db, path: path) }
+      for item in write.losses { try item.insert(db) }
+      var streams = StreamTable(nanoseconds: nanoseconds)
+      for block in write.blocks { try streams.append(block, db) }
+      for (key, order) in write.durableOrders { try streams.settle(key, through: order, db) }
+      return try streams.finish(db)
+    }
+  }
+
+  /// The highest order of this stream that is on disk; 0 when none is.
+  package func durableOrder(of key: StreamKey) async throws(DiagnosticError) -> UInt64 {
+    try await read { db in try StreamTable.find(key, db)?.order ?? 0 }
+  }
+
+  /// The orders of this stream whose batches are in history.
+  package func storedOrders(of key: StreamKey) async throws(DiagnosticError) -> OrderSet {
+    try await read { db in
+      guard let stream = try StreamTable.find(key, db) else { return OrderSet() }
+      let rows = try Row.fetchAll(
+        db, sql: "SELECT first_order, last_order FROM blocks WHERE stream = ?",
+        arguments: [stream.id])
+      return OrderSet(
+        rows.compactMap { row in
+          let first: Int64 = row["first_order"]
+          let last: Int64 = row["last_order"]
+          return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
+        })
+    }
+  }
+
+  /// Blocks that overlap `from ... through`, by stream and order; of given servers or of all.
+  /// At most `limit` blocks: a hundred thousand of 16 KiB are more than a query should hold.
+  package func blocks(
+    from: Int64, through: Int64, servers: Set<ServerID>? = nil, limit: Int = 100_000
+  ) async throws(DiagnosticError) -> [HistoryBlock] {
+    var list: String?
+    if let servers { list = try Self.jsonList(servers.map(\.text).sorted(), path: path) }
+    return try await read { [path, list] db in
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT streams.server, streams.boot, streams.incarnation, blocks.*
+          FROM blocks JOIN streams ON streams.id = blocks.stream
+          WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
+            AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
+          ORDER BY blocks.stream, blocks.first_order LIMIT ?4
+          """, arguments: [from, through, list, max(0, limit)])
+      var found: [HistoryBlock] = []
+      while let row = try rows.next() { found.append(try HistoryBlock(row, path: path)) }
+      return found
+    }
+  }
+
+  /// Deletes blocks that ended before a time, at most `limit` in one transaction, so that the writer
+  /// is never held long; streams that are empty and were not touched since go with them. Call until
+  /// the answer is less than the limit.
+  package func removeBlocks(
+    endedBefore nanoseconds: Int64, limit: Int = 500
+  ) async throws(DiagnosticError) -> Int {
+    try await write { db in
+      try db.execute(
+        sql: """
+          DELETE FROM blocks WHERE id IN
+            (SELECT id FROM blocks WHERE through_ns < ? ORDER BY through_ns LIMIT ?)
+          """, arguments: [nanoseconds, max(0, limit)])
+      let removed = db.changesCount
+      if removed < limit {
+        try db.execute(
+          sql: """
+            DELETE FROM streams WHERE touched_ns < ?
+              AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.stream = streams.id)
+            """, arguments: [nanoseconds])
+        try db.execute(sql: "DELETE FROM losses WHERE before_ns < ?", arguments: [nanoseconds])
+      }
+      return removed
+    }
+  }
+
+  /// The catalogue of series, by number.
+  package func series() async throws(DiagnosticError) -> [(SeriesID, StoredSeries)] {
+    try await read { [path] db in
+      var found: [(SeriesID, StoredSeries)] = []
+      let rows = try Row.fetchCursor(db, sql: "SELECT * FROM series ORDER BY id")
+      while let row = try rows.next() {
+        let id: Int64 = row["id"]
+        guard let id = SeriesID(exactly: id) else {
+          throw StoreFailure.corrupt(path, "series: \(id) is no series id")
+        }
+        found.append((id, try StoredSeries(row, path: path)))
+      }
+      return found
+    }
+  }
+
+  /// The newest losses of one server, newest first.
+  package func losses(
+    of server: ServerID, newest limit: Int = 100
+  ) async throws(DiagnosticError) -> [SampleLoss] {
+    try await read { db in
+      try Row.fetchAll(
+        db, sql: "SELECT * FROM losses WHERE server = ? ORDER BY id DESC LIMIT ?",
+        arguments: [server.text, max(0, limit)]
+      ).map(SampleLoss.init)
+    }
+  }
+
+  /// How many losses of samples are on record, and of how many values at least.
+  package func lossTotals() async throws(DiagnosticError) -> (losses: Int, samples: Int64) {
+    try await read { db in
+      let row = try Row.fetchOne(
+        db, sql: "SELECT count(*) AS losses, coalesce(sum(samples), 0) AS samples FROM losses")
+      return (row?["losses"] ?? 0, row?["samples"] ?? 0)
+    }
+  }
+
+  private static func jsonList(
+    _ texts: [String], path: String
+  ) throws(DiagnosticError) -> String {
+    do {
+      return String(decoding: try CanonicalJSON.encode(texts), as: UTF8.self)
+    } catch {
+      throw StoreFailure.diagnose(error, path: path)
+    }
+  }
+}
+
+/// The streams that one transaction touches.
+private struct StreamTable {
+  private struct Entry {
+    var id: Int64
+    var order: UInt64
+  }
+  private var entries: [StreamKey: Entry] = [:]
+  private let nanoseconds: Int64
+
+  init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+  static func find(_ key: StreamKey, _ db: Database) throws -> (id: Int64, order: UInt64)? {
+    try Row.fetchOne(
+      db,
+      sql: """
+        SELECT id, durable_order FROM streams
+        WHERE server = ? AND boot = ? AND incarnation = ?
+        """, arguments: [key.server.text, key.boot.text, key.incarnation]
+    ).map { row in
+      let order: Int64 = row["durable_order"]
+      return (row["id"], UInt64(clamping: order))
+    }
+  }
+
+  private mutating func entry(_ key: StreamKey, _ db: Database) throws -> Entry {
+    if let known = entries[key] { return known }
+    let found: Entry
+    if let row = try StreamTable.find(key, db) {
+      found = Entry(id: row.id, order: row.order)
+    } else {
+      try db.execute(
+        sql: """
+          INSERT INTO streams (server, boot, incarnation, durable_order, touched_ns)
+          VALUES (?, ?, ?, 0, ?)
+          """, arguments: [key.server.text, key.boot.text, key.incarnation, nanoseconds])
+      found = Entry(id: db.lastInsertedRowID, order: 0)
+    }
+    entries[key] = found
+    return found
+  }
+
+  mutating func append(_ block: HistoryBlock, _ db: Database) throws {
+    let stream = try entry(block.stream, db)
+    guard try isNew(block, stream.id, db) else { return }
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO blocks (stream, from_ns, through_ns, first_order, last_order, samples, bytes)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      stream.id, min(block.fromNanoseconds, block.throughNanoseconds),
+      max(block.fromNanoseconds, block.throughNanoseconds),
+      Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
+      Data(block.bytes),
+    ])
+    entries[block.stream]?.order = max(stream.order, block.lastOrder)
+  }
+
+  private func isNew(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws -> Bool {
+    // Orders count up from 1, so 63 bits outlast any agent; a peer that invents more is refused.
+    guard let last = Int64(exactly: block.lastOrder), block.firstOrder <= block.lastOrder else {
+      throw DiagnosticError(
+        .conflict, subject: block.stream.server.text,
+        reason: "a block of the orders \(block.firstOrder) to \(block.lastOrder)")
+    }
+    let first = Int64(clamping: block.firstOrder)
+    let stored = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT first_order, last_order FROM blocks
+          WHERE stream = ? AND first_order <= ? AND last_order >= ? LIMIT 1
+          """), arguments: [stream, last, first])
+    guard let stored else { return true }
+    guard stored["first_order"] <= first && stored["last_order"] >= last else {
+      throw DiagnosticError(
+        .conflict, subject: block.stream.server.text,
+        reason: "the orders \(first) to \(last) are stored in part")
+    }
+    return false
+  }
+
+  mutating func settle(_ key: StreamKey, through order: UInt64, _ db: Database) throws {
+    guard order > (try entry(key, db)).order else { return }
+    entries[key]?.order = order
+  }
+
+  func finish(_ db: Database) throws -> [StreamKey: UInt64] {
+    for entry in entries.values {
+      try db.execute(
+        sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?",
+        arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
+    }
+    return entries.mapValues(\.order)
+  }
+}
+
+extension HistoryBlock {
+  fileprivate init(_ row: Row, path: String) throws {
+    let text: String = row["server"]
+    guard let server = ServerID(text) else {
+      throw StoreFailure.corrupt(path, "streams: \(text) is no server id")
+    }
+    let first: Int64 = row["first_order"]
+    let last: Int64 = row["last_order"]
+    self.init(
+      stream: StreamKey(
+        server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"]),
+      fromNanoseconds: row["from_ns"], throughNanoseconds: row["through_ns"],
+      firstOrder: UInt64(clamping: first), lastOrder: UInt64(clamping: last),
+      samples: row["samples"], bytes: [UInt8](row["bytes"] as Data))
+  }
+}
+
+extension StoredSeries {
+  /// An id means one series for ever: another meaning for a known id is refused.
+  fileprivate func insert(_ id: SeriesID, _ db: Database, path: String) throws {
+    let known = try Row.fetchOne(
+      db, sql: "SELECT * FROM series WHERE id = ?", arguments: [Int64(id)])
+    if let known {
+      guard try StoredSeries(known, path: path) == self else {
+        throw DiagnosticError(
+          .conflict, subject: metric, reason: "series id \(id) is taken by another series")
+      }
+      return
+    }
+    let (subjectKind, subjectText) =
+      switch subject {
+      case .server(let server): ("server", server.text)
+      case .target(let target): ("target", target)
+      }
+    try db.execute(
+      sql: """
+        INSERT INTO series (id, subject_kind, subject, metric, labels, kind, unit, decimals, width)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        Int64(id), subjectKind, subjectText, metric,
+        String(decoding: try CanonicalJSON.encode(labels), as: UTF8.self), kind.rawValue, unit,
+        Int64(decimals), Int64(width),
+      ])
+  }
+
+  fileprivate init(_ row: Row, path: String) throws {
+    let subjectText: String = row["subject"]
+    let subject: StoredSubject
+    if row["subject_kind"] == "target" {
+      subject = .target(subjectText)
+    } else if let server = ServerID(subjectText) {
+      subject = .server(server)
+    } else {
+      throw StoreFailure.corrupt(path, "series: \(subjectText) is no server id")
+    }
+    let labels: String = row["labels"]
+    let decoded: [String: String]
+    do {
+      decoded = try CanonicalJSON.decode([String: String].self, from: Array(labels.utf8))
+    } catch {
+      throw StoreFailure.corrupt(path, "series: labels \(labels.prefix(100)): \(error)")
+    }
+    let decimals: Int64 = row["decimals"]
+    let width: Int64 = row["width"]
+    self.init(
+      subject: subject, metric: row["metric"], labels: decoded,
+      kind: SeriesKind(rawValue: row["kind"]) ?? .unrecognised, unit: row["unit"],
+      decimals: UInt8(clamping: decimals), width: UInt8(clamping: width))
+  }
+}
+
+extension ServerLoss {
+  fileprivate func insert(_ db: Database) throws {
+    try db.execute(
+      sql: """
+        INSERT INTO losses (server, after_ns, before_ns, batches, samples, reason)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        server.text, loss.afterNanoseconds, loss.beforeNanoseconds,
+        loss.batches.map(Int64.init(clamping:)), loss.samples.map(Int64.init(clamping:)),
+        loss.reason,
+      ])
+  }
+}
+
+extension SampleLoss {
+  fileprivate init(_ row: Row) {
+    let batches: Int64? = row["batches"]
+    let samples: Int64? = row["samples"]
+    self.init(
+      afterNanoseconds: row["after_ns"], beforeNanoseconds: row["before_ns"],
+      batches: batches.map(UInt64.init(clamping:)), samples: samples.map(UInt64.init(clamping:)),
+      reason: row["reason"])
+  }
+}

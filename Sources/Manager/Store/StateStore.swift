@@ -1,0 +1,95 @@
+import GRDB
+import Protocol
+
+/// The manager's durable state: one SQLite file (WAL, `synchronous=FULL`, foreign keys), one
+/// writer, many readers. A method that returns has its change on disk.
+package final class StateStore: Sendable {
+  package let path: String
+  private let pool: DatabasePool
+  /// Held as long as the store lives, so that no second manager opens the same file.
+  private let directory: StateDirectory
+
+  /// Opens or makes `state.sqlite` in the directory and brings its schema up to date. A database
+  /// that is newer, damaged, not ours, locked or unwritable is refused in one sentence.
+  package init(directory: StateDirectory) throws(DiagnosticError) {
+    self.directory = directory
+    path = directory.path + "/state.sqlite"
+    do {
+      pool = try Self.open(path)
+    } catch {
+      throw StoreFailure.diagnose(error, path: path)
+    }
+  }
+
+  /// Ends all connections; later calls fail.
+  package func close() throws(DiagnosticError) {
+    do { try pool.close() } catch { throw StoreFailure.diagnose(error, path: path) }
+  }
+
+  /// One transaction that changes state. All of it happens or nothing.
+  package func write<Value: Sendable>(
+    _ change: @escaping @Sendable (Database) throws -> Value
+  ) async throws(DiagnosticError) -> Value {
+    do {
+      return try await pool.write(change)
+    } catch {
+      throw StoreFailure.diagnose(error, path: path)
+    }
+  }
+
+  /// One consistent view of the state.
+  package func read<Value: Sendable>(
+    _ query: @escaping @Sendable (Database) throws -> Value
+  ) async throws(DiagnosticError) -> Value {
+    do {
+      return try await pool.read(query)
+    } catch {
+      throw StoreFailure.diagnose(error, path: path)
+    }
+  }
+
+  private static func open(_ path: String) throws -> DatabasePool {
+    var configuration = Configuration()
+    configuration.foreignKeysEnabled = true
+    // A backup tool may hold the file for a moment; more than two seconds is somebody else's lock.
+    configuration.busyMode = .timeout(2)
+    // Readers serve the API; a handful saturates the disk of a small host.
+    configuration.maximumReaderCount = 4
+    configuration.prepareDatabase { db in
+      // History's blobs fill pages of 16 KiB best; it takes effect in a new file only.
+      if !db.configuration.readonly { try db.execute(sql: "PRAGMA page_size = 16384") }
+    }
+    let pool = try DatabasePool(path: path, configuration: configuration)
+    // GRDB chooses NORMAL with WAL, which may lose acknowledged transactions at a power loss.
+    try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+    try pool.read { db in try refuseForeignOrNewer(db, path: path) }
+    try StateMigrations.migrator.migrate(pool)
+    try pool.read { db in try refuseDamaged(db, path: path) }
+    return pool
+  }
+
+  private static func refuseForeignOrNewer(_ db: Database, path: String) throws {
+    let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+    guard tables > 0 else { return }
+    let application = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+    let hasRecord = try db.tableExists("grdb_migrations")
+    let applied =
+      hasRecord ? try String.fetchAll(db, sql: "SELECT identifier FROM grdb_migrations") : []
+    // A crash in the very first start leaves the list of steps, empty.
+    guard application == StateMigrations.applicationID || (hasRecord && applied.isEmpty) else {
+      throw StoreFailure.corrupt(path, "it is no database of this manager")
+    }
+    let known = Set(StateMigrations.all.map(\.name))
+    let unknown = applied.filter { !known.contains($0) }
+    guard unknown.isEmpty else { throw StoreFailure.newer(path, unknown.sorted()) }
+  }
+
+  private static func refuseDamaged(_ db: Database, path: String) throws {
+    for table in StateMigrations.checkedTables {
+      let answer = try String.fetchOne(db, sql: "PRAGMA quick_check('\(table)')")
+      guard answer == "ok" else {
+        throw StoreFailure.corrupt(path, "\(table): \(answer ?? "no answer")")
+      }
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import GRDB
+import Protocol
+
+/// SQLite's errors in the words of this product.
+enum StoreFailure {
+  /// One sentence for any error of the store; a diagnostic passes through unchanged.
+  static func diagnose(_ error: any Error, path: String) -> DiagnosticError {
+    if let known = error as? DiagnosticError { return known }
+    guard let failure = error as? DatabaseError else {
+      return DiagnosticError(.internalError, subject: path, reason: "\(error)")
+    }
+    let detail = failure.message ?? "\(failure.resultCode)"
+    switch failure.resultCode {
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB: return corrupt(path, detail)
+    case .SQLITE_BUSY, .SQLITE_LOCKED:
+      return DiagnosticError(
+        .databaseLocked, subject: path, reason: "another program holds the database: \(detail)",
+        remedy: "End the program that has the database open.")
+    case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_FULL, .SQLITE_IOERR:
+      return DiagnosticError(
+        .stateDirectoryUnusable, subject: path,
+        reason: "the database can not be read and written: \(detail)",
+        remedy: "See that the manager's user may write the directory and that the disk has room.")
+    case .SQLITE_CONSTRAINT:
+      return DiagnosticError(.conflict, subject: path, reason: detail)
+    default:
+      return DiagnosticError(.internalError, subject: path, reason: detail)
+    }
+  }
+
+  static func corrupt(_ path: String, _ detail: String) -> DiagnosticError {
+    DiagnosticError(
+      .databaseCorrupt, subject: path, reason: "the database is damaged: \(detail)",
+      remedy: "Restore it from a backup, or move it away to start anew.")
+  }
+
+  static func newer(_ path: String, _ steps: [String]) -> DiagnosticError {
+    DiagnosticError(
+      .databaseNewer, subject: path,
+      reason: "the database was written by a newer manager (\(steps.joined(separator: ", ")))",
+      remedy: "Install that version of the manager again, or restore an older backup.")
+  }
+}
