@@ -72,6 +72,12 @@ package struct ByteCursor {
     return Int64(bitPattern: raw >> 1) ^ -Int64(bitPattern: raw & 1)
   }
 
+  /// Steps over bytes that are of no interest here.
+  package mutating func skip(_ span: Span<UInt8>, _ count: Int) throws(WireError) {
+    guard count >= 0, count <= span.count - index else { throw .truncated }
+    index += count
+  }
+
   /// A count or length, refused above `limit` before anything is allocated for it.
   package mutating func count(_ span: Span<UInt8>, of what: String, limit: Int)
     throws(WireError) -> Int

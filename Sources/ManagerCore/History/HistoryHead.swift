@@ -1,0 +1,160 @@
+import Protocol
+
+/// What became of a batch that was given to `HistoryHead`.
+package enum AppendResult: Hashable, Sendable {
+  /// Held, and nothing is missing just before it.
+  case appended
+  /// The store or the head has a batch of this order; this one was not taken.
+  case duplicate
+  /// Held too, but these orders, just before it, have not been seen. They may still be replayed,
+  /// or the agent may declare them dropped; the acknowledged order waits for one or the other.
+  case gap(missing: ClosedRange<UInt64>)
+  /// Not held, because the head is at a limit: the store can not keep up. The order stays
+  /// unacknowledged, so the agent keeps the batch and replays it in its next session.
+  case full
+}
+
+/// The batches that are not yet in the store, stream by stream.
+///
+/// A batch goes through three stages: held (`append`), in flight (`cut` made a block of it) and
+/// durable (`stored`). Only what is durable, or was declared lost by its agent, is acknowledged.
+package struct HistoryHead: Sendable {
+  /// The limits of a head, each with its reason.
+  package struct Limits: Hashable, Sendable {
+    /// A batch is stored at latest after this time. It is how long an agent's spool must reach at
+    /// least, and what its memory must cover when the manager dies.
+    package var flushNanoseconds: Int64 = 30_000_000_000
+    /// Past this the header of a series is spread over enough values: 0.1 bytes each.
+    package var batchesPerBlock = 120
+    /// A block is read whole; at 3 bytes a sample this is less than a megabyte.
+    package var samplesPerBlock = 250_000
+    /// Samples at 24 bytes plus blocks in flight. 256 MiB is ten million samples: 30 s of 300
+    /// servers with 10,000 series each at 10 s, tenfold, while the store stands still.
+    package var bytes = 256 << 20
+    /// Holes in one stream. Each reconnect makes at most one; more is a confused or hostile agent.
+    package var rangesPerStream = 1_024
+    /// Ended process lives remembered for each server, so that a late replay is recognised.
+    package var idleStreamsPerServer = 8
+    package init() {}
+  }
+
+  private let limits: Limits
+  private var streams: [StreamKey: StreamHead] = [:]
+  private var opened: [ServerID: [StreamKey]] = [:]
+  /// Bytes held and in flight, as `Limits.bytes` counts them.
+  package private(set) var heldBytes = 0
+
+  package init(limits: Limits = Limits()) { self.limits = limits }
+
+  /// Whether anything of the stream is known; if not, `resume` it before the first `append`.
+  package func knows(_ stream: StreamKey) -> Bool { streams[stream] != nil }
+
+  /// Tells what the store already has of a stream: the orders of its blocks and of the losses that
+  /// were written down. May be repeated.
+  package mutating func resume(_ stream: StreamKey, durable: [ClosedRange<UInt64>]) {
+    open(stream)
+    for range in durable { streams[stream]?.settle(range) }
+  }
+
+  /// Takes a batch. Orders may come in any sequence, since replays fill holes.
+  package mutating func append(_ batch: StoredBatch, to stream: StreamKey) -> AppendResult {
+    open(stream)
+    guard var head = streams.removeValue(forKey: stream) else { return .full }
+    defer { streams[stream] = head }
+    if head.known.contains(batch.order) { return .duplicate }
+    let size = StreamHead.size(of: batch)
+    let gap = head.known.gap(below: batch.order)
+    guard heldBytes + size <= limits.bytes,
+      head.known.ranges.count < limits.rangesPerStream || gap == nil
+    else { return .full }
+    head.hold(batch)
+    heldBytes += size
+    return gap.map { .gap(missing: $0) } ?? .appended
+  }
+
+  /// The agent gave up these batches. Gives the orders that are lost by it: those that are neither
+  /// durable nor held here. They no longer hold up the acknowledged order.
+  @discardableResult
+  package mutating func dropped(
+    _ stream: StreamKey, from: UInt64, through: UInt64
+  ) -> [ClosedRange<UInt64>] {
+    guard from <= through else { return [] }
+    open(stream)
+    let lost = streams[stream]?.known.missing(from: from...through) ?? []
+    for range in lost { streams[stream]?.settle(range) }
+    return lost
+  }
+
+  /// Gives the blocks that are due: those of `batchesPerBlock` batches, and all of a stream that
+  /// has waited for `flushNanoseconds` since a `cut` first saw it wait. Half of the memory in use
+  /// makes everything due, `force` likewise. The blocks are in flight until they are `stored`.
+  package mutating func cut(now: Moment, force: Bool = false) -> [HistoryBlock] {
+    let all = force || heldBytes > limits.bytes / 2
+    var blocks: [HistoryBlock] = []
+    for stream in streams.keys.sorted(by: StreamKey.isBefore) {
+      guard var head = streams.removeValue(forKey: stream) else { continue }
+      let before = head.bytes
+      blocks += head.cut(stream, now: now.monotonicNanoseconds, limits: limits, all: all)
+      heldBytes += head.bytes - before
+      streams[stream] = head
+    }
+    return blocks
+  }
+
+  /// Blocks that were cut and not yet stored, to be tried again after the store failed.
+  package var unstored: [HistoryBlock] {
+    streams.keys.sorted(by: StreamKey.isBefore).flatMap { streams[$0]?.inFlight ?? [] }
+  }
+
+  /// The store has committed this block.
+  package mutating func stored(_ block: HistoryBlock) {
+    guard var head = streams.removeValue(forKey: block.stream) else { return }
+    let before = head.bytes
+    head.stored(block)
+    heldBytes += head.bytes - before
+    streams[block.stream] = head
+  }
+
+  /// The highest order up to which every batch is durable or declared lost; 0 when none is.
+  package func acknowledgedOrder(_ stream: StreamKey) -> UInt64 {
+    streams[stream]?.settled.ranges.first?.upperBound ?? 0
+  }
+
+  /// The orders below the highest one seen that are neither here nor in the store.
+  package func missing(_ stream: StreamKey) -> [ClosedRange<UInt64>] {
+    streams[stream]?.known.gaps ?? []
+  }
+
+  /// What is not yet durable of some series, in no particular order of time.
+  package func columns(
+    for wanted: Set<SeriesID>, range: ClosedRange<Int64>
+  ) throws(BlockError) -> [SeriesID: [HistoryPoint]] {
+    var columns: [SeriesID: [HistoryPoint]] = [:]
+    for head in streams.values {
+      try head.collect(wanted, range, into: &columns)
+    }
+    return columns
+  }
+
+  private mutating func open(_ stream: StreamKey) {
+    guard streams[stream] == nil else { return }
+    streams[stream] = StreamHead()
+    var lives = opened[stream.server] ?? []
+    lives.append(stream)
+    var surplus = lives.count - 1 - limits.idleStreamsPerServer
+    lives.removeAll { life in
+      guard surplus > 0, life != stream, streams[life]?.bytes == 0 else { return false }
+      surplus -= 1
+      streams[life] = nil
+      return true
+    }
+    opened[stream.server] = lives
+  }
+}
+
+extension StreamKey {
+  /// A fixed sequence of streams, so that equal inputs give equal outputs.
+  static func isBefore(_ a: StreamKey, _ b: StreamKey) -> Bool {
+    (a.server.text, a.boot.text, a.incarnation) < (b.server.text, b.boot.text, b.incarnation)
+  }
+}
