@@ -1,0 +1,39 @@
+import NIOCore
+
+/// Every limit of the API, with its reason.
+package struct APILimits: Sendable {
+  /// The largest request is an enrolment: a token and a signing request, about 2 KiB. The rest is
+  /// room for proxies and future members.
+  package var bodyBytes = 64 << 10
+  /// One header line, request target included: a metric query with a dozen matches is below 2 KiB.
+  package var headerFieldBytes = 8 << 10
+  /// All of them together, with what a proxy adds.
+  package var headerListBytes = 32 << 10
+  package var headerFields = 100
+  /// A decoded name in a path. File system and target names are below 64 bytes; datasets and host
+  /// names reach 255.
+  package var nameBytes = 512
+  /// A bearer token of this manager is below 128 bytes.
+  package var bearerBytes = 512
+  package var queryItems = 64
+  /// Ten years, so that a span in nanoseconds never comes near 64 bits.
+  package var querySeconds: Int64 = 315_360_000
+  /// From connecting to a complete request head, and between requests: a client that trickles its
+  /// header or says nothing holds its place no longer. Above a scraper's usual 15 s.
+  package var idle = TimeAmount.seconds(30)
+  /// From the request's head to the last byte of the answer: a body that trickles in, or an answer
+  /// that nobody reads, ends here.
+  package var request = TimeAmount.seconds(60)
+  /// How long a refused body may still flow in, so that the client can read why it was refused.
+  package var linger = TimeAmount.seconds(2)
+  /// Operators, scrapers and enrolling agents. At about 100 KiB each (TLS and one body) these are
+  /// 25 MiB, and they stay well below the usual 1,024 descriptors. More wait in the backlog.
+  package var connections = 256
+  /// A quarter of all, so that one host cannot take every place.
+  package var connectionsPerAddress = 64
+  /// Operators' shells on the management host.
+  package var localConnections = 64
+  /// What a client that was limited is told; the limiters' windows are of this order.
+  package var retryAfterSeconds = 10
+  package init() {}
+}

@@ -1,0 +1,187 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import ManagerCore
+import NIOCore
+import Protocol
+
+/// How callers prove who they are on a listener.
+enum Door: Sendable {
+  /// HTTPS: a bearer token, on every route that is not open.
+  case network
+  /// The Unix socket: the kernel tells the user id; whoever is not admitted gets nothing at all.
+  case local(admit: @Sendable (UInt32) -> Caller?)
+
+  var name: String {
+    switch self {
+    case .network: "https"
+    case .local: "unix"
+    }
+  }
+}
+
+/// Turns requests into answers: finds the route, knows the caller, enforces the role, reads the body,
+/// calls the handler, and never lets an inner reason out.
+struct APIResponder: Sendable {
+  let table: RouteTable
+  let site: any SiteService
+  let door: Door
+  let limits: APILimits
+  let logger: Logger
+
+  @Sendable func serve(
+    _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
+  ) async throws {
+    // One deadline over body, handler and the writing of the answer (`APILimits.request`).
+    let deadline = channel.eventLoop.scheduleTask(in: limits.request) {
+      channel.close(promise: nil)
+    }
+    defer { deadline.cancel() }
+    let began = ContinuousClock.now
+    var exchange = Exchange(request)
+    var answer: Answer
+    do {
+      answer = try await self.answer(&exchange, channel)
+    } catch let error as DiagnosticError {
+      if DiagnosticCode.httpStatus(of: error.diagnostic.code) == nil {
+        log(failure: error, of: exchange)
+      }
+      answer = .problem(error.diagnostic, limits: limits)
+    } catch {
+      log(failure: error, of: exchange)
+      answer = .problem(
+        Diagnostic(.internalError, subject: "", reason: ""), limits: limits)
+    }
+    answer.headers.append(contentsOf: fixedHeaders)
+    if exchange.hasUnreadBody { answer.headers[.connection] = "close" }
+    log(exchange, answer, took: began.duration(to: .now))
+    try await write(answer, isHead: request.method == .head, to: writer)
+    if exchange.hasUnreadBody {
+      // The rest of the body is read and thrown away, but not for long.
+      channel.eventLoop.scheduleTask(in: limits.linger) { channel.close(promise: nil) }
+    }
+  }
+
+  private func answer(_ exchange: inout Exchange, _ channel: any Channel) async throws -> Answer {
+    let head = exchange.request.head
+    var local: Caller?
+    if case .local(let admit) = door {
+      local = try await admitted(by: admit, channel)
+      exchange.caller = local?.name
+    }
+    let (route, parameters) = try match(head.method, exchange.request.uri.path)
+    guard let route else {
+      var answer = Answer.problem(
+        DiagnosticError.malformed("\(head.method.rawValue) is not offered here").diagnostic,
+        status: .methodNotAllowed)
+      answer.headers[.allow] = parameters["Allow"]
+      return answer
+    }
+    exchange.route = route.path.description
+    var routed = RouteRequest()
+    routed.parameters = parameters
+    if let caller = try await caller(local, for: route, head.headerFields) {
+      exchange.caller = caller.name
+      routed.caller = caller
+    }
+    routed.query = try QueryParameters(exchange.request.uri.query, limits: limits)
+    routed.address =
+      if case .local = door { "local" } else { channel.remoteAddress?.ipAddress ?? "unknown" }
+    if route.request != nil { routed.body = try await exchange.readBody(limits) }
+    return try await route.handler(routed, site)
+  }
+
+  /// The route, or `nil` and the methods of the path under `Allow`.
+  private func match(
+    _ method: HTTPRequest.Method, _ path: String
+  ) throws(DiagnosticError) -> (Route?, [String: String]) {
+    switch table.match(method, path, limits: limits) {
+    case .found(let route, let parameters): return (route, parameters)
+    case .otherMethods(let methods):
+      return (nil, ["Allow": methods.map(\.rawValue).joined(separator: ", ")])
+    case .none:
+      throw DiagnosticError(
+        .notFound, subject: "", reason: "nothing is served under this path",
+        remedy: "The API is below /api/v1.")
+    }
+  }
+
+  private func admitted(
+    by admit: @Sendable (UInt32) -> Caller?, _ channel: any Channel
+  ) async throws -> Caller {
+    guard let peer = try? await PeerCredentials.of(channel) else {
+      throw DiagnosticError(
+        .forbidden, subject: "", reason: "the kernel does not tell who is asking")
+    }
+    guard let caller = admit(peer.user) else {
+      throw DiagnosticError(
+        .forbidden, subject: "uid \(peer.user)", reason: "only root and the manager's own user may",
+        remedy: "Run this as root, or use HTTPS with a token.")
+    }
+    return caller
+  }
+
+  /// `nil` only on an open route without a caller.
+  private func caller(
+    _ local: Caller?, for route: Route, _ headers: HTTPFields
+  ) async throws(DiagnosticError) -> Caller? {
+    guard case .role(let role) = route.access else { return local }
+    var known = local
+    if known == nil, let bearer = bearer(headers) {
+      known = await site.authenticate(bearer: bearer)
+    }
+    guard let known else {
+      throw DiagnosticError(
+        .unauthenticated, subject: "", reason: "no valid bearer token",
+        remedy: "Send 'Authorization: Bearer TOKEN'; 'iml token create' makes one.")
+    }
+    guard known.role.includes(role) else {
+      throw DiagnosticError(
+        .forbidden, subject: known.name,
+        reason: "this needs the role \(role.rawValue), the caller's is \(known.role.rawValue)")
+    }
+    return known
+  }
+
+  private func bearer(_ headers: HTTPFields) -> String? {
+    let values = headers[values: .authorization]
+    guard values.count == 1, let value = values.first else { return nil }
+    let parts = value.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty,
+      parts[1].utf8.count <= limits.bearerBytes
+    else { return nil }
+    return String(parts[1])
+  }
+}
+
+/// What is known of one request while it is answered.
+struct Exchange {
+  let request: Request
+  var caller: String?
+  var route: String?
+  private(set) var hasUnreadBody: Bool
+
+  init(_ request: Request) {
+    self.request = request
+    hasUnreadBody =
+      request.headers[.transferEncoding] != nil
+      || request.headers[.contentLength].map { $0 != "0" } ?? false
+  }
+
+  mutating func readBody(_ limits: APILimits) async throws -> [UInt8] {
+    let tooLarge = DiagnosticError(
+      .messageTooLarge, subject: "", reason: "the body is above \(limits.bodyBytes) bytes")
+    if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.bodyBytes
+    {
+      throw tooLarge
+    }
+    do {
+      let buffer = try await request.body.collect(upTo: limits.bodyBytes)
+      hasUnreadBody = false
+      return Array(buffer.readableBytesView)
+    } catch is NIOTooManyBytesError {
+      throw tooLarge
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import AsyncHTTPClient
+import Foundation
+import Glibc
+import Manager
+import NIOCore
+import NIOSSL
+import Protocol
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct APIListenersTests {
+  @Test func strangersOnTheTLSPortAreRefusedAndOthersServed() async throws {
+    try await withAPI { api async throws in
+      let garbage = (0..<4_000).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ 13) }
+      let plain = Array("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+      for bytes in [garbage, plain] {
+        let answer = try await api.raw(bytes)
+        #expect(!String(decoding: answer, as: UTF8.self).contains("200 OK"))
+        #expect(try await api.https("GET", "/healthz").status == 200)
+      }
+      let refusals = api.log.lines.filter { $0.contains("HTTPS connection refused") }
+      #expect(refusals.count == 2, "\(refusals)")
+      #expect(refusals.allSatisfy { $0.contains("127.0.0.1") })
+    }
+  }
+
+  @Test func aNewCertificateServesNewConnectionsWithoutARestart() async throws {
+    let (old, new) = (try APITestCertificate(), try APITestCertificate())
+    try await withAPI(certificate: old) { api async throws in
+      #expect(try await api.https("GET", "/healthz").status == 200)
+      try api.slot.replace(new.tls)
+      let url = "https://localhost:\(api.listening.port)/healthz"
+      let (trustsNew, trustsOld) = (new.client(), old.client())
+      var refusal: (any Error)?
+      do {
+        #expect(try await api.ask(trustsNew, url, "GET", token: nil, body: nil).status == 200)
+        _ = try await api.ask(trustsOld, url, "GET", token: nil, body: nil)
+      } catch { refusal = error }
+      try await trustsNew.shutdown()
+      try await trustsOld.shutdown()
+      #expect(refusal is NIOSSLError, "\(String(describing: refusal))")
+      #expect(try await api.https("GET", "/healthz").status == 200, "the open connection lives on")
+    }
+  }
+
+  @Test func theSocketIsItsOwnersAloneAndGoneAfterwards() async throws {
+    let path = try temporaryAPISocketPath()
+    try await withAPI(socketPath: path) { api async throws in
+      var status = stat()
+      #expect(lstat(path, &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600)
+      #expect(status.st_mode & S_IFMT == S_IFSOCK)
+    }
+    #expect(access(path, F_OK) == -1)
+  }
+
+  @Test func otherUsersAreRefusedOnTheSocket() async throws {
+    try await withAPI(configure: { $0.localCaller = { _ in nil } }) { api async throws in
+      for path in ["/api/v1/status", "/healthz"] {
+        let reply = try await api.unix("GET", path)
+        #expect(reply.status == 403 && reply.code == "forbidden")
+        #expect(reply.body.contains("uid \(geteuid())"))
+      }
+      #expect(api.site.calls.isEmpty)
+    }
+  }
+
+  @Test func theKernelNamesTheCaller() async throws {
+    let name = geteuid() == 0 ? "root" : NSUserName()
+    try await withAPI { api async throws in
+      #expect(try await api.unix("DELETE", "/api/v1/servers/a").status == 204)
+      #expect(api.site.calls == ["forget a by \(name)"])
+    }
+  }
+
+  @Test func aSocketThatAnswersIsNeverTakenOver() async throws {
+    try await withAPI { api async throws in
+      let error = await #expect(throws: DiagnosticError.self) {
+        try await withAPI(socketPath: api.listening.socketPath) { _ in }
+      }
+      #expect(error?.diagnostic.code == "port-in-use")
+      #expect(error?.diagnostic.subject == api.listening.socketPath)
+    }
+  }
+
+  @Test func aStaleSocketIsReplaced() async throws {
+    let path = try temporaryAPISocketPath()
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    #expect(bound == 0)
+    close(descriptor)
+    #expect(access(path, F_OK) == 0, "the file outlives its process")
+    try await withAPI(socketPath: path) { api async throws in
+      #expect(try await api.unix("GET", "/healthz").status == 200)
+    }
+  }
+
+  @Test func aFileInTheWayIsLeftAlone() async throws {
+    let path = try temporaryAPISocketPath()
+    let kept = URL(fileURLWithPath: path)
+    try Data("precious".utf8).write(to: kept)
+    let error = await #expect(throws: DiagnosticError.self) {
+      try await APIServer(
+        .init(host: "127.0.0.1", port: 0, socketPath: path), site: APIScriptedSite(),
+        tls: { try TLSContextSlot(try APITestCertificate().tls).current() },
+        logger: APIRecordedLog().logger
+      ).run()
+    }
+    #expect(error?.diagnostic.code == "state-directory-unusable")
+    #expect(try Data(contentsOf: kept) == Data("precious".utf8))
+    try FileManager.default.removeItem(at: kept.deletingLastPathComponent())
+  }
+
+  @Test func aPortInUseIsNamed() async throws {
+    try await withAPI { api async throws in
+      let port = api.listening.port
+      let error = await #expect(throws: DiagnosticError.self) {
+        try await withAPI(configure: { $0.port = port }) { _ in }
+      }
+      #expect(error?.diagnostic.code == "port-in-use")
+      #expect(error?.diagnostic.subject == "127.0.0.1:\(port)")
+    }
+  }
+
+  @Test func aSilentConnectionLosesItsPlace() async throws {
+    try await withAPI(configure: { $0.limits.idle = .milliseconds(100) }) { api async throws in
+      #expect(try await api.raw([0x16]).isEmpty)
+      #expect(try await api.https("GET", "/healthz").status == 200)
+    }
+  }
+
+  @Test func aBodyThatNeverEndsLosesItsPlace() async throws {
+    try await withAPI(configure: { $0.limits.request = .milliseconds(200) }) { api async throws in
+      let url = "https://localhost:\(api.listening.port)/api/v1/enrol"
+      let (endless, feed) = AsyncStream.makeStream(of: ByteBuffer.self)
+      feed.yield(ByteBuffer(string: "{"))
+      await #expect(throws: (any Error).self) {
+        try await api.ask(
+          api.client, url, "POST", token: nil, body: .stream(endless, length: .unknown))
+      }
+      feed.finish()
+      #expect(try await api.https("GET", "/healthz").status == 200)
+    }
+  }
+
+  @Test func oneAddressCannotTakeEveryPlace() async throws {
+    try await withAPI(configure: { $0.limits.connectionsPerAddress = 1 }) { api async throws in
+      #expect(try await api.https("GET", "/healthz").status == 200)
+      #expect(try await api.raw([]).isEmpty, "the first is still open")
+      #expect(api.log.lines.contains { $0.contains("too many connections from this address") })
+      #expect(try await api.https("GET", "/healthz").status == 200)
+    }
+  }
+}
