@@ -43,6 +43,9 @@ struct APIResponder: Sendable {
     var answer: Answer
     do {
       answer = try await self.answer(&exchange, channel)
+    } catch let interrupted as BodyInterrupted {
+      // Nobody is left to answer: the framework ends the connection.
+      throw interrupted.cause
     } catch let error as DiagnosticError {
       if DiagnosticCode.httpStatus(of: error.diagnostic.code) == nil {
         log(failure: error, of: exchange)
@@ -182,6 +185,13 @@ struct Exchange {
       return Array(buffer.readableBytesView)
     } catch is NIOTooManyBytesError {
       throw tooLarge
+    } catch {
+      throw BodyInterrupted(cause: error)
     }
   }
+}
+
+/// The client went away, or ran out of time, in the middle of its body.
+private struct BodyInterrupted: Error {
+  let cause: any Error
 }
