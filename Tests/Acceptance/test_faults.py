@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""A cut link, a silent link, a killed agent, a killed manager, all in the middle of load: each
+heals by itself, and every batch is accounted for: held, or said to be lost."""
+
+import os
+import time
+import unittest
+
+from iml_lab import IN_CI, Agent, Lab, wait_until
+from trees import Stepper, Tree
+
+# How long links are down. A minute in CI; elsewhere long enough to lose the session and its blocks.
+OUTAGE = float(os.environ.get("IML_OUTAGE_SECONDS") or (60 if IN_CI else 20))
+COLLECT = 1.0
+METRIC = "lustre_write_bytes_total"
+
+
+class Faults(Lab):
+    """Load on two servers; one of them behind a proxy."""
+
+    FLUSH = "2s"
+
+    def setUp(self):
+        super().setUp()
+        paths = self.trees("--layout", "mixed", "--servers", "4")
+        self.server = self.manager(flush=self.FLUSH)
+        self.link = self.proxy(self.server.agent_port)
+        self.far = Agent(self, self.server, paths["oss01"], through=self.link).enrolled()
+        self.near = Agent(self, self.server, paths["oss02"]).enrolled()
+        self.stepper = Stepper(self.path)
+        for agent in (self.far, self.near):
+            self.stepper.add_tree(Tree(agent.tree), agent.name)
+            agent.wait_connected()
+        # What each write counter holds before the first step and after the last.
+        self.fields = {}
+        for label, file in self.stepper.files:
+            for name, base, rate in file.fields:
+                if name.endswith("write_bytes sum"):
+                    self.fields[label] = (base, rate)
+        self.assertGreaterEqual(len(self.fields), 4)
+        wait_until(lambda: set(self.tracks()) == set(self.fields), "a first sample of each target")
+        self.stepper.start()
+        time.sleep(5)
+
+    def tracks(self):
+        return {label: group for label, group in self.server.metric(
+            METRIC, "--by", "target", "--last", "15m").items() if group["value"] is not None}
+
+    def end_load(self):
+        """Stops the load and waits until the last value of each counter has arrived."""
+        self.stepper.stop()
+        last = {label: base + int(rate * self.stepper.seconds)
+                for label, (base, rate) in self.fields.items()}
+        wait_until(lambda: {label: g["value"] for label, g in self.tracks().items()} == last,
+                   f"the last values {last}")
+        time.sleep(2 * COLLECT)
+        return last
+
+    def holes(self, agent):
+        """[(last before, first after)] of the times without a sample, from every target's points."""
+        found = set()
+        for label, group in self.tracks().items():
+            if label not in Tree(agent.tree).osts():
+                continue
+            points = [point["nanoseconds"] for point in group["points"]]
+            self.assertEqual(len(points), group["samples"], "points are not the samples")
+            self.assertEqual(points, sorted(set(points)), f"{label}: a sample twice")
+            found |= {(a, b) for a, b in zip(points, points[1:]) if b - a > 2.5 * COLLECT * 1e9}
+        return sorted(found)
+
+    def check_values(self, last):
+        """The whole increase is there, reset-free, and never anything that was not in the file."""
+        for label, group in self.tracks().items():
+            base, _ = self.fields[label]
+            values = [point["value"] for point in group["points"]]
+            self.assertEqual(group["resets"], 0, label)
+            self.assertEqual(values, sorted(values), f"{label}: a counter that went back")
+            self.assertEqual(values[-1] - values[0], last[label] - base,
+                             f"{label}: the increase is not the known one")
+
+    def check_nothing_lost(self, *agents):
+        for agent in agents:
+            self.assertEqual(self.server.server(agent.name)["losses"], [], agent.name)
+            self.assertEqual(self.holes(agent), [], f"{agent.name}: a hole that no loss explains")
+
+    def check_losses_are_the_holes(self, agent):
+        """Each hole is in exactly one loss, and no loss is told where nothing is missing."""
+        slack = 0.5e9
+        losses, holes = self.server.server(agent.name)["losses"], self.holes(agent)
+        for a, b in holes:
+            over = [loss for loss in losses
+                    if (loss.get("afterNanoseconds") or 0) <= a + slack
+                    and loss["beforeNanoseconds"] >= b - slack - 2 * COLLECT * 1e9]
+            self.assertEqual(len(over), 1, f"the hole of {(b - a) / 1e9:.1f} s and {losses}")
+        self.assertEqual(len(losses), len(holes), f"{losses} for {holes}")
+        return losses
+
+    def lost_then_back(self, during=None):
+        wait_until(lambda: self.server.contact(self.far.name) == "lost", "the far agent lost",
+                   seconds=10)
+        self.assertEqual(self.server.contact(self.near.name), "connected")
+        if during:
+            during()
+
+    def check_shown_as_unknown(self):
+        """While nobody hears of them, its targets are not shown as if all were well."""
+        for label in Tree(self.far.tree).osts():
+            summary = self.server.json("target", "show", label)["summary"]
+            self.assertEqual(summary["state"], "unknown")
+            self.assertNotEqual(summary["reason"], "")
+            self.assertIsNone(summary.get("activeOn"))
+            self.assertEqual(summary["lastActiveOn"], self.far.name)
+        self.server.cli("status", expect=(5,))
+
+
+class Links(Faults):
+    def test_a_cut_link_heals_and_loses_nothing(self):
+        self.link.cut()
+        self.lost_then_back(self.check_shown_as_unknown)
+        time.sleep(OUTAGE)
+        self.link.heal()
+        self.far.wait_connected()
+        last = self.end_load()
+        self.check_values(last)
+        self.check_nothing_lost(self.far, self.near)
+        wait_until(lambda: self.server.json("target", "show", min(Tree(self.far.tree).osts()))[
+            "summary"]["state"] == "mounted", "its targets mounted again")
+
+    def test_a_silent_link_is_noticed_and_loses_nothing(self):
+        self.link.swallow()
+        self.lost_then_back(self.check_shown_as_unknown)
+        self.far.program.wait_error(r"silent|peer-silent|nothing|no byte")
+        time.sleep(OUTAGE)
+        self.link.heal()
+        self.far.wait_connected()
+        last = self.end_load()
+        self.check_values(last)
+        self.check_nothing_lost(self.far, self.near)
+
+    def test_a_link_that_flaps_loses_nothing(self):
+        for pause in (0.3, 1.0, 2.5, 0.3, 4.0):
+            self.link.cut()
+            time.sleep(pause)
+            self.link.heal()
+            time.sleep(pause)
+        self.far.wait_connected()
+        last = self.end_load()
+        self.check_values(last)
+        self.check_nothing_lost(self.far, self.near)
+
+
+class KilledAgents(Faults):
+    def test_a_killed_agent_comes_back_and_its_loss_is_told(self):
+        self.far.kill()
+        self.lost_then_back(self.check_shown_as_unknown)
+        time.sleep(3)
+        self.far.start()
+        self.far.wait_connected()
+        time.sleep(5)
+        last = self.end_load()
+        self.check_values(last)
+        losses = self.check_losses_are_the_holes(self.far)
+        self.assertEqual(len(losses), 1)
+        self.assertIsNone(losses[0].get("batches"), "nobody can know how many it held")
+        self.assertNotEqual(losses[0]["reason"], "")
+        self.check_nothing_lost(self.near)
+
+    def test_an_agent_that_is_stopped_loses_nothing_that_it_held(self):
+        code, seconds = self.far.program.terminate()
+        self.assertEqual((code, seconds < 2), (0, True))
+        time.sleep(6)
+        self.far.start()
+        self.far.wait_connected()
+        time.sleep(3)
+        last = self.end_load()
+        self.check_values(last)
+        self.check_losses_are_the_holes(self.far)
+        self.check_nothing_lost(self.near)
+
+
+class KilledManagers(Faults):
+    FLUSH = "10s"  # so that a kill finds samples that are received and not yet stored
+
+    def test_a_manager_killed_under_load_loses_nothing(self):
+        for _ in range(2):
+            time.sleep(6)
+            self.server.kill()
+            time.sleep(4)
+            self.server.start()
+            for agent in (self.far, self.near):
+                agent.wait_connected()
+        last = self.end_load()
+        self.check_values(last)
+        self.check_nothing_lost(self.far, self.near)
+
+    def test_what_was_known_before_the_kill_is_known_after_it(self):
+        before = {t["label"]: t["id"] for t in self.server.json("target", "list")}
+        servers = {s["hostname"]: s["id"] for s in self.server.json("server", "list")}
+        self.server.kill()
+        self.link.cut()
+        self.server.start()
+        self.near.wait_connected()
+        self.assertEqual({s["hostname"]: s["id"] for s in self.server.json("server", "list")},
+                         servers)
+        self.assertEqual({t["label"]: t["id"] for t in self.server.json("target", "list")}, before)
+        # Who has not been heard since is not shown as if he had been.
+        self.assertNotEqual(self.server.contact(self.far.name), "connected")
+        for label in Tree(self.far.tree).osts():
+            self.assertEqual(
+                self.server.json("target", "show", label)["summary"]["state"], "unknown")
+        self.link.heal()
+        self.far.wait_connected()
+        self.stepper.stop()
+
+    def test_a_manager_and_an_agent_killed_at_once_say_what_is_missing(self):
+        self.far.kill()
+        self.server.kill()
+        time.sleep(5)
+        self.server.start()
+        self.far.start()
+        for agent in (self.far, self.near):
+            agent.wait_connected()
+        time.sleep(3)
+        last = self.end_load()
+        self.check_values(last)
+        self.assertEqual(len(self.check_losses_are_the_holes(self.far)), 1)
+        self.check_nothing_lost(self.near)
+
+
+if __name__ == "__main__":
+    unittest.main()
