@@ -1,6 +1,7 @@
 /// One division of time for all groups of an answer, so that their points can be compared.
 struct MetricBuckets {
   private let start: Int64
+  private let last: Int64
   private let width: Double
   private let count: Int
   private let isRate: Bool
@@ -15,6 +16,7 @@ struct MetricBuckets {
     let needed = isRate ? longest - 1 : longest
     if isRate && first == last { return nil }
     start = first
+    self.last = last
     count = max(1, min(needed, MetricQuery.pointLimit))
     width = max(Double(elapsed(first, last)) / Double(count), 1)
     self.isRate = isRate
@@ -116,6 +118,8 @@ struct MetricBuckets {
   }
 
   private func end(of bucket: Int) -> Int64 {
-    start &+ Int64((Double(bucket + 1) * width).rounded())
+    // The last end is exact, and the others can not round beyond 64 bits.
+    bucket == count - 1
+      ? last : start &+ Int64(bitPattern: UInt64((Double(bucket + 1) * width).rounded()))
   }
 }
