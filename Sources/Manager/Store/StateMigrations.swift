@@ -25,9 +25,9 @@ enum StateMigrations {
     "streams",
   ]
 
-  static var migrator: DatabaseMigrator {
+  static func migrator(_ steps: [StateMigration]) -> DatabaseMigrator {
     var migrator = DatabaseMigrator()
-    for step in all {
+    for step in steps {
       migrator.registerMigration(step.name, foreignKeyChecks: .immediate) { db in
         try db.execute(sql: step.sql)
       }

@@ -44,15 +44,6 @@ extension StateStore {
     }
   }
 
-  package func remove(_ kind: DocumentKind, ids: [String]) async throws(DiagnosticError) {
-    try await write { db in
-      for id in ids {
-        try db.execute(
-          sql: "DELETE FROM documents WHERE kind = ? AND id = ?", arguments: [kind.rawValue, id])
-      }
-    }
-  }
-
   static func put(
     _ kind: DocumentKind, _ id: String, _ value: some Encodable, _ db: Database
   ) throws {

@@ -119,11 +119,13 @@ extension StateStore {
   }
 
   /// How many losses of samples are on record, and of how many values at least.
-  package func lossTotals() async throws(DiagnosticError) -> (losses: Int, samples: Int64) {
+  package func lossTotals() async throws(DiagnosticError) -> (losses: Int, samples: UInt64) {
     try await read { db in
+      // total() is a Double: an agent's absurd number must not overflow the sum of all.
       let row = try Row.fetchOne(
-        db, sql: "SELECT count(*) AS losses, coalesce(sum(samples), 0) AS samples FROM losses")
-      return (row?["losses"] ?? 0, row?["samples"] ?? 0)
+        db, sql: "SELECT count(*) AS losses, total(samples) AS samples FROM losses")
+      let samples: Double = row?["samples"] ?? 0
+      return (row?["losses"] ?? 0, samples < 9e18 ? UInt64(samples) : .max)
     }
   }
 

@@ -11,19 +11,33 @@ package final class StateStore: Sendable {
 
   /// Opens or makes `state.sqlite` in the directory and brings its schema up to date. A database
   /// that is newer, damaged, not ours, locked or unwritable is refused in one sentence.
-  package init(directory: StateDirectory) throws(DiagnosticError) {
+  package convenience init(directory: StateDirectory) throws(DiagnosticError) {
+    // A backup tool may hold the file for a moment; more than two seconds is somebody else's lock.
+    try self.init(directory: directory, steps: StateMigrations.all, patienceSeconds: 2)
+  }
+
+  init(
+    directory: StateDirectory, steps: [StateMigration], patienceSeconds: Double
+  ) throws(DiagnosticError) {
     self.directory = directory
     path = directory.path + "/state.sqlite"
     do {
-      pool = try Self.open(path)
+      pool = try Self.open(path, steps, patienceSeconds)
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
   }
 
-  /// Ends all connections; later calls fail.
+  /// Ends all connections; later calls fail. What the log holds is moved into the database first,
+  /// so that after a clean stop the one file is a whole backup.
   package func close() throws(DiagnosticError) {
-    do { try pool.close() } catch { throw StoreFailure.diagnose(error, path: path) }
+    do {
+      // A reader that is still busy keeps the log alive; the next start reads it.
+      _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      try pool.close()
+    } catch {
+      throw StoreFailure.diagnose(error, path: path)
+    }
   }
 
   /// One transaction that changes state. All of it happens or nothing.
@@ -48,11 +62,12 @@ package final class StateStore: Sendable {
     }
   }
 
-  private static func open(_ path: String) throws -> DatabasePool {
+  private static func open(
+    _ path: String, _ steps: [StateMigration], _ patienceSeconds: Double
+  ) throws -> DatabasePool {
     var configuration = Configuration()
     configuration.foreignKeysEnabled = true
-    // A backup tool may hold the file for a moment; more than two seconds is somebody else's lock.
-    configuration.busyMode = .timeout(2)
+    configuration.busyMode = .timeout(patienceSeconds)
     // Readers serve the API; a handful saturates the disk of a small host.
     configuration.maximumReaderCount = 4
     configuration.prepareDatabase { db in
@@ -62,13 +77,15 @@ package final class StateStore: Sendable {
     let pool = try DatabasePool(path: path, configuration: configuration)
     // GRDB chooses NORMAL with WAL, which may lose acknowledged transactions at a power loss.
     try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
-    try pool.read { db in try refuseForeignOrNewer(db, path: path) }
-    try StateMigrations.migrator.migrate(pool)
+    try pool.read { db in try refuseForeignOrNewer(db, steps, path: path) }
+    try StateMigrations.migrator(steps).migrate(pool)
     try pool.read { db in try refuseDamaged(db, path: path) }
     return pool
   }
 
-  private static func refuseForeignOrNewer(_ db: Database, path: String) throws {
+  private static func refuseForeignOrNewer(
+    _ db: Database, _ steps: [StateMigration], path: String
+  ) throws {
     let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
     guard tables > 0 else { return }
     let application = try Int32.fetchOne(db, sql: "PRAGMA application_id")
@@ -79,13 +96,13 @@ package final class StateStore: Sendable {
     guard application == StateMigrations.applicationID || (hasRecord && applied.isEmpty) else {
       throw StoreFailure.corrupt(path, "it is no database of this manager")
     }
-    let known = Set(StateMigrations.all.map(\.name))
+    let known = Set(steps.map(\.name))
     let unknown = applied.filter { !known.contains($0) }
     guard unknown.isEmpty else { throw StoreFailure.newer(path, unknown.sorted()) }
   }
 
   private static func refuseDamaged(_ db: Database, path: String) throws {
-    for table in StateMigrations.checkedTables {
+    for table in StateMigrations.checkedTables where try db.tableExists(table) {
       let answer = try String.fetchOne(db, sql: "PRAGMA quick_check('\(table)')")
       guard answer == "ok" else {
         throw StoreFailure.corrupt(path, "\(table): \(answer ?? "no answer")")

@@ -1,0 +1,172 @@
+import Crypto
+import Foundation
+import GRDB
+import ManagerCore
+import Protocol
+import Testing
+
+@testable import Manager
+
+@Suite struct StoreOpeningTests {
+  private func pragma(_ name: String, _ store: StateStore) async throws -> String? {
+    try await store.write { db in try String.fetchOne(db, sql: "PRAGMA \(name)") }
+  }
+
+  @Test func releasedMigrationsNeverChange() {
+    let pinned = StateMigrations.all.map { step in
+      let digest = SHA256.hash(data: Array(step.sql.utf8))
+      return step.name + " " + Hexadecimal.text(digest).prefix(16)
+    }
+    #expect(
+      pinned == [
+        "0001-trust 3363aa2a257f5f47", "0002-documents be5d7e6e8284f05f",
+        "0003-history 5e26c53f7ccd271a",
+      ])
+  }
+
+  @Test func theDatabaseWaitsForTheDiskAndChecksReferences() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    #expect(try await pragma("synchronous", store) == "2")
+    #expect(try await pragma("foreign_keys", store) == "1")
+    #expect(try await pragma("journal_mode", store) == "wal")
+    #expect(try await pragma("page_size", store) == "16384")
+    #expect(try await pragma("application_id", store) == "\(StateMigrations.applicationID)")
+  }
+
+  @Test func theStateDirectoryIsClosedToOthers() throws {
+    let parent = try TemporaryDirectory()
+    _ = try StateDirectory(path: parent.path + "/new/")
+    #expect(try parent.permissions("new") == 0o700)
+    try parent.setPermissions(0o755, "new")
+    _ = try StateDirectory(path: parent.path + "/new")
+    #expect(try parent.permissions("new") == 0o700)
+  }
+
+  @Test func aSecondManagerIsRefusedAndToldWhoTheFirstIs() async throws {
+    let directory = try TemporaryDirectory()
+    let first = try StateDirectory(path: directory.path)
+    let refused = await refusal { _ = try StateDirectory(path: directory.path) }
+    #expect(refused?.code == "database-locked")
+    #expect(refused?.reason.contains("pid \(getpid())") == true)
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func aDirectoryIsFreeOnceItsManagerIsGone() throws {
+    let directory = try TemporaryDirectory()
+    do { _ = try StateDirectory(path: directory.path) }
+    _ = try StateDirectory(path: directory.path)
+  }
+
+  @Test func aDirectoryThatCanNotBeMadeIsRefused() async {
+    let refused = await refusal { _ = try StateDirectory(path: "/proc/iml/state") }
+    #expect(refused?.code == "state-directory-unusable")
+  }
+
+  @Test func aDatabaseThatCanNotBeOpenedIsRefused() async throws {
+    let directory = try TemporaryDirectory()
+    try FileManager.default.createDirectory(
+      atPath: directory.path + "/state.sqlite", withIntermediateDirectories: false)
+    let refused = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(refused?.code == "state-directory-unusable")
+  }
+
+  @Test func aNewerDatabaseIsRefusedAndLeftAsItIs() async throws {
+    let directory = try TemporaryDirectory()
+    let future = StateMigration(name: "9999-future", sql: "CREATE TABLE future (x INTEGER)")
+    let steps = StateMigrations.all + [future]
+    do {
+      let newer = try StateStore(
+        directory: StateDirectory(path: directory.path), steps: steps, patienceSeconds: 1)
+      try newer.close()
+    }
+    let refused = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(refused?.code == "database-newer")
+    #expect(refused?.reason.contains("9999-future") == true)
+    _ = try StateStore(
+      directory: StateDirectory(path: directory.path), steps: steps, patienceSeconds: 1)
+  }
+
+  @Test func anOlderDatabaseIsBroughtUpToDateAndKeepsItsRows() async throws {
+    let directory = try TemporaryDirectory()
+    let entry = AuditEntry(nanoseconds: 1, who: "a", action: "b", subject: "c")
+    do {
+      let older = try StateStore(
+        directory: StateDirectory(path: directory.path), steps: [StateMigrations.all[0]],
+        patienceSeconds: 1)
+      try await older.record(entry)
+      try older.close()
+    }
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    #expect(try await store.audit(newest: 5) == [entry])
+    try await store.put(.target, id: "t", ["a": 1])
+  }
+
+  @Test func garbageIsNoDatabase() async throws {
+    let directory = try TemporaryDirectory()
+    try directory.put("state.sqlite", Array(repeating: 0x5A, count: 50_000))
+    let refused = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(refused?.code == "database-corrupt")
+  }
+
+  @Test func someoneElsesDatabaseIsRefused() async throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let queue = try DatabaseQueue(path: directory.path + "/state.sqlite")
+      try await queue.write { db in try db.execute(sql: "CREATE TABLE theirs (x)") }
+      try queue.close()
+    }
+    let refused = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(refused?.code == "database-corrupt")
+    #expect(refused?.reason.contains("no database of this manager") == true)
+  }
+
+  @Test func damagedPagesAreFoundAtTheStart() async throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let store = try StateStore(directory: StateDirectory(path: directory.path))
+      for number in 0..<400 {
+        try await store.record(
+          AuditEntry(
+            nanoseconds: Int64(number), who: "somebody", action: "act",
+            subject: String(repeating: "x", count: 200)))
+      }
+      try store.close()
+    }
+    var bytes = try directory.contents("state.sqlite")
+    // Every page but the first: whichever holds the rows, the check must see it.
+    for position in 16_384..<bytes.count where position % 16_384 < 64 { bytes[position] = 0xEE }
+    try directory.put("state.sqlite", bytes)
+    let refused = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(refused?.code == "database-corrupt")
+  }
+
+  @Test func aDatabaseThatAnotherProgramHoldsIsRefused() async throws {
+    let directory = try TemporaryDirectory()
+    do {
+      try StateStore(directory: StateDirectory(path: directory.path)).close()
+    }
+    let queue = try DatabaseQueue(path: directory.path + "/state.sqlite")
+    try await queue.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+      try db.execute(sql: "CREATE TABLE held (x); COMMIT")
+    }
+    let refused = await refusal {
+      _ = try StateStore(
+        directory: StateDirectory(path: directory.path), steps: StateMigrations.all,
+        patienceSeconds: 0.01)
+    }
+    #expect(refused?.code == "database-locked")
+    try queue.close()
+  }
+}
