@@ -1,0 +1,16 @@
+import Protocol
+
+/// A target that belongs to a file system and that no server claims. Of a file system that is
+/// stopped as a whole that is only worth a word.
+extension AlertRule {
+  static let targetAway = AlertRule(code: .targetAway) { site in
+    let stopped = Set(site.fileSystems.filter { $0.state == .stopped }.map(\.id))
+    return site.targets.compactMap { target in
+      guard target.isAway else { return nil }
+      let fileSystem = target.record.fileSystem.map { "\(target.record.mgs)/\($0)" } ?? ""
+      return RaisedFinding(
+        .targetAway, stopped.contains(fileSystem) ? .info : .warning, on: target, in: site,
+        reason: target.reason, since: target.since)
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import Protocol
+
+/// Sections as they come and go.
+extension ObservedSite {
+  /// A section came. It becomes evidence when the cycle that made it has ended.
+  package mutating func sectionArrived(_ id: ServerID, _ section: Section, at now: Moment) {
+    guard let server = servers[id], server.session != nil else { return }
+    heard(id, at: now)
+    servers[id]?.awaited.remove(section.key)
+    let old = server.sections[section.key]
+    guard old != nil || server.sections.count < StateLimits.sectionsPerServer else { return }
+    if let old, old.section.digest == section.digest, old.section.collector == section.collector,
+      old.section.body == section.body
+    {
+      servers[id]?.confirm(section.key)
+      return
+    }
+    let monotonic = now.monotonicNanoseconds
+    var held = ReportedSection(
+      section: section, fact: ReportedFact(section), standing: .pending,
+      earlierEvidence: old.flatMap { server.evidence(of: $0) }, arrived: monotonic,
+      unchangedSince: monotonic)
+    if let old, case .confirmed = old.standing, old.section.collector == section.collector {
+      held.standing = old.standing
+    } else {
+      servers[id]?.pending[section.collector, default: []].append(section.key)
+    }
+    servers[id]?.sections[section.key] = held
+    apply(held.fact, key: section.key, of: id, at: now)
+  }
+
+  /// The agent no longer makes a section.
+  package mutating func sectionGone(_ id: ServerID, _ key: SectionKey, at now: Moment) {
+    guard servers[id]?.session != nil else { return }
+    heard(id, at: now)
+    servers[id]?.awaited.remove(key)
+    dropSection(key, of: id, at: now)
+  }
+
+  /// All that the agent holds. Gives what must be sent again; what is not listed is gone.
+  package mutating func digests(_ id: ServerID, _ digests: [SectionDigest], at now: Moment)
+    -> [SectionKey]
+  {
+    guard let server = servers[id], server.session != nil else { return [] }
+    heard(id, at: now)
+    var listed: Set<SectionKey> = []
+    var awaited: [SectionKey] = []
+    for digest in digests where listed.insert(digest.key).inserted {
+      if server.sections[digest.key]?.section.digest == digest.digest {
+        servers[id]?.confirm(digest.key)
+      } else {
+        awaited.append(digest.key)
+      }
+    }
+    servers[id]?.awaited = Set(awaited)
+    for key in server.sections.keys.sorted() where !listed.contains(key) {
+      dropSection(key, of: id, at: now)
+    }
+    return awaited
+  }
+
+  /// Takes a section away, and with it all that was known by it.
+  mutating func dropSection(_ key: SectionKey, of id: ServerID, at now: Moment) {
+    guard let held = servers[id]?.sections[key] else { return }
+    let evidence = servers[id]?.evidence(of: held)
+    servers[id]?.sections[key] = nil
+    switch held.fact {
+    case .target: endClaim(key, of: id, evidence: evidence, at: now)
+    case .mgs: setRegistered([], by: id)
+    case .imports: setImports([], of: id, at: now)
+    case .host, .lnet, .lustre, .exports, .opaque: break
+    }
+  }
+
+  private mutating func apply(
+    _ fact: ReportedFact, key: SectionKey, of id: ServerID, at now: Moment
+  ) {
+    switch fact {
+    case .host(let host):
+      guard !host.hostname.isEmpty, servers[id]?.record.hostname != host.hostname else { return }
+      servers[id]?.record.hostname = host.hostname
+      effects.servers.insert(id)
+    case .lnet(let lnet):
+      let nids = NID.reachable(lnet.interfaces.map(\.nid))
+      nidsChanged(of: id, from: servers[id]?.record.nids ?? [], to: nids)
+      bindAll(of: id, at: now)
+    case .mgs(let mgs): applyMGS(mgs, of: id, at: now)
+    case .target(let target): bind(target, key: key, of: id, at: now)
+    case .imports(let imports):
+      setImports(imports.imports, of: id, at: now)
+      bindAll(of: id, at: now)
+    case .lustre, .exports, .opaque: break
+    }
+    // A body that is no target any more must not keep a claim alive.
+    if case .target = fact { return }
+    if servers[id]?.targetIDs[key] != nil { endClaim(key, of: id, evidence: nil, at: now) }
+  }
+
+  /// The MGS's own word on which targets are registered there.
+  private mutating func applyMGS(_ section: MGSSection, of id: ServerID, at now: Moment) {
+    let mgs = localMGS(of: id, named: section.nids)
+    var registered: Set<String> = []
+    for label in section.fileSystems.flatMap(\.targets) {
+      guard let parsed = TargetLabel(label), parsed.kind != .mgt else { continue }
+      registered.insert(targetID(mgs: mgs, label: label, heardFrom: nil, at: now))
+    }
+    setRegistered(registered, by: id)
+  }
+
+  private mutating func setRegistered(_ new: Set<String>, by id: ServerID) {
+    for target in servers[id]?.registeredTargets.subtracting(new) ?? [] {
+      targets[successors[target] ?? target]?.registeredBy.remove(id)
+    }
+    for target in new { targets[successors[target] ?? target]?.registeredBy.insert(id) }
+    servers[id]?.registeredTargets = new
+  }
+
+  /// What imports tell: which MGSs this server knows, and who may serve which target.
+  private mutating func setImports(
+    _ imports: [ImportsSection.Import], of id: ServerID, at now: Moment
+  ) {
+    let mgcs = imports.filter { $0.target == TargetLabel.mgs }.map { $0.failoverNIDs + $0.mgs }
+    if servers[id]?.mgcs != mgcs {
+      servers[id]?.mgcs = mgcs
+      resolutions[id] = nil
+    }
+    var named: [String: [String]] = [:]
+    for one in mgcs {
+      let nids = reachable(one, from: id)
+      if !nids.isEmpty { named[mgtID(mgs: join(nids), at: now)] = nids }
+    }
+    for one in imports where one.target != TargetLabel.mgs && TargetLabel(one.target) != nil {
+      let reference = TargetReference(label: one.target, mgs: one.mgs)
+      let mgs = mgsID(of: reference, from: id)
+      // Imports without a known MGS make no targets: they are no evidence of where one lives.
+      guard mgs != MGSRecord.unknownID || targetsByMGS[mgs]?[one.target] != nil else { continue }
+      let target = targetID(mgs: mgs, label: one.target, heardFrom: nil, at: now)
+      named[target, default: []] += reachable(one.failoverNIDs, from: id)
+    }
+    for target in servers[id]?.importedTargets.subtracting(named.keys) ?? [] {
+      setImport(nil, of: target, by: id)
+    }
+    for (target, nids) in named { setImport(NID.reachable(nids), of: target, by: id) }
+    servers[id]?.importedTargets = Set(named.keys)
+  }
+
+  private mutating func setImport(_ nids: [String]?, of target: String, by id: ServerID) {
+    let target = successors[target] ?? target
+    targets[target]?.importNIDs[id] = nids
+    if targets[target]?.importsChanged() == true { effects.targets.insert(target) }
+  }
+}

@@ -1,0 +1,136 @@
+import Protocol
+
+/// Enrolment, sessions and contact.
+extension ObservedSite {
+  /// A server was enrolled, enrolled anew, or has a new certificate.
+  package mutating func serverEnrolled(_ record: ServerRecord, at now: Moment) {
+    effects.removedServers.remove(record.id)
+    effects.servers.insert(record.id)
+    guard let old = servers[record.id]?.record else {
+      servers[record.id] = ReportedServer(record, at: now)
+      nidsChanged(of: record.id, from: [], to: record.nids)
+      return
+    }
+    var record = record
+    // An enrolment knows nothing of what the agent said: keep that.
+    record.lastBoot = old.lastBoot
+    record.lastHeardNanoseconds = old.lastHeardNanoseconds
+    record.nids = old.nids
+    if servers[record.id]?.sections[SectionKey(HostSection.sectionName)] != nil {
+      record.hostname = old.hostname
+    }
+    servers[record.id]?.record = record
+  }
+
+  /// A server is no part of the site any more. What it served becomes unknown, not unmounted.
+  package mutating func serverForgotten(_ id: ServerID, at now: Moment) {
+    guard let server = servers[id] else { return }
+    for key in server.sections.keys.sorted() { dropSection(key, of: id, at: now) }
+    nidsChanged(of: id, from: server.record.nids, to: [])
+    servers[id] = nil
+    resolutions[id] = nil
+    for (target, entry) in targets where entry.record.servers.contains(id) {
+      targets[target]?.record.servers.removeAll { $0 == id }
+      effects.targets.insert(target)
+    }
+    for target in targets.keys { targets[target]?.claims[id] = nil }
+    if let mgs = mgsByFounder.removeValue(forKey: id) {
+      mgss[mgs]?.foundingServer = nil
+      effects.mgss.insert(mgs)
+    }
+    effects.servers.remove(id)
+    effects.removedServers.insert(id)
+  }
+
+  /// An agent has said hello. A boot id other than the last ends everything that was active there.
+  package mutating func sessionOpened(
+    _ id: ServerID, session: String, hello: Hello, address: String, at now: Moment
+  ) {
+    guard let server = servers[id] else { return }
+    if let last = server.record.lastBoot, last != hello.boot {
+      for key in server.sections.keys.sorted() { dropSection(key, of: id, at: now) }
+      servers[id]?.rebooted = now.monotonicNanoseconds
+      servers[id]?.log.rebooted()
+    }
+    servers[id]?.startSession(
+      session, hello: hello, address: address, at: now.monotonicNanoseconds)
+    servers[id]?.record.lastBoot = hello.boot
+    if server.record.hostname.isEmpty { servers[id]?.record.hostname = hello.hostname }
+    persist(id, at: now)
+  }
+
+  /// Any byte came from the agent.
+  package mutating func heard(_ id: ServerID, at now: Moment) {
+    guard let heard = servers[id]?.heard else {
+      servers[id]?.heard = now.monotonicNanoseconds
+      return
+    }
+    servers[id]?.heard = max(heard, now.monotonicNanoseconds)
+  }
+
+  /// A session ended. The end of one that was replaced meanwhile is no news.
+  package mutating func sessionClosed(
+    _ id: ServerID, session: String, reason: Diagnostic, at now: Moment
+  ) {
+    guard servers[id]?.session?.id == session else { return }
+    servers[id]?.session = nil
+    servers[id]?.lastClose = reason
+    persist(id, at: now)
+  }
+
+  /// The manager's wall clock minus the agent's was measured.
+  package mutating func clockMeasured(
+    _ id: ServerID, offsetNanoseconds offset: Int64, at now: Moment
+  ) {
+    servers[id]?.clockOffset = offset
+    if offset.magnitude <= policy.skewNanoseconds.magnitude {
+      servers[id]?.skewedSince = nil
+    } else if servers[id]?.skewedSince == nil {
+      servers[id]?.skewedSince = now.monotonicNanoseconds
+    }
+  }
+
+  /// A batch was stored.
+  package mutating func batchIngested(_ id: ServerID, samples: Int, at now: Moment) {
+    servers[id]?.batches += 1
+    servers[id]?.samples += UInt64(max(0, samples))
+  }
+
+  /// Samples are missing for good.
+  package mutating func lossFound(_ id: ServerID, _ loss: SampleLoss, at now: Moment) {
+    servers[id]?.found(loss, at: now.monotonicNanoseconds)
+  }
+
+  /// Log lines came, perhaps again.
+  package mutating func logged(_ id: ServerID, _ lines: [LogLine], at now: Moment) {
+    for line in lines { servers[id]?.log.append(line) }
+    heard(id, at: now)
+  }
+
+  /// Writes down when a server was last heard, and its targets last seen active.
+  mutating func persist(_ id: ServerID, at now: Moment) {
+    guard let server = servers[id] else { return }
+    servers[id]?.persisted = now.monotonicNanoseconds
+    servers[id]?.record.lastHeardNanoseconds = server.heard.map { now.wall(ofMonotonic: $0) }
+    effects.servers.insert(id)
+    for (key, target) in server.targetIDs {
+      guard let held = server.sections[key], let evidence = server.evidence(of: held) else {
+        continue
+      }
+      _ = targets[target]?.wasActive(on: server, evidence: evidence, at: now)
+      effects.targets.insert(target)
+    }
+  }
+
+  /// Keeps the index of NIDs, and looks anew at what hangs on them.
+  mutating func nidsChanged(of id: ServerID, from old: [String], to new: [String]) {
+    guard old != new else { return }
+    for nid in old where !new.contains(nid) {
+      serversByNID[nid]?.remove(id)
+      if serversByNID[nid]?.isEmpty == true { serversByNID[nid] = nil }
+    }
+    for nid in new { serversByNID[nid, default: []].insert(id) }
+    servers[id]?.record.nids = new
+    if servers[id] != nil { effects.servers.insert(id) }
+  }
+}

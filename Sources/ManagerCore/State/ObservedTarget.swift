@@ -1,0 +1,76 @@
+import Protocol
+
+/// What one server says, or said, of a target.
+struct TargetClaim: Hashable, Sendable {
+  /// The section that says it.
+  var key: SectionKey
+  /// Whether that section is still held. Held is not current: the link may be cut.
+  var isHeld: Bool
+  /// When it ended, the last evidence there was.
+  var lastEvidence: Int64?
+}
+
+/// Two servers had the target active at once. It holds until one of them says otherwise: silence
+/// releases nothing.
+struct DoubleClaim: Hashable, Sendable {
+  var servers: Set<ServerID>
+  var since: Int64
+}
+
+/// A value that a view shows, with when it was true.
+struct HeldValue: Hashable, Sendable {
+  var bits: SampleBits
+  var evidence: Int64
+}
+
+/// A target as merged from all servers.
+struct ObservedTarget: Sendable {
+  var record: TargetRecord
+  var claims: [ServerID: TargetClaim] = [:]
+  /// Who imports it, and from which NIDs.
+  var importNIDs: [ServerID: [String]] = [:]
+  /// Servers whose MGS lists it among its live targets.
+  var registeredBy: Set<ServerID> = []
+  var values: [String: HeldValue] = [:]
+  var double: DoubleClaim?
+  /// `record.lastActiveNanoseconds` on the monotonic clock.
+  var lastActive: Int64?
+  /// When this manager came to know it.
+  var known: Int64
+
+  init(_ record: TargetRecord, at now: Moment) {
+    self.record = record
+    lastActive = record.lastActiveNanoseconds.map { now.monotonic(ofWall: $0) }
+    known = now.monotonicNanoseconds
+  }
+
+  var heldClaimants: [ServerID] {
+    claims.filter(\.value.isHeld).map(\.key).sorted()
+  }
+
+  /// Notes where it was active; `true` when that is news worth writing down at once.
+  mutating func wasActive(on server: ReportedServer, evidence: Int64, at now: Moment) -> Bool {
+    var isNews = false
+    if !record.servers.contains(server.record.id) {
+      record.servers = (record.servers + [server.record.id]).sorted()
+      isNews = true
+    }
+    if let lastActive, lastActive > evidence { return isNews }
+    if record.lastActiveServer != server.record.id || record.lastActiveHostname != server.name {
+      record.lastActiveServer = server.record.id
+      record.lastActiveHostname = server.name
+      isNews = true
+    }
+    lastActive = evidence
+    record.lastActiveNanoseconds = now.wall(ofMonotonic: evidence)
+    return isNews
+  }
+
+  /// The servers that imports name now; what they named last when none does.
+  mutating func importsChanged() -> Bool {
+    let nids = Set(importNIDs.values.joined()).sorted()
+    guard !nids.isEmpty, nids != record.servingNIDs else { return false }
+    record.servingNIDs = nids
+    return true
+  }
+}

@@ -1,0 +1,97 @@
+import Protocol
+
+/// What the API answers about file systems.
+extension ObservedSite {
+  /// `GET /api/v1/filesystems`, by name.
+  package func fileSystems(at now: Moment) -> [FileSystemSummary] {
+    let site = SiteSnapshot(self, at: now)
+    return site.fileSystems.map(site.summary(of:))
+  }
+
+  /// `GET /api/v1/filesystems/{name or id}`; an id is `MGS/name`, the MGS by id or any NID of it.
+  package func fileSystemDetail(_ name: String, at now: Moment) throws(DiagnosticError)
+    -> FileSystemDetail
+  {
+    let site = SiteSnapshot(self, at: now)
+    let fileSystem = try site.fileSystem(named: name)
+    var targets = Set(fileSystem.targets.map(\.record.id))
+    if let mgt = fileSystem.mgt { targets.insert(mgt.record.id) }
+    let findings = AlertRules.findings(in: site).filter {
+      $0.fileSystems.contains(fileSystem.id) || !$0.targets.isDisjoint(with: targets)
+    }
+    return site.detail(of: fileSystem, findings)
+  }
+}
+
+extension SiteSnapshot {
+  func fileSystem(named name: String) throws(DiagnosticError) -> FileSystemAssessment {
+    var found = fileSystems.filter { $0.id == name }
+    if found.isEmpty, let slash = name.lastIndex(of: "/"),
+      let mgs = site.mgsID(named: String(name[..<slash]))
+    {
+      let plain = String(name[name.index(after: slash)...])
+      found = fileSystems.filter { $0.mgs == mgs && $0.name == plain }
+    }
+    if found.isEmpty { found = fileSystems.filter { $0.name == name } }
+    if found.count > 1 {
+      throw ObservedSite.ambiguous(
+        "file systems", name, found.map { "\(mgsName($0.mgs))/\($0.name)" })
+    }
+    guard let only = found.first else {
+      throw ObservedSite.noSuch("file system", name, list: "iml fs list")
+    }
+    return only
+  }
+
+  func summary(of fileSystem: FileSystemAssessment) -> FileSystemSummary {
+    let mdts = fileSystem.targets.filter { $0.record.kind == .mdt }
+    let osts = fileSystem.targets.filter { $0.record.kind == .ost }
+    var summary = FileSystemSummary(
+      id: fileSystem.id, name: fileSystem.name, mgs: mgsName(fileSystem.mgs),
+      state: fileSystem.state, reason: fileSystem.reason, mdts: mdts.count, osts: osts.count,
+      targetsActive: fileSystem.targets.filter { $0.isActive && $0.active != nil }.count)
+    var oldest: Int64?
+    summary.bytesTotal = sum(CapacityMetric.bytesTotal, of: osts, &oldest)
+    summary.bytesFree = sum(CapacityMetric.bytesFree, of: osts, &oldest)
+    summary.bytesAvailable = sum(CapacityMetric.bytesAvailable, of: osts, &oldest)
+    summary.inodesTotal = sum(CapacityMetric.inodesTotal, of: mdts, &oldest)
+    summary.inodesFree = sum(CapacityMetric.inodesFree, of: mdts, &oldest)
+    let told = mdts.compactMap(exports(of:))
+    if !told.isEmpty {
+      summary.clients = Set(told.flatMap { $0.section.clients.map(\.uuid) }).count
+      for exports in told { oldest = min(oldest ?? exports.evidence, exports.evidence) }
+    }
+    summary.evidenceSecondsAgo = oldest.map { seconds(from: $0, to: now) }
+    return summary
+  }
+
+  /// A sum over the targets that have a value; it saturates rather than traps.
+  private func sum(_ metric: String, of targets: [TargetAssessment], _ oldest: inout Int64?)
+    -> UInt64?
+  {
+    var total: UInt64?
+    for target in targets {
+      guard let value = value(metric, of: target) else { continue }
+      let (sum, overflow) = (total ?? 0).addingReportingOverflow(value.number)
+      total = overflow ? .max : sum
+      oldest = min(oldest ?? value.evidence, value.evidence)
+    }
+    return total
+  }
+
+  func detail(of fileSystem: FileSystemAssessment, _ findings: [RaisedFinding])
+    -> FileSystemDetail
+  {
+    let clients = fileSystem.targets.filter { $0.record.kind == .mdt }
+      .compactMap { exports(of: $0)?.section.clients }
+    let mgt = fileSystem.mgt
+    let active = mgt.map { target in
+      let assessor = TargetAssessor(site: site, now: now)
+      return assessor.heldClaims(of: target.entry).filter(\.isCurrent).map(\.name).sorted()
+    }
+    return FileSystemDetail(
+      summary: summary(of: fileSystem), mgsNIDs: site.mgss[fileSystem.mgs]?.nids ?? [],
+      mgsActiveOn: active ?? [], targets: fileSystem.targets.map(summary(of:)),
+      clients: Set(clients.joined()).sorted(), findings: findings.map { $0.finding(at: now) })
+  }
+}
