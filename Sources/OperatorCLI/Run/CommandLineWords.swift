@@ -1,0 +1,57 @@
+import ArgumentParser
+
+/// The words of a command line, with the options that every verb takes moved behind the verb:
+/// `iml --state-dir D status` is as good as `iml status --state-dir D`.
+struct CommandLineWords {
+  /// The arguments in the order that the parser takes.
+  let ordered: [String]
+  /// The subcommands that were named, for messages.
+  let subcommands: [String]
+  /// A word where only a subcommand can stand, and that is none.
+  let unknownSubcommand: String?
+
+  private static let optionsWithValue: Set<String> = ["--state-dir", "--socket", "-o", "--output"]
+
+  init(root: any ParsableCommand.Type, arguments: [String]) {
+    var rest = arguments[...]
+    var level = root
+    var names: [String] = []
+    var moved: [String] = []
+    while let word = rest.first {
+      if CommandLineWords.optionsWithValue.contains(word) {
+        moved += rest.prefix(2)
+        rest = rest.dropFirst(2)
+      } else if CommandLineWords.holdsItsValue(word) {
+        moved.append(word)
+        rest = rest.dropFirst()
+      } else if let next = CommandLineWords.subcommand(word, of: level) {
+        level = next
+        names.append(word)
+        rest = rest.dropFirst()
+      } else {
+        break
+      }
+    }
+    subcommands = names
+    let isGroup = !level.configuration.subcommands.isEmpty
+    unknownSubcommand = rest.first.flatMap { word in
+      isGroup && !word.hasPrefix("-") && word != "help" ? word : nil
+    }
+    ordered = names + moved + rest
+  }
+
+  /// `--socket=PATH`, `-ojson`.
+  private static func holdsItsValue(_ word: String) -> Bool {
+    optionsWithValue.contains {
+      $0.hasPrefix("--") ? word.hasPrefix($0 + "=") : word.hasPrefix($0) && word.count > $0.count
+    }
+  }
+
+  private static func subcommand(_ word: String, of command: any ParsableCommand.Type)
+    -> (any ParsableCommand.Type)?
+  {
+    command.configuration.subcommands.first {
+      $0._commandName == word || $0.configuration.aliases.contains(word)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+
+/// The consent that a verb which takes something away asks for.
+package struct ConfirmationOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Do not ask for a confirmation.")
+  package var yes = false
+  package init() {}
+
+  /// Returns when the operator agreed: by `--yes`, or by typing `name` on a terminal.
+  func demand(typing name: String, for deed: String, warning: String) throws {
+    if yes { return }
+    let console = Console.current
+    guard console.isInputTerminal else {
+      throw Complaint(
+        .refused, subject: name, reason: "\(deed) needs a confirmation",
+        remedy: "Add --yes, or run it on a terminal and confirm there.")
+    }
+    console.complain(printable(warning) + "\n" + printable("Type \(name) to confirm: "))
+    let answer = console.readLine() ?? ""
+    guard answer.drop(while: { $0 == " " }) == name[...] else {
+      throw Complaint(
+        .refused, subject: name, reason: "not confirmed, nothing was changed",
+        remedy: "Type the name exactly, or add --yes.")
+    }
+  }
+}

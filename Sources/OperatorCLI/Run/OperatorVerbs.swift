@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// The operators' verbs, for the program that lists them beside its own.
+package enum OperatorVerbs {
+  package static let subcommands: [any ParsableCommand.Type] = [
+    StatusVerb.self, ServerVerbs.self, FileSystemVerbs.self, TargetVerbs.self, MetricsVerbs.self,
+    TokenVerbs.self,
+  ]
+}

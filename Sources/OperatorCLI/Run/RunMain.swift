@@ -1,0 +1,80 @@
+import ArgumentParser
+import Protocol
+
+/// Parses and runs a command of `root`, prints whatever goes wrong in one form, and returns the
+/// exit code that the process ends with.
+package func runMain<Root: AsyncParsableCommand>(_ root: Root.Type, arguments: [String]) async
+  -> Int32
+{
+  let line = CommandLineWords(root: root, arguments: arguments)
+  do {
+    var command = try root.parseAsRoot(line.ordered)
+    if var asynchronous = command as? any AsyncParsableCommand {
+      try await asynchronous.run()
+    } else {
+      try command.run()
+    }
+    return Outcome.fine.rawValue
+  } catch {
+    return report(error, of: root, line: line)
+  }
+}
+
+private func report<Root: ParsableCommand>(
+  _ error: any Error, of root: Root.Type, line: CommandLineWords
+) -> Int32 {
+  let console = Console.current
+  switch error {
+  case let complaint as Complaint:
+    console.complain("\(complaint)\n")
+    return complaint.outcome.rawValue
+  case let error as DiagnosticError:
+    let diagnostic = error.diagnostic
+    let complaint = Complaint(
+      outcome(of: diagnostic), subject: diagnostic.subject,
+      reason: "\(diagnostic.reason) (\(diagnostic.code))", remedy: diagnostic.remedy)
+    console.complain("\(complaint)\n")
+    return complaint.outcome.rawValue
+  case let code as ExitCode where code != .validationFailure:
+    return code.rawValue
+  default: break
+  }
+  let code = root.exitCode(for: error)
+  if code.isSuccess {
+    // Help, the version, a completion script: asked for, so on standard output.
+    console.write(ended(root.fullMessage(for: error)))
+    return Outcome.fine.rawValue
+  }
+  let subject = line.subcommands.joined(separator: " ")
+  if code == .validationFailure {
+    let message =
+      line.unknownSubcommand.map { "there is no verb '\($0)'" } ?? root.message(for: error)
+    console.complain(usage(message, subject: subject, root: root))
+    return Outcome.usage.rawValue
+  }
+  let complaint = Complaint(.failed, subject: subject, reason: "\(error)")
+  console.complain("\(complaint)\n")
+  return Outcome.failed.rawValue
+}
+
+private func usage<Root: ParsableCommand>(
+  _ message: String, subject: String, root: Root.Type
+) -> String {
+  let words = subject.isEmpty ? root._commandName : "\(root._commandName) \(subject)"
+  let reason = message.split(separator: "\n").map { $0.drop { $0 == " " } }
+    .joined(separator: " ")
+  let complaint = Complaint(
+    .usage, subject: subject.isEmpty ? "usage" : subject, reason: reason,
+    remedy: "See `\(words) --help`.")
+  return "\(complaint)\n"
+}
+
+private func outcome(of diagnostic: Diagnostic) -> Outcome {
+  switch DiagnosticCode(rawValue: diagnostic.code) {
+  case .managerUnreachable: .unreachable
+  case .unauthenticated, .forbidden, .conflict: .refused
+  default: .failed
+  }
+}
+
+private func ended(_ text: String) -> String { text.hasSuffix("\n") ? text : text + "\n" }

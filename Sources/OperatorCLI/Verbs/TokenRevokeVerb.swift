@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// `iml token revoke ID`
+struct TokenRevokeVerb: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "revoke", abstract: "Revoke a bearer token.")
+  @Argument(help: "The token's id.") var id: NameArgument
+  @OptionGroup var options: ConnectionOptions
+
+  mutating func run() async throws {
+    let answer = try await options.client.change(.delete, Route("tokens", id.text))
+    let sentence = "Token \(printable(id.text)) is revoked.\n"
+    try options.show(answer) { _, _ in sentence }
+  }
+}

@@ -1,0 +1,110 @@
+import ManagerCore
+import Protocol
+import Testing
+
+@testable import OperatorCLI
+
+@Suite struct StoragePageTests {
+  @Test func targetTableSaysWhatIsUnknownSinceWhenAndWhatIsTwice() throws {
+    #expect(
+      TargetTable.render(try Reply(Fixture.targets).elements(), Style()) == """
+        TARGET       STATE       SERVER  FAILOVER  CLIENTS       SIZE  USE      SEEN
+        fs1-MDT0000  mounted     mds01   mds02          12  100.0 GiB  1 %   2 s ago
+        fs1-OST0000  unknown     -       oss02           -          -    -  42 s ago
+            last seen mounted on oss01 42 s ago
+        fs1-OST0001  twice       -       -               -          -    -   2 s ago
+            active on oss01 and oss02 at once
+        fs1-OST0002  recovering  oss02   oss02           -          -    -   2 s ago
+            recovery WAITING_FOR_CLIENTS
+        fs1-OST0003  unmounted   -       oss02           -          -    -   4 s ago
+            no server that may serve it has it
+        fs1-OST0004  unknown     -       oss02           -          -    -         -
+            never seen mounted
+        fs1-OST0005  unknown     -       oss02           -          -    -  42 s ago
+            nothing heard of oss01 for 3 s; last seen active there 42 s ago
+
+        """)
+  }
+
+  @Test func stateTwiceIsTheLoudestColour() throws {
+    let text = TargetTable.render(
+      try Reply([Fixture.targets[2]]).elements(), Style(hasColour: true))
+    #expect(text.contains("fs1-OST0001  \u{1b}[1;37;41mtwice\u{1b}[0m"))
+  }
+
+  @Test func sameNameOnTwoMGSsShowsTheMGS() throws {
+    var other = Fixture.soundFileSystem
+    other.mgs = "10.9.0.1@tcp"
+    let text = FileSystemTable.render(
+      try Reply([Fixture.soundFileSystem, other]).elements(), Style())
+    #expect(text.hasPrefix("FILE SYSTEM  MGS           STATE "))
+    #expect(text.contains("\nfs1          10.9.0.1@tcp  available "))
+  }
+
+  @Test func fileSystemPageShowsCapacityTargetsAndClients() throws {
+    #expect(
+      FileSystemPage.render(try Reply(Fixture.fileSystemDetail), Style()) == """
+        fs1
+        State     available: all 3 targets are mounted
+        MGS       10.0.0.1@tcp 10.0.0.2@tcp, active on mds01
+        Targets   3 of 3 active (1 MDT, 2 OSTs)
+        Capacity  1.2 TiB of 4.0 TiB used (32 %), 2.6 TiB available
+        Inodes    3.4 M of 120.0 M used (3 %)
+        Clients   12
+        Evidence  from 3 s ago
+        Id        b5d1
+
+        error  oss01: nothing heard for 42 s (for 39 s, server-lost)
+               Look at the host's console, its network, and `systemctl status iml-agent`.
+
+        TARGET       STATE    SERVER  FAILOVER  CLIENTS       SIZE  USE      SEEN  NOTE
+        fs1-MDT0000  mounted  mds01   mds02          12  100.0 GiB  1 %   2 s ago
+        fs1-OST0000  unknown  -       oss02           -          -    -  42 s ago  last seen mounted on
+                                                                                   oss01 42 s ago
+
+        CLIENT         UUID
+        10.0.1.1@tcp   1f3c0e5a-9e1c-4f5e-8f2a-0d6c5d1f7a01
+        10.1.1.2@o2ib  1f3c0e5a-9e1c-4f5e-8f2a-0d6c5d1f7a02
+
+        """)
+  }
+
+  @Test func targetPageShowsWhoSaysWhat() throws {
+    let detail = Fixture.targetDetail(Fixture.targets[1])
+    #expect(
+      TargetPage.render(try Reply(detail), Style()) == """
+        fs1-OST0000
+        State        unknown, last seen mounted on oss01 42 s ago
+        Kind         OST
+        File system  fs1
+        MGS          10.0.0.1@tcp
+        Failover     oss02
+        Device       /dev/mapper/ost0
+        Mounted at   /mnt/fs1-ost0
+        Evidence     from 42 s ago
+        UUID         fs1-OST0000_UUID
+        Id           t-fs1-OST0000
+
+        SERVER  SAYS        CURRENT      SEEN
+        oss02   not active  yes       2 s ago
+        oss01   active      no       42 s ago
+
+        """)
+  }
+
+  @Test func clientsBeyondAScreenAreCounted() {
+    let clients = (0..<25).map {
+      ExportsSection.Client(uuid: "u\($0)", nid: "10.0.0.\($0)@tcp")
+    }
+    let text = ClientTable.render(clients, seeAll: "iml fs show fs1 -o json", Style())
+    #expect(text.hasSuffix("and 5 more clients: `iml fs show fs1 -o json` shows all.\n"))
+    #expect(text.contains("10.0.0.19@tcp") && !text.contains("10.0.0.20@tcp"))
+  }
+
+  @Test func capacityThatContradictsItselfIsUnknown() {
+    let space = Space(total: 10, free: 11, available: 3)
+    #expect(space.used == nil && space.sentence == nil && space.share == "-")
+    #expect(Space(total: .max, free: 0, available: .max).share == "-")
+    #expect(Space(total: 0, free: 0, available: 0).share == "-")
+  }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import ManagerCore
+import Protocol
+import Synchronization
+
+@testable import OperatorCLI
+
+/// A console that keeps what is printed and types what it was told.
+final class RecordingConsole: Sendable {
+  private struct Record {
+    var output = ""
+    var errors = ""
+    var lines: [String]
+  }
+  private let record: Mutex<Record>
+  private let environment: [String: String]
+  private let isTerminal: Bool
+  private let timeout: Duration
+
+  init(
+    environment: [String: String] = [:], isTerminal: Bool = false, typing lines: [String] = [],
+    timeout: Duration = .seconds(30)
+  ) {
+    record = Mutex(Record(lines: lines))
+    self.environment = environment
+    self.isTerminal = isTerminal
+    self.timeout = timeout
+  }
+
+  var output: String { record.withLock { $0.output } }
+  var errors: String { record.withLock { $0.errors } }
+
+  var console: Console {
+    Console(
+      write: { [self] text in record.withLock { $0.output += text } },
+      complain: { [self] text in record.withLock { $0.errors += text } },
+      readLine: { [self] in
+        record.withLock { $0.lines.isEmpty ? nil : $0.lines.removeFirst() }
+      },
+      isInputTerminal: isTerminal, isOutputTerminal: isTerminal, columns: nil,
+      environment: environment, now: { Fixture.now }, timeout: timeout)
+  }
+
+  /// Runs a command line as the program would, and gives its exit code.
+  func run(_ arguments: String...) async -> Int32 {
+    await Console.$current.withValue(console) {
+      await runMain(ProgramUnderTest.self, arguments: arguments)
+    }
+  }
+}
+
+/// The operators' verbs under a root as the program has it.
+struct ProgramUnderTest: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "iml", version: "1.2.3", subcommands: OperatorVerbs.subcommands + [Diagnosing.self]
+  )
+
+  /// A verb from elsewhere that fails in the ways that such verbs do.
+  struct Diagnosing: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "diagnosing")
+    @Argument var code: String
+    mutating func run() throws {
+      guard let code = DiagnosticCode(rawValue: code) else { throw ExitCode(7) }
+      throw DiagnosticError(code, subject: "port 8443", reason: "it went wrong", remedy: "Mend it.")
+    }
+  }
+}
