@@ -104,3 +104,18 @@ package enum DurableFile {
     FileError(path: path, operation: operation, errorNumber: errno)
   }
 }
+
+/// What the file system says of a path, links not followed.
+package struct FileStatus: Hashable, Sendable {
+  /// The permission bits.
+  package var permissions: mode_t
+  package var isSocket: Bool
+
+  /// `nil` where nothing is, or nothing may be seen.
+  package init?(path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    permissions = status.st_mode & 0o7777
+    isSocket = status.st_mode & S_IFMT == S_IFSOCK
+  }
+}

@@ -58,7 +58,7 @@ package struct AgentLink: Sendable {
   private var declared: Set<UInt32> = []
   private var encoder = SampleEncoder()
   private var lanes = OutboundLanes()
-  private var toldDropped: BatchBuffer.Dropped?
+  private var toldDropped: GivenUp?
   private var heartbeats: UInt64 = 0
   private var nextHeartbeat: Int64 = 0
   private var nextDigests: Int64 = 0
@@ -83,7 +83,7 @@ package struct AgentLink: Sendable {
     lanes = OutboundLanes()
     encoder = SampleEncoder()
     declared = []
-    toldDropped = nil
+    toldDropped = buffer.dropped
     lastHeard = now
     nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     nextDigests = now + AgentLink.digestInterval
@@ -93,7 +93,8 @@ package struct AgentLink: Sendable {
         Hello(
           server: identity.server, boot: identity.boot, incarnation: identity.incarnation,
           hostname: identity.hostname, agentVersion: identity.agentVersion,
-          highestOrder: buffer.highestOrder, readsTree: identity.readsTree)))
+          highestOrder: buffer.highestOrder, firstHeldOrder: buffer.firstHeldOrder,
+          givenUp: buffer.dropped, readsTree: identity.readsTree)))
     return certificateExpired ? [.makeRenewalRequest] : []
   }
 
@@ -251,7 +252,7 @@ package struct AgentLink: Sendable {
   private mutating func refill() {
     if lanes.queuedMessages(in: .state) == 0, let message = state.nextUnsent() { send(message) }
     guard lanes.queuedMessages(in: .bulk) == 0 else { return }
-    if let dropped = buffer.toTell, dropped != toldDropped {
+    if let dropped = buffer.dropped, dropped != toldDropped {
       toldDropped = dropped
       send(
         .dropped(from: dropped.from, through: dropped.through, samples: dropped.samples))

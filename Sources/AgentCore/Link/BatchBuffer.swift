@@ -6,29 +6,20 @@ package struct BatchBuffer: Sendable {
   /// 12 bytes a value: 4 MiB. At 500 values a cycle of 10 s that is about two hours.
   package static let sampleLimit = 350_000
 
-  package struct Held: Sendable {
-    package var batch: SampleBatch
-  }
-
-  /// A range of orders that was given up, and the values in it.
-  package struct Dropped: Hashable, Sendable {
-    package var from: UInt64
-    package var through: UInt64
-    package var samples: UInt64
-  }
-
   private var held: [SampleBatch] = []
   private var first = 0
   private var nextToSend = 0
   private let limit: Int
   package private(set) var sampleCount = 0
   package private(set) var highestOrder: UInt64 = 0
-  /// Given up and not yet told in a session that got a welcome after it.
-  package private(set) var dropped: Dropped?
+  /// Given up and not yet below the acknowledged order; told in each session until then.
+  package private(set) var dropped: GivenUp?
 
   package init(sampleLimit: Int = BatchBuffer.sampleLimit) { limit = sampleLimit }
 
   package var batchCount: Int { held.count - first }
+  /// One above `highestOrder` when nothing is held.
+  package var firstHeldOrder: UInt64 { batchCount > 0 ? held[first].order : highestOrder + 1 }
 
   /// Adds a batch under the next order.
   package mutating func append(stamp: Stamp, ids: [UInt32], bits: [SampleBits]) {
@@ -45,7 +36,7 @@ package struct BatchBuffer: Sendable {
       known.samples += UInt64(batch.ids.count)
       dropped = known
     } else {
-      dropped = Dropped(
+      dropped = GivenUp(
         from: batch.order, through: batch.order, samples: UInt64(batch.ids.count))
     }
     removeOldest()
@@ -73,9 +64,6 @@ package struct BatchBuffer: Sendable {
 
   /// A session has opened: everything held is to be sent again.
   package mutating func rewind() { nextToSend = first }
-
-  /// What was given up, to be told now; it is told again in each session until acknowledged.
-  package var toTell: Dropped? { dropped }
 
   package mutating func nextUnsent() -> SampleBatch? {
     guard nextToSend < held.count else { return nil }

@@ -131,12 +131,13 @@ package actor AgentService {
   private func collect(into driver: LinkDriver) async throws {
     let clock = ContinuousClock()
     var next = clock.now
+    var reporter = CycleReport()
     while !Task.isCancelled {
       let began = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
       let interval = currentInterval
       // Half a cycle: what is slower has its own pace, and the others are not late for it.
       let cycle = await runner.cycle(patience: interval / 2)
-      let report = CycleReport.make(cycle, now: began)
+      let report = reporter.make(cycle, now: began)
       await driver.collected(report.ends, samples: report.samples, stamp: began)
       next = max(next + interval, clock.now)
       try await clock.sleep(until: next)

@@ -6,10 +6,25 @@ import Protocol
 /// Something to run each cycle, and its name.
 package struct CollectorTask: Sendable {
   package var name: String
+  /// The least time between two runs; zero means every cycle.
+  package var period: Duration
   package var collect: @Sendable () -> CollectorAnswer
-  package init(name: String, collect: @escaping @Sendable () -> CollectorAnswer) {
+  package init(
+    name: String, period: Duration = .zero, collect: @escaping @Sendable () -> CollectorAnswer
+  ) {
     self.name = name
+    self.period = period
     self.collect = collect
+  }
+
+  /// Every collector of this program, reading below one root.
+  package static func all(reading host: HostRoot) -> [CollectorTask] {
+    let source = ContextSource(host)
+    return allCollectors.map { collector in
+      CollectorTask(name: collector.name, period: collector.period) {
+        collector.collect(host, source.current())
+      }
+    }
   }
 }
 
@@ -18,6 +33,7 @@ package struct CollectorTask: Sendable {
 package actor CollectorRunner {
   package struct Finished: Sendable {
     package var name: String
+    package var period: Duration
     package var began: Stamp
     package var answer: CollectorAnswer
   }
@@ -35,6 +51,7 @@ package actor CollectorRunner {
   private let tasks: [CollectorTask]
   private let threads: [String: NIOThreadPool]
   private var running: [String: Stamp] = [:]
+  private var lastBegan: [String: Int64] = [:]
   private var finished: [Finished] = []
   private var waiter: CheckedContinuation<Void, Never>?
   private var cycleNumber = 0
@@ -51,7 +68,8 @@ package actor CollectorRunner {
   package func cycle(patience: Duration) async -> Cycle {
     cycleNumber += 1
     let number = cycleNumber
-    for task in tasks where running[task.name] == nil { start(task) }
+    let now = Clock.boot()
+    for task in tasks where running[task.name] == nil && isDue(task, now) { start(task) }
     if !running.isEmpty {
       let timeout = Task {
         try? await Task.sleep(for: patience)
@@ -69,15 +87,23 @@ package actor CollectorRunner {
     return cycle
   }
 
+  private func isDue(_ task: CollectorTask, _ now: Int64) -> Bool {
+    guard let last = lastBegan[task.name] else { return true }
+    // A cycle that begins a little early must not push the run to the next one.
+    return now - last >= task.period.nanoseconds - 50_000_000
+  }
+
   private func start(_ task: CollectorTask) {
     guard let pool = threads[task.name] else { return }
     let began = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+    lastBegan[task.name] = began.bootNanoseconds
     running[task.name] = began
     Task {
       let answer =
         (try? await pool.runIfActive { task.collect() })
         ?? .failed(reason: "the agent is stopping")
-      self.ended(Finished(name: task.name, began: began, answer: answer))
+      self.ended(
+        Finished(name: task.name, period: task.period, began: began, answer: answer))
     }
   }
 

@@ -1,33 +1,36 @@
 import AgentCore
 import Protocol
 
-/// Turns a cycle's answers into what the link reports.
-package enum CycleReport {
+/// Turns cycles' answers into what the link reports.
+package struct CycleReport: Sendable {
   /// The collector's name under which the agent reports on its collectors.
   package static let ownName = "agent"
   /// Of leftovers and failures, so many are reported; the rest is seen with `inspect`.
   private static let examples = 20
 
-  package static func make(_ cycle: CollectorRunner.Cycle, now: Stamp) -> (
+  /// How each collector fared when it last ran: not every one runs in every cycle.
+  private var collectors: [String: CollectorsSection.Collector] = [:]
+  package init() {}
+
+  package mutating func make(_ cycle: CollectorRunner.Cycle, now: Stamp) -> (
     ends: [(end: CycleEnd, sections: [Section])], samples: [Sample]
   ) {
     var ends: [(end: CycleEnd, sections: [Section])] = []
     var samples: [Sample] = []
-    var collectors: [CollectorsSection.Collector] = []
     for result in cycle.finished {
-      let (outcome, reason, collection) = parts(result.answer)
+      let (outcome, reason, collection) = Self.parts(result.answer)
       samples += collection.samples
       ends.append(
         (
           CycleEnd(
-            collector: result.name, outcome: outcome, reason: reason, began: result.began),
+            collector: result.name, outcome: outcome, reason: reason, began: result.began,
+            periodMilliseconds: Int64(result.period / .milliseconds(1))),
           collection.sections
         ))
-      collectors.append(
-        CollectorsSection.Collector(
-          name: result.name, outcome: outcome, reason: reason,
-          leftovers: unique(collection.leftovers.map(\.source)),
-          failures: unique(collection.failures.map { "\($0.source): \($0.reason)" })))
+      collectors[result.name] = CollectorsSection.Collector(
+        name: result.name, outcome: outcome, reason: reason,
+        leftovers: Self.unique(collection.leftovers.map(\.source)),
+        failures: Self.unique(collection.failures.map { "\($0.source): \($0.reason)" }))
     }
     for stalled in cycle.stalled {
       let reason = "its read has not come back"
@@ -36,14 +39,13 @@ package enum CycleReport {
           CycleEnd(
             collector: stalled.name, outcome: .stalled, reason: reason, began: stalled.began), []
         ))
-      collectors.append(
-        CollectorsSection.Collector(
-          name: stalled.name, outcome: .stalled, reason: reason, leftovers: [], failures: []))
+      collectors[stalled.name] = CollectorsSection.Collector(
+        name: stalled.name, outcome: .stalled, reason: reason, leftovers: [], failures: [])
     }
-    collectors.sort { $0.name < $1.name }
-    if let own = try? CollectorsSection(collectors: collectors).section(collector: ownName) {
+    let all = collectors.values.sorted { $0.name < $1.name }
+    if let own = try? CollectorsSection(collectors: all).section(collector: Self.ownName) {
       ends.append(
-        (CycleEnd(collector: ownName, outcome: .sampled, reason: nil, began: now), [own]))
+        (CycleEnd(collector: Self.ownName, outcome: .sampled, reason: nil, began: now), [own]))
     }
     return (ends, samples)
   }

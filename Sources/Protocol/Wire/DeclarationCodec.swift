@@ -28,7 +28,11 @@ enum DeclarationCodec {
       writer.text(name)
       writer.text(value)
     }
-    writer.byte(declaration.kind == .counter ? 0 : 1)
+    switch declaration.kind {
+    case .counter: writer.byte(0)
+    case .gauge: writer.byte(1)
+    case .unrecognised: writer.byte(0xff)
+    }
     writer.text(declaration.unit)
     writer.byte(declaration.decimals)
     writer.byte(declaration.width)
@@ -77,7 +81,8 @@ enum DeclarationCodec {
     var labels: [String: String] = [:]
     for _ in 0..<(try cursor.count(span, of: "labels", limit: WireLimits.labels)) {
       let name = try text(span, &cursor, "a label's name")
-      labels[name] = try text(span, &cursor, "a label's value")
+      guard labels.updateValue(try text(span, &cursor, "a label's value"), forKey: name) == nil
+      else { throw .malformed("a label given twice") }
     }
     let kind: SeriesKind =
       switch try cursor.byte(span) {

@@ -97,6 +97,11 @@ package struct OutboundLanes {
     if head == waiting[lane]?.count {
       waiting[lane] = []
       heads[lane] = 0
+    } else if head >= 64 && head * 2 >= waiting[lane]?.count ?? 0 {
+      // A lane that is never quite empty must not keep what it sent; moving the rest only when
+      // half is gone costs each message one move at most.
+      waiting[lane]?.removeFirst(head)
+      heads[lane] = 0
     } else {
       waiting[lane]?[head - 1].payload = []
       heads[lane] = head

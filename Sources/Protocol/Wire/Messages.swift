@@ -41,13 +41,19 @@ package struct Hello: Codable, Hashable, Sendable {
   package var capabilities: [String]
   /// The highest batch order made so far; 0 when none was.
   package var highestOrder: UInt64
+  /// The lowest order that the agent still holds and can send again; one above `highestOrder` when
+  /// it holds none. `nil` from an agent that does not tell.
+  package var firstHeldOrder: UInt64?
+  /// Batches that overflowed before they were acknowledged, as in `Message.dropped`.
+  package var givenUp: GivenUp?
   /// True when the agent reads a tree that is not `/`: what it reports is no live server.
   package var readsTree: Bool
 
   package init(
     major: Int = Hello.majorVersion, minor: Int = Hello.minorVersion, server: ServerID,
     boot: BootID, incarnation: String, hostname: String, agentVersion: String,
-    capabilities: [String] = [], highestOrder: UInt64, readsTree: Bool
+    capabilities: [String] = [], highestOrder: UInt64, firstHeldOrder: UInt64? = nil,
+    givenUp: GivenUp? = nil, readsTree: Bool
   ) {
     self.major = major
     self.minor = minor
@@ -58,7 +64,21 @@ package struct Hello: Codable, Hashable, Sendable {
     self.agentVersion = agentVersion
     self.capabilities = capabilities
     self.highestOrder = highestOrder
+    self.firstHeldOrder = firstHeldOrder
+    self.givenUp = givenUp
     self.readsTree = readsTree
+  }
+}
+
+/// Batches that an agent gave up because its buffer was full, and the values in them.
+package struct GivenUp: Codable, Hashable, Sendable {
+  package var from: UInt64
+  package var through: UInt64
+  package var samples: UInt64
+  package init(from: UInt64, through: UInt64, samples: UInt64) {
+    self.from = from
+    self.through = through
+    self.samples = samples
   }
 }
 
@@ -104,11 +124,17 @@ package struct CycleEnd: Codable, Hashable, Sendable {
   package var reason: String?
   /// When the reads began: evidence is never newer than this.
   package var began: Stamp
-  package init(collector: String, outcome: CollectorOutcome, reason: String?, began: Stamp) {
+  /// The least time between two cycles of this collector; `nil` or 0: it runs every cycle.
+  package var periodMilliseconds: Int64?
+  package init(
+    collector: String, outcome: CollectorOutcome, reason: String?, began: Stamp,
+    periodMilliseconds: Int64? = nil
+  ) {
     self.collector = collector
     self.outcome = outcome
     self.reason = reason
     self.began = began
+    self.periodMilliseconds = periodMilliseconds
   }
 }
 

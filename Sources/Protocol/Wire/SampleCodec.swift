@@ -53,7 +53,11 @@ package struct SampleEncoder {
 
 /// The other side of `SampleEncoder`. Nothing of a batch is kept unless all of it decodes.
 package struct SampleDecoder {
-  private var last: [UInt32: SampleBits] = [:]
+  /// The last value of each series, by id: ids count up from 0, and a slot is found without a hash.
+  private var last: [SampleBits] = []
+  /// Ids at or above this are refused before anything is made of them. A session sets it to the
+  /// number of declared series, so that a few bytes can not claim a million equal values.
+  package var seriesLimit = WireLimits.seriesPerSession
   package init() {}
 
   package mutating func decode(_ span: Span<UInt8>) throws(WireError) -> SampleBatch {
@@ -61,7 +65,8 @@ package struct SampleDecoder {
     let order = try cursor.varint(span)
     let stamp = Stamp(
       bootNanoseconds: try cursor.zigzag(span), wallNanoseconds: try cursor.zigzag(span))
-    let count = try cursor.count(span, of: "samples", limit: WireLimits.seriesPerSession)
+    let limit = min(max(0, seriesLimit), WireLimits.seriesPerSession)
+    let count = try cursor.count(span, of: "samples", limit: limit)
     var batch = SampleBatch(order: order, stamp: stamp, ids: [], bits: [])
     // Runs of equal values compress without bound, so nothing is reserved for a claimed count
     // beyond what a frame's worth of bytes usually holds.
@@ -74,15 +79,22 @@ package struct SampleDecoder {
       guard length > 0, length <= UInt64(count - batch.ids.count) else {
         throw .malformed("a run of \(length) values in a batch of \(count)")
       }
-      guard gap < UInt64(WireLimits.seriesPerSession),
-        next + gap + length <= UInt64(WireLimits.seriesPerSession)
-      else { throw .malformed("a series id above \(WireLimits.seriesPerSession)") }
+      guard gap < UInt64(WireLimits.seriesPerSession), next + gap + length <= UInt64(limit)
+      else { throw .malformed("a series id that is not below \(limit)") }
       try decodeRun(span, &cursor, from: next + gap, length: length, into: &batch)
       next += gap + length
     }
     guard cursor.isAtEnd(of: span) else { throw .malformed("bytes after the last sample") }
-    for (id, bits) in zip(batch.ids, batch.bits) { last[id] = bits }
+    remember(batch)
     return batch
+  }
+
+  private mutating func remember(_ batch: SampleBatch) {
+    guard let highest = batch.ids.last.map(Int.init) else { return }
+    if highest >= last.count {
+      last.append(contentsOf: repeatElement(0, count: highest + 1 - last.count))
+    }
+    for (id, bits) in zip(batch.ids, batch.bits) { last[Int(id)] = bits }
   }
 
   private func decodeRun(
@@ -100,9 +112,9 @@ package struct SampleDecoder {
         repeats = more + 1
       }
       for _ in 0..<repeats {
-        let key = UInt32(id)
-        batch.ids.append(key)
-        batch.bits.append((last[key] ?? 0) &+ UInt64(bitPattern: difference))
+        let before = id < UInt64(last.count) ? last[Int(id)] : 0
+        batch.ids.append(UInt32(id))
+        batch.bits.append(before &+ UInt64(bitPattern: difference))
         id += 1
       }
     }

@@ -1,0 +1,136 @@
+import Logging
+import ManagerCore
+import NIOCore
+import Platform
+import Protocol
+import Synchronization
+
+/// One agent's connection: bytes to events to the site, and heartbeats the other way.
+struct AgentConnection: Sendable {
+  let site: Site
+  let renewal: any CertificateRenewal
+  let slot: PeerSlot
+  let address: String
+  let logger: Logger
+
+  /// A peer that shook hands and says no hello.
+  private static let greetingLimit = Duration.seconds(10)
+
+  func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>) async {
+    do {
+      try await connection.executeThenClose { inbound, outbound in
+        let writer = AgentWriter(outbound, connection.channel)
+        try await converse(inbound, writer, connection.channel)
+      }
+    } catch let error as DiagnosticError {
+      refused(error.diagnostic)
+    } catch {
+      if case .refused(let diagnostic)? = slot.value {
+        refused(diagnostic)
+      } else {
+        logger.debug(
+          "an agent's connection ended", metadata: ["peer": "\(address)", "reason": "\(error)"])
+      }
+    }
+  }
+
+  private func refused(_ diagnostic: Diagnostic) {
+    logger.warning(
+      "an agent was refused",
+      metadata: [
+        "peer": "\(address)", "code": "\(diagnostic.code)", "subject": "\(diagnostic.subject)",
+        "reason": "\(diagnostic.reason)",
+      ])
+  }
+
+  private func converse(
+    _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ writer: AgentWriter,
+    _ channel: any Channel
+  ) async throws {
+    let heard = LastHeard()
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await self.read(inbound, writer, heard) }
+      tasks.addTask { try await self.watch(writer, heard) }
+      defer {
+        tasks.cancelAll()
+        channel.close(promise: nil)
+      }
+      try await tasks.next()
+    }
+  }
+
+  /// Heartbeats out, silence noticed.
+  private func watch(_ writer: AgentWriter, _ heard: LastHeard) async throws {
+    var count: UInt64 = 0
+    while true {
+      try await Task.sleep(for: WireLimits.heartbeat)
+      let silence = Duration.nanoseconds(Clock.monotonic() - heard.nanoseconds)
+      guard heard.isGreeted else {
+        if silence > Self.greetingLimit { return }
+        continue
+      }
+      if silence > WireLimits.lostAfter { return }
+      count += 1
+      try await writer.send(.heartbeat(count))
+    }
+  }
+
+  private func read(
+    _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ writer: AgentWriter,
+    _ heard: LastHeard
+  ) async throws {
+    var reader: SessionReader?
+    var ending = Diagnostic(
+      .peerSilent, .warning, subject: address, reason: "the connection was closed")
+    do {
+      for try await buffer in inbound {
+        heard.mark()
+        if reader == nil { reader = try admitted(writer) }
+        try await reader?.take([UInt8](buffer.readableBytesView), heard)
+      }
+    } catch let error as DiagnosticError {
+      ending = error.diagnostic
+      await writer.end(error.diagnostic)
+      await reader?.closed(ending)
+      throw error
+    } catch {
+      await reader?.closed(ending)
+      throw error
+    }
+    if let reason = reader?.goodbye { ending = reason }
+    await reader?.closed(ending)
+  }
+
+  private func admitted(_ writer: AgentWriter) throws(DiagnosticError) -> SessionReader {
+    switch slot.value {
+    case .accepted(let server, let serial):
+      return SessionReader(
+        IngestSession(server: server, admission: .full), serial: serial, writer: writer,
+        connection: self)
+    case .graceRenewal(let server, let serial):
+      return SessionReader(
+        IngestSession(server: server, admission: .renewalOnly), serial: serial, writer: writer,
+        connection: self)
+    case .refused(let diagnostic): throw DiagnosticError(diagnostic)
+    case nil:
+      throw DiagnosticError(
+        .certificateMissing, subject: address, reason: "it showed no certificate")
+    }
+  }
+}
+
+/// When the last byte came, and whether a hello did.
+final class LastHeard: Sendable {
+  private let state = Mutex((nanoseconds: Clock.monotonic(), isGreeted: false))
+  var nanoseconds: Int64 { state.withLock { $0.nanoseconds } }
+  var isGreeted: Bool { state.withLock { $0.isGreeted } }
+  func mark() { state.withLock { $0.nanoseconds = Clock.monotonic() } }
+  func greeted() { state.withLock { $0.isGreeted = true } }
+}
+
+/// Signs a request for the server of a session; `serial` is that of the session's certificate.
+package protocol CertificateRenewal: Sendable {
+  /// - Returns: PEM of the new certificate and of the CA.
+  func renew(_ server: ServerID, serial: String, request: String) async throws(DiagnosticError)
+    -> (certificate: String, authority: String)
+}

@@ -1,0 +1,172 @@
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+import Platform
+import Protocol
+import Synchronization
+
+/// The port that agents dial: TLS 1.3 with a client certificate, one session a connection.
+package struct AgentListener: Sendable {
+  /// Descriptors: twice the agents of the largest site known, and room for strangers.
+  private static let connectionLimit = 4_096
+
+  let host: String
+  let port: Int
+  let context: @Sendable () throws -> NIOSSLContext
+  let verifier: PeerVerifier
+  let site: Site
+  let renewal: any CertificateRenewal
+  let logger: Logger
+
+  package init(
+    host: String, port: Int, context: @escaping @Sendable () throws -> NIOSSLContext,
+    verifier: PeerVerifier, site: Site, renewal: any CertificateRenewal, logger: Logger
+  ) {
+    self.host = host
+    self.port = port
+    self.context = context
+    self.verifier = verifier
+    self.site = site
+    self.renewal = renewal
+    self.logger = logger
+  }
+
+  private typealias Accepted = (
+    channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, slot: PeerSlot, address: String
+  )
+
+  /// Serves until cancelled. `onListening` gets the bound port.
+  package func run(onListening: @Sendable (Int) -> Void) async throws {
+    let server = try await bind()
+    onListening(server.channel.localAddress?.port ?? port)
+    let count = ConnectionCount()
+    try await server.executeThenClose { inbound in
+      try await withThrowingDiscardingTaskGroup { tasks in
+        for try await accepted in inbound {
+          if count.add(1) > Self.connectionLimit {
+            count.add(-1)
+            logger.warning(
+              "a connection was refused: too many are open",
+              metadata: ["peer": "\(accepted.address)", "limit": "\(Self.connectionLimit)"])
+            accepted.channel.channel.close(promise: nil)
+            continue
+          }
+          tasks.addTask {
+            await AgentConnection(
+              site: self.site, renewal: self.renewal, slot: accepted.slot,
+              address: accepted.address, logger: self.logger
+            ).serve(accepted.channel)
+            count.add(-1)
+          }
+        }
+      }
+    }
+  }
+
+  private func bind() async throws -> NIOAsyncChannel<Accepted, Never> {
+    do {
+      return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .serverChannelOption(.backlog, value: 1_024)
+        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+        .bind(host: host, port: port) { channel in
+          channel.eventLoop.makeCompletedFuture { try self.accepted(channel) }
+        }
+    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+      throw DiagnosticError(
+        .portInUse, subject: "\(host):\(port)", reason: "another process listens on this port",
+        remedy: "Find it with: ss -ltnp 'sport = :\(port)', or choose another with --agents.")
+    }
+  }
+
+  private func accepted(_ channel: any Channel) throws -> Accepted {
+    let slot = PeerSlot()
+    let tls = NIOSSLServerHandler(
+      context: try context(),
+      customVerificationCallback: slot.callback(verifier, clock: Clock.wall))
+    let address = channel.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
+    try channel.pipeline.syncOperations.addHandler(tls)
+    try channel.pipeline.syncOperations.addHandler(
+      HandshakeReporter(slot: slot, address: address, logger: logger))
+    return (
+      try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel), slot,
+      address
+    )
+  }
+}
+
+private final class ConnectionCount: Sendable {
+  private let count = Mutex(0)
+
+  /// - Returns: the count after the change.
+  @discardableResult
+  func add(_ change: Int) -> Int {
+    count.withLock {
+      $0 += change
+      return $0
+    }
+  }
+}
+
+/// Says why a handshake failed, once, with the reason our own check had.
+private final class HandshakeReporter: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  private let slot: PeerSlot
+  private let address: String
+  private let logger: Logger
+  private var isDone = false
+  private var deadline: Scheduled<Void>?
+
+  init(slot: PeerSlot, address: String, logger: Logger) {
+    self.slot = slot
+    self.address = address
+    self.logger = logger
+  }
+
+  /// Time for a handshake over a bad link; a half-open connection is gone after it.
+  private static let limit = TimeAmount.seconds(10)
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let channel = context.channel
+    let (address, logger) = (address, logger)
+    deadline = context.eventLoop.scheduleTask(in: Self.limit) {
+      logger.info(
+        "a connection was closed: no handshake in time", metadata: ["peer": "\(address)"])
+      channel.close(promise: nil)
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent {
+      isDone = true
+      deadline?.cancel()
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    deadline?.cancel()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    deadline?.cancel()
+    if !isDone {
+      isDone = true
+      var reason = "\(error)"
+      var code = "tls"
+      if case .refused(let diagnostic)? = slot.value {
+        reason = diagnostic.reason
+        code = diagnostic.code
+      }
+      logger.warning(
+        "an agent was refused in the TLS handshake",
+        metadata: ["peer": "\(address)", "code": "\(code)", "reason": "\(reason)"])
+      context.close(promise: nil)
+    }
+    context.fireErrorCaught(error)
+  }
+}

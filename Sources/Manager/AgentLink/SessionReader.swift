@@ -1,0 +1,93 @@
+import ManagerCore
+import Platform
+import Protocol
+
+/// Carries one session's events, in their order, to the site.
+struct SessionReader {
+  private var session: IngestSession
+  private let serial: String
+  private let writer: AgentWriter
+  private let connection: AgentConnection
+  private var handle: SessionHandle?
+  private var bindings: [UInt32: SeriesBinding] = [:]
+  /// Set when the agent said why it goes.
+  private(set) var goodbye: Diagnostic?
+
+  init(
+    _ session: IngestSession, serial: String, writer: AgentWriter, connection: AgentConnection
+  ) {
+    self.session = session
+    self.serial = serial
+    self.writer = writer
+    self.connection = connection
+  }
+
+  mutating func take(_ bytes: [UInt8], _ heard: LastHeard) async throws {
+    for (stamp, event) in try feed(bytes) {
+      if case .hello(let hello) = event {
+        heard.greeted()
+        if session.admission == .full { try await greet(hello, stamp) }
+      } else {
+        try await handle(event, stamp)
+      }
+    }
+    if let handle { await connection.site.heard(handle) }
+  }
+
+  private mutating func feed(_ bytes: [UInt8]) throws(DiagnosticError) -> [(
+    stamp: Stamp, event: IngestSession.Event
+  )] {
+    try session.feed(bytes.span)
+  }
+
+  private mutating func greet(_ hello: Hello, _ stamp: Stamp) async throws {
+    let (handle, welcome) = try await connection.site.opened(
+      hello, sent: stamp, address: connection.address, serial: serial, writer: writer)
+    self.handle = handle
+    try await writer.send(.welcome(welcome))
+  }
+
+  private mutating func handle(_ event: IngestSession.Event, _ stamp: Stamp) async throws {
+    if case .renew(let request) = event {
+      try await renew(request)
+      return
+    }
+    if case .goodbye(let diagnostic) = event {
+      goodbye = diagnostic
+      return
+    }
+    guard let handle else { return }
+    let site = connection.site
+    switch event {
+    case .section(let section): await site.section(section, sent: stamp, handle)
+    case .sectionGone(let key): await site.sectionGone(key, handle)
+    case .cycle(let end): await site.cycle(end, sent: stamp, handle)
+    case .digests(let digests):
+      let keys = await site.digests(digests, handle)
+      if !keys.isEmpty { try await writer.send(.resend(keys)) }
+    case .declared(let declarations):
+      bindings.merge(await site.declared(declarations, handle)) { $1 }
+    case .batch(let batch): await site.batch(batch, bindings, handle)
+    case .dropped(let from, let through, let samples):
+      await site.dropped(GivenUp(from: from, through: through, samples: samples), handle)
+    case .logs(let lines): await site.logged(lines, handle)
+    case .hello, .renew, .goodbye: break
+    }
+  }
+
+  private func renew(_ request: String) async throws {
+    let renewed = try await connection.renewal.renew(
+      session.server, serial: serial, request: request)
+    try await writer.send(
+      .renewed(certificate: renewed.certificate, authority: renewed.authority))
+    if session.admission == .renewalOnly {
+      throw DiagnosticError(
+        .certificateExpired, subject: session.hello?.hostname ?? session.server.text,
+        reason: "its certificate had expired and was renewed; connect again with the new one")
+    }
+  }
+
+  func closed(_ reason: Diagnostic) async {
+    if let handle { await connection.site.closed(handle, reason) }
+  }
+}

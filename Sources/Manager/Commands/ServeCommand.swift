@@ -1,0 +1,130 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Platform
+import Protocol
+import UnixSignals
+
+/// `iml serve`: the manager in the foreground, as systemd runs it.
+package struct ServeCommand: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Run the manager.",
+    discussion: """
+      Serves the API over HTTPS and over a Unix socket, and the agents' port. Ends on SIGTERM or \
+      SIGINT after it has stored what it holds.
+      """)
+
+  @Option(help: "Where the manager keeps its state and its CA.")
+  package var stateDir = "/var/lib/iml"
+
+  @Option(help: "Address of the API, HOST:PORT.")
+  package var https = ListenAddress(host: "0.0.0.0", port: 8443)
+
+  @Option(help: "Address that agents dial, HOST:PORT.")
+  package var agents = ListenAddress(host: "0.0.0.0", port: 8440)
+
+  @Option(help: "The Unix socket for operators on this host (default: STATE-DIR/manager.sock).")
+  package var socket: String?
+
+  @Option(
+    name: .customLong("name"), help: "A further name or address of this host for its certificate.")
+  package var names: [String] = []
+
+  @Option(help: "How often agents collect, for example 10s.")
+  package var collectInterval = Span(.seconds(10))
+
+  @Option(help: "How long samples may wait to be stored, for example 60s.")
+  package var flushInterval = Span(.seconds(60))
+
+  @Option(help: "How long raw history is kept, for example 7d.")
+  package var retention = Span(.seconds(7 * 86_400))
+
+  @Option(help: "Lifetime of the agents' certificates, for example 30d.")
+  package var certificateLifetime = Span(.seconds(30 * 86_400))
+
+  @Flag(help: "Log each request and each session's details.")
+  package var debug = false
+
+  package init() {}
+
+  package func validate() throws {
+    guard (.milliseconds(100)...(.seconds(3_600))).contains(collectInterval.duration) else {
+      throw ValidationError("--collect-interval takes 100ms to 1h")
+    }
+    guard (.seconds(1)...(.seconds(3_600))).contains(flushInterval.duration) else {
+      throw ValidationError("--flush-interval takes 1s to 1h")
+    }
+  }
+
+  package func run() async throws {
+    // A closed connection is an error to handle, not a reason to die.
+    signal(SIGPIPE, SIG_IGN)
+    let service = ManagerService(
+      ManagerService.Configuration(
+        stateDirectory: stateDir, https: (https.host, https.port),
+        agents: (agents.host, agents.port), socketPath: socket,
+        names: names + HostNames.all, collectInterval: collectInterval.duration,
+        flushInterval: flushInterval.duration, retention: retention.duration,
+        certificateLifetime: certificateLifetime.duration, logLevel: debug ? .debug : .info))
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask {
+        try await service.run { addresses in
+          print(
+            "https://\(addresses.httpsHost):\(addresses.httpsPort) "
+              + "agents \(addresses.agentsHost):\(addresses.agentsPort) "
+              + "socket \(addresses.socketPath)")
+          fflush(nil)
+        }
+      }
+      tasks.addTask { for await _ in signals { return } }
+      // Whichever comes first: the service fails, or a signal asks it to end.
+      defer { tasks.cancelAll() }
+      try await tasks.next()
+    }
+  }
+}
+
+/// `HOST:PORT`, an IPv6 address in brackets.
+package struct ListenAddress: ExpressibleByArgument, CustomStringConvertible, Sendable {
+  package var host: String
+  package var port: Int
+  package init(host: String, port: Int) {
+    self.host = host
+    self.port = port
+  }
+
+  package init?(argument: String) {
+    guard let colon = argument.lastIndex(of: ":"),
+      let port = Int(argument[argument.index(after: colon)...]), (0...65_535).contains(port)
+    else { return nil }
+    var host = String(argument[..<colon])
+    if host.hasPrefix("[") && host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    guard !host.isEmpty else { return nil }
+    self.init(host: host, port: port)
+  }
+
+  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  package var defaultValueDescription: String { description }
+}
+
+/// A span of time on the command line.
+package struct Span: ExpressibleByArgument, Sendable {
+  package var duration: Duration
+  package init(_ duration: Duration) { self.duration = duration }
+  package init?(argument: String) {
+    guard let duration = Duration(operatorText: argument) else { return nil }
+    self.duration = duration
+  }
+  package var defaultValueDescription: String { "\(duration)" }
+}
+
+/// The names that this host goes by.
+enum HostNames {
+  static var all: [String] {
+    var buffer = [CChar](repeating: 0, count: 256)
+    guard gethostname(&buffer, buffer.count - 1) == 0 else { return ["localhost", "127.0.0.1"] }
+    let name = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return [String(decoding: name, as: UTF8.self), "localhost", "127.0.0.1", "::1"]
+  }
+}

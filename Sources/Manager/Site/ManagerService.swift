@@ -1,0 +1,234 @@
+import Glibc
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+import Synchronization
+
+/// The whole manager in one process: store, CA, agents' port, API, flush loop.
+package struct ManagerService: Sendable {
+  package struct Configuration: Sendable {
+    package var stateDirectory: String
+    package var https: (host: String, port: Int)
+    package var agents: (host: String, port: Int)
+    package var socketPath: String
+    /// Names and addresses for the manager's certificate.
+    package var names: [String]
+    package var collectInterval: Duration
+    package var flushInterval: Duration
+    package var retention: Duration
+    package var certificateLifetime: Duration
+    package var logLevel: Logger.Level
+
+    package init(
+      stateDirectory: String, https: (host: String, port: Int), agents: (host: String, port: Int),
+      socketPath: String? = nil, names: [String] = [], collectInterval: Duration = .seconds(10),
+      flushInterval: Duration = .seconds(60), retention: Duration = .seconds(7 * 86_400),
+      certificateLifetime: Duration = .seconds(30 * 86_400), logLevel: Logger.Level = .info
+    ) {
+      self.stateDirectory = stateDirectory
+      self.https = https
+      self.agents = agents
+      self.socketPath = socketPath ?? "\(stateDirectory)/manager.sock"
+      self.names = names
+      self.collectInterval = collectInterval
+      self.flushInterval = flushInterval
+      self.retention = retention
+      self.certificateLifetime = certificateLifetime
+      self.logLevel = logLevel
+    }
+  }
+
+  /// Where the manager serves.
+  package struct Addresses: Hashable, Sendable {
+    package var httpsHost: String
+    package var httpsPort: Int
+    package var agentsHost: String
+    package var agentsPort: Int
+    package var socketPath: String
+    package var authorityDigest: String
+  }
+
+  package static let version = "0.1.0"
+
+  private let configuration: Configuration
+  private let notifier: ServiceNotifier
+
+  package init(_ configuration: Configuration, notifier: ServiceNotifier = ServiceNotifier()) {
+    self.configuration = configuration
+    self.notifier = notifier
+  }
+
+  private static let clock: @Sendable () -> Moment = {
+    Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: Clock.wall())
+  }
+
+  /// Serves until cancelled; then tells the agents, stores what it holds, and returns.
+  package func run(onServing: @escaping @Sendable (Addresses) async -> Void) async throws {
+    let label = "iml-manager"
+    let level = configuration.logLevel
+    let logger = Logger(label: label) { _ in ConsoleLog(label: label, level: level) }
+    let directory = try StateDirectory(path: configuration.stateDirectory)
+    let store = try StateStore(directory: directory)
+    let authority = try Authority(
+      loadingOrCreatingIn: configuration.stateDirectory, nanoseconds: Clock.wall())
+    let registry = try await TrustRegistry(loading: store)
+    let material = try TLSMaterial(
+      authority: authority, names: configuration.names, nanoseconds: Clock.wall())
+    let agentPort = Mutex(configuration.agents.port)
+    let siteSlot = SiteSlot()
+    let enrolment = Enrolment(
+      store: store, authority: authority, registry: registry, clock: Self.clock,
+      agentPort: { agentPort.withLock { $0 } },
+      lifetimeNanoseconds: configuration.certificateLifetime.wholeNanoseconds,
+      isConnected: { await siteSlot.site?.isConnected($0) ?? false })
+    let site = try await makeSite(
+      store, renewWithin: enrolment.renewWithinSeconds, authority: authority, logger)
+    siteSlot.set(site)
+    registry.onRevocation { revocation in
+      Task {
+        await site.cut(revocation.server, serials: revocation.serials, revocation.diagnostic)
+      }
+    }
+    let facade = SiteFacade(
+      site: site, enrolment: enrolment, tokens: APITokens(store: store, clock: Self.clock))
+    let tls = try TLSContextSlot(material.httpsConfiguration)
+    let serving = ServingReport(
+      configuration, authority.authorityDigest, notifier: notifier, onServing: onServing)
+    let listener = AgentListener(
+      host: configuration.agents.host, port: configuration.agents.port,
+      context: { material.agentsContext },
+      verifier: PeerVerifier(authority: authority, registry: registry), site: site,
+      renewal: enrolment, logger: logger)
+    let api = APIServer(
+      APIServer.Configuration(
+        host: configuration.https.host, port: configuration.https.port,
+        socketPath: configuration.socketPath), site: facade, tls: { tls.current() },
+      logger: logger
+    ) { listening in await serving.https(listening.port) }
+    let failure = await firstFailure([
+      {
+        try await listener.run { port in
+          agentPort.withLock { $0 = port }
+          Task { await serving.agents(port) }
+        }
+      },
+      { try await api.run() },
+      { try await self.loops(site, material, tls, logger) },
+    ])
+    notifier.stopping()
+    await site.endAllSessions()
+    await site.flush(force: true)
+    try store.close()
+    if let failure, !(failure is CancellationError) { throw failure }
+  }
+
+  /// Runs all until the first ends, then cancels the others. Its error, if it had one.
+  private func firstFailure(_ parts: [@Sendable () async throws -> Void]) async -> (any Error)? {
+    await withThrowingTaskGroup(of: Void.self) { tasks in
+      for part in parts { tasks.addTask { try await part() } }
+      defer { tasks.cancelAll() }
+      do {
+        try await tasks.next()
+        return nil
+      } catch {
+        return error
+      }
+    }
+  }
+
+  private func makeSite(
+    _ store: StateStore, renewWithin: Int64, authority: Authority, _ logger: Logger
+  ) async throws -> Site {
+    var limits = HistoryHead.Limits()
+    limits.flushNanoseconds = configuration.flushInterval.wholeNanoseconds
+    let records = try await store.siteRecords()
+    let observed = ObservedSite(
+      managerVersion: Self.version, startedAt: Self.clock(),
+      // The CA is made once a site, so ids derived from it stay.
+      seed: Section.digest(of: Array(authority.authorityDigest.utf8)),
+      known: records.servers, targets: records.targets, mgs: records.mgs,
+      policy: StatePolicy(collectNanoseconds: configuration.collectInterval.wholeNanoseconds))
+    return Site(
+      store: store,
+      settings: Site.Settings(
+        collectMilliseconds: Int(configuration.collectInterval / .milliseconds(1)),
+        renewWithinSeconds: renewWithin, historyLimits: limits,
+        retention: configuration.retention), observed: observed,
+      catalogue: SeriesCatalogue(entries: try await store.series()),
+      lastBatch: try await store.lastBatches(), logger: logger)
+  }
+
+  /// Flush each second (the head knows what is due), renew our certificate, trim history, and tell
+  /// systemd that all of this still turns.
+  private func loops(
+    _ site: Site, _ material: TLSMaterial, _ tls: TLSContextSlot, _ logger: Logger
+  ) async throws {
+    var nextHourly = Clock.monotonic()
+    var nextWatchdog = Clock.monotonic()
+    while true {
+      await site.flush()
+      if Clock.monotonic() >= nextWatchdog {
+        notifier.watchdog()
+        nextWatchdog += (notifier.watchdogInterval ?? .seconds(3_600)).wholeNanoseconds
+      }
+      if Clock.monotonic() >= nextHourly {
+        nextHourly += Duration.seconds(3_600).wholeNanoseconds
+        await site.trim()
+        if try material.renewIfDue(nanoseconds: Clock.wall()) {
+          try tls.replace(material.httpsConfiguration)
+          logger.notice("the manager's certificate was renewed")
+        }
+      }
+      try await Task.sleep(for: .seconds(1))
+    }
+  }
+}
+
+/// Breaks the circle between enrolment, which asks the site, and the site, which needs enrolment's
+/// settings.
+private final class SiteSlot: Sendable {
+  private let slot = Mutex<Site?>(nil)
+  var site: Site? { slot.withLock { $0 } }
+  func set(_ site: Site) { slot.withLock { $0 = site } }
+}
+
+/// Says once that both ports are open.
+private actor ServingReport {
+  private var addresses: ManagerService.Addresses
+  private var httpsUp = false
+  private var agentsUp = false
+  private let notifier: ServiceNotifier
+  private let onServing: @Sendable (ManagerService.Addresses) async -> Void
+
+  init(
+    _ configuration: ManagerService.Configuration, _ digest: String, notifier: ServiceNotifier,
+    onServing: @escaping @Sendable (ManagerService.Addresses) async -> Void
+  ) {
+    addresses = ManagerService.Addresses(
+      httpsHost: configuration.https.host, httpsPort: configuration.https.port,
+      agentsHost: configuration.agents.host, agentsPort: configuration.agents.port,
+      socketPath: configuration.socketPath, authorityDigest: digest)
+    self.notifier = notifier
+    self.onServing = onServing
+  }
+
+  func https(_ port: Int) async {
+    addresses.httpsPort = port
+    httpsUp = true
+    await reportIfUp()
+  }
+
+  func agents(_ port: Int) async {
+    addresses.agentsPort = port
+    agentsUp = true
+    await reportIfUp()
+  }
+
+  private func reportIfUp() async {
+    guard httpsUp, agentsUp else { return }
+    notifier.ready(
+      status: "HTTPS on port \(addresses.httpsPort), agents on port \(addresses.agentsPort)")
+    await onServing(addresses)
+  }
+}

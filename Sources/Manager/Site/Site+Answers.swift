@@ -1,0 +1,147 @@
+import ManagerCore
+import Platform
+import Protocol
+
+/// What operators ask.
+extension Site {
+  func status() -> SiteStatus { observed.status(at: now) }
+  func servers() -> [ServerSummary] { observed.servers(at: now) }
+  func server(_ name: String) throws(DiagnosticError) -> ServerDetail {
+    try observed.serverDetail(name, at: now)
+  }
+  func fileSystems() -> [FileSystemSummary] { observed.fileSystems(at: now) }
+  func fileSystem(_ name: String) throws(DiagnosticError) -> FileSystemDetail {
+    try observed.fileSystemDetail(name, at: now)
+  }
+  func targets() -> [TargetSummary] { observed.targets(at: now) }
+  func target(_ name: String) throws(DiagnosticError) -> TargetDetail {
+    try observed.targetDetail(name, at: now)
+  }
+
+  func readiness() -> [Diagnostic] { storeFailure.map { [$0] } ?? [] }
+
+  func forgotten(_ id: ServerID) {
+    observed.serverForgotten(id, at: now)
+    interruptions[id] = nil
+    lastBatch[id] = nil
+    clocks[id] = nil
+  }
+
+  func enrolled(_ answer: EnrolmentAnswer, hostname: String) async {
+    guard let entry = try? await store.server(answer.server) else { return }
+    observed.serverEnrolled(
+      ServerRecord(
+        id: answer.server, hostname: hostname, profile: answer.profile,
+        enrolledNanoseconds: entry.enrolledNanoseconds,
+        certificateSerial: entry.certificateSerial,
+        certificateExpiresNanoseconds: entry.certificateExpiresNanoseconds), at: now)
+  }
+
+  func metricNames() -> [MetricListing] {
+    catalogue.metrics.map { name in
+      let series = catalogue.ids(ofMetric: name).last.flatMap(catalogue.series)
+      return MetricListing(
+        name: name, unit: series?.unit ?? "", kind: series?.kind ?? .unrecognised,
+        help: MetricRegistry.metric(named: name)?.help ?? "")
+    }
+  }
+
+  func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer {
+    guard request.by.count <= 1 else {
+      throw DiagnosticError(
+        .requestMalformed, subject: request.metric, reason: "it is grouped by one label at most",
+        remedy: "Give --by once.")
+    }
+    let now = self.now
+    let ids = catalogue.ids(ofMetric: request.metric)
+    guard !ids.isEmpty else {
+      throw DiagnosticError(
+        .notFound, subject: request.metric, reason: "no series of this metric was ever reported",
+        remedy: "List the metrics there are: iml metrics list")
+    }
+    let (span, overflow) = request.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let query = MetricQuery(
+      metric: request.metric, by: request.by.first, match: request.match,
+      fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
+      throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
+    let names = ManagerFigures.serverLabels(observed.servers(at: now))
+    let candidates = ids.compactMap { id -> MetricQuery.Candidate? in
+      guard let series = catalogue.series(id), let subject = labels(of: series.subject, names)
+      else { return nil }
+      return MetricQuery.Candidate(
+        id: id, series: series, labels: series.labels.merging(subject) { $1 })
+    }.filter(query.chooses)
+    let columns = try await columns(Set(candidates.map(\.id)), query)
+    return query.evaluate(series: candidates, columns: columns, now: now)
+  }
+
+  /// Points from the head and from the store. The head is read first: a block that is stored in
+  /// between is then seen twice, which evaluation tolerates, never not at all.
+  private func columns(_ wanted: Set<SeriesID>, _ query: MetricQuery)
+    async throws(DiagnosticError) -> [SeriesID: [HistoryPoint]]
+  {
+    let range = query.fromNanoseconds...query.throughNanoseconds
+    do {
+      var columns = try head.columns(for: wanted, range: range)
+      let blocks = try await store.blocks(
+        from: query.fromNanoseconds, through: query.throughNanoseconds)
+      for (id, points) in try await Self.decode(blocks, wanted, range) {
+        columns[id, default: []] += points
+      }
+      return columns
+    } catch let error as DiagnosticError {
+      throw error
+    } catch {
+      throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
+    }
+  }
+
+  private nonisolated static func decode(
+    _ blocks: [HistoryBlock], _ wanted: Set<SeriesID>, _ range: ClosedRange<Int64>
+  ) async throws -> [SeriesID: [HistoryPoint]] {
+    var columns: [SeriesID: [HistoryPoint]] = [:]
+    for block in blocks {
+      for (id, points) in try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
+      {
+        columns[id, default: []] += points
+      }
+    }
+    return columns
+  }
+
+  /// Everything that a Prometheus server scrapes: the newest values of servers that are heard, and
+  /// the manager's own figures.
+  func exposition() -> String {
+    let now = self.now
+    let servers = observed.servers(at: now)
+    let names = ManagerFigures.serverLabels(servers)
+    let current = Set(servers.filter { $0.contact == .connected }.map(\.id))
+    var figures = ManagerFigures(
+      version: ManagerService.version, startedNanoseconds: startedNanoseconds)
+    figures.batchesIngested = counters.batches
+    figures.samplesIngested = counters.samples
+    figures.samplesLost = counters.lostSamples
+    figures.blocksStored = counters.blocksStored
+    figures.heldBytes = head.heldBytes
+    figures.seriesKnown = catalogue.count
+    figures.servers = servers
+    figures.targets = observed.targets(at: now)
+    figures.findings = observed.status(at: now).findings
+    let families = latest.families(
+      catalogue: catalogue, now: now, isCurrent: current.contains
+    ) { subject in self.labels(of: subject, names) }
+    return PrometheusText.render(families + figures.families)
+  }
+
+  /// The labels that say whose a series is; `nil` for what is forgotten.
+  private func labels(of subject: StoredSubject, _ servers: [ServerID: String]) -> [String:
+    String]?
+  {
+    switch subject {
+    case .server(let id): return servers[id].map { ["server": $0] }
+    case .target(let id):
+      let labels = observed.targetLabels(id)
+      return labels.isEmpty ? nil : labels
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// Samples: from declarations and batches to history's head and the store.
+extension Site {
+  func declared(_ declarations: [UInt32: SeriesDeclaration], _ handle: SessionHandle) -> [UInt32:
+    SeriesBinding]
+  {
+    let now = self.now
+    return declarations.mapValues { declaration in
+      let subject: StoredSubject
+      switch declaration.key.subject {
+      case .server: subject = .server(handle.server)
+      case .target(let reference):
+        subject = .target(observed.resolve(handle.server, reference, at: now).targetID)
+      }
+      let id = catalogue.id(
+        of: StoredSeries(
+          subject: subject, metric: declaration.key.metric, labels: declaration.key.labels,
+          kind: declaration.kind, unit: declaration.unit, decimals: declaration.decimals,
+          width: declaration.width))
+      return SeriesBinding(
+        series: id, source: Site.source(declaration.source, handle),
+        kept: ObservedSite.keptMetrics.contains(declaration.key.metric) ? declaration.key : nil)
+    }
+  }
+
+  /// A counter lives from its server's boot, and within it from its own start.
+  private static func source(_ text: String, _ handle: SessionHandle) -> UInt64 {
+    Section.digest(
+      of: Array("\(handle.server)|\(handle.stream.boot)|\(text)".utf8))
+  }
+
+  func batch(_ batch: SampleBatch, _ bindings: [UInt32: SeriesBinding], _ handle: SessionHandle) {
+    let now = self.now
+    let corrected = clocks[handle.server]?.corrected(batch.stamp) ?? now.wallNanoseconds
+    let nanoseconds = min(corrected, now.wallNanoseconds)
+    var samples: [StoredSample] = []
+    samples.reserveCapacity(batch.ids.count)
+    for (id, bits) in zip(batch.ids, batch.bits) {
+      guard let binding = bindings[id] else { continue }
+      samples.append(
+        StoredSample(series: binding.series, source: binding.source, bits: bits))
+    }
+    samples.sort { $0.series < $1.series }
+    let stored = StoredBatch(order: batch.order, nanoseconds: nanoseconds, samples: samples)
+    switch head.append(stored, to: handle.stream) {
+    case .duplicate: counters.duplicateBatches += 1
+    case .full: counters.refusedBatches += 1
+    case .appended, .gap:
+      counters.batches += 1
+      counters.samples += UInt64(samples.count)
+      observed.batchIngested(handle.server, samples: samples.count, at: now)
+      closeInterruption(handle, nanoseconds, now)
+      lastBatch[handle.server] = (
+        handle.stream, max(nanoseconds, lastBatch[handle.server]?.nanoseconds ?? 0)
+      )
+      latest.take(stored, from: handle.server)
+      remember(batch, bindings, handle, nanoseconds, now)
+    }
+  }
+
+  private func closeInterruption(_ handle: SessionHandle, _ nanoseconds: Int64, _ now: Moment) {
+    guard let interruption = interruptions.removeValue(forKey: handle.server) else { return }
+    found(
+      SampleLoss(
+        afterNanoseconds: interruption.afterNanoseconds, beforeNanoseconds: nanoseconds,
+        batches: nil, samples: nil, reason: interruption.reason), handle.server, now)
+  }
+
+  private func remember(
+    _ batch: SampleBatch, _ bindings: [UInt32: SeriesBinding], _ handle: SessionHandle,
+    _ nanoseconds: Int64, _ now: Moment
+  ) {
+    for (id, bits) in zip(batch.ids, batch.bits) {
+      guard let key = bindings[id]?.kept else { continue }
+      observed.valueArrived(
+        server: handle.server, subject: key.subject, metric: key.metric, labels: key.labels,
+        bits: bits, nanoseconds: nanoseconds, at: now)
+    }
+  }
+
+  /// Writes what is due and acknowledges it. Identities go first: a block never names a target that
+  /// the store does not know. When the store fails, nothing is acknowledged, and it is tried again.
+  package func flush(force: Bool = false) async {
+    do throws(DiagnosticError) {
+      try await persistEffects()
+      let fresh = head.cut(now: now, force: force)
+      let failed = head.unstored.filter { !fresh.contains($0) }
+      var write = HistoryWrite()
+      write.blocks = failed + fresh
+      write.series = pendingSeries + catalogue.takeNew()
+      pendingSeries = []
+      write.losses = newLosses
+      newLosses = []
+      for session in live.values {
+        let settled = head.acknowledgedOrder(session.handle.stream)
+        if settled > 0 { write.durableOrders[session.handle.stream] = settled }
+      }
+      do throws(DiagnosticError) {
+        try await store.append(write, nanoseconds: Clock.wall())
+      } catch {
+        pendingSeries += write.series
+        newLosses = write.losses + newLosses
+        throw error
+      }
+      for block in write.blocks { head.stored(block) }
+      counters.blocksStored += UInt64(write.blocks.count)
+      storeFailure = nil
+      await acknowledge()
+    } catch {
+      if storeFailure == nil {
+        logger.error(
+          "the store can not be written: acknowledgements stop, agents keep what they have",
+          metadata: ["reason": "\(error.diagnostic.reason)"])
+      }
+      storeFailure = error.diagnostic
+    }
+  }
+
+  private func persistEffects() async throws(DiagnosticError) {
+    pendingEffects += observed.takeEffects()
+    guard !pendingEffects.isEmpty else { return }
+    let batch = pendingEffects
+    try await store.apply(batch)
+    pendingEffects.removeFirst(batch.count)
+  }
+
+  private func acknowledge() async {
+    for (server, session) in live {
+      let order = head.acknowledgedOrder(session.handle.stream)
+      guard order > session.acknowledged else { continue }
+      live[server]?.acknowledged = order
+      try? await session.writer.send(.acknowledge(order: order))
+    }
+  }
+
+  /// Lets go of old last values, and deletes raw history past its retention, a little at a time.
+  package func trim() async {
+    latest.prune(now: now)
+    let limit = 500
+    let before = Clock.wall() - settings.retention.wholeNanoseconds
+    while let removed = try? await store.removeBlocks(endedBefore: before, limit: limit),
+      removed == limit
+    {}
+  }
+}
+
+extension Duration {
+  /// Saturates after 292 years.
+  var wholeNanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? (seconds < 0 ? .min : .max) : product + attoseconds / 1_000_000_000
+  }
+}

@@ -1,0 +1,160 @@
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// What agents say, in the order in which each says it.
+extension Site {
+  func opened(
+    _ hello: Hello, sent: Stamp, address: String, serial: String, writer: AgentWriter
+  ) async throws(DiagnosticError) -> (SessionHandle, Welcome) {
+    let stream = StreamKey(
+      server: hello.server, boot: hello.boot, incarnation: hello.incarnation)
+    await replaceSession(of: hello, by: address)
+    try await resume(stream)
+    let now = self.now
+    let handle = SessionHandle(server: hello.server, session: nextSession(), stream: stream)
+    var clock = clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
+      ?? ClockModel(boot: hello.boot)
+    clock.observed(sent: sent, received: now.wallNanoseconds)
+    observed.sessionOpened(
+      hello.server, session: handle.session, hello: hello, address: address, at: now)
+    observed.clockMeasured(
+      hello.server,
+      offsetNanoseconds: ClockModel.skew(sent: sent, received: now.wallNanoseconds), at: now)
+    noteInterruption(hello, stream)
+    settleMissing(hello, stream, now)
+    let acknowledged = head.acknowledgedOrder(stream)
+    clocks[hello.server] = clock
+    live[hello.server] = Live(
+      handle: handle, serial: serial, writer: writer, clock: clock, acknowledged: acknowledged)
+    counters.sessionsOpened += 1
+    logger.info(
+      "an agent's session is open",
+      metadata: [
+        "server": "\(hello.hostname)", "peer": "\(address)", "session": "\(handle.session)",
+      ])
+    return (
+      handle,
+      Welcome(
+        session: handle.session, collectMilliseconds: settings.collectMilliseconds,
+        durableOrder: acknowledged, renewWithinSeconds: settings.renewWithinSeconds)
+    )
+  }
+
+  /// The newest session of a server counts; the one before is told and ends.
+  private func replaceSession(of hello: Hello, by address: String) async {
+    guard let old = live.removeValue(forKey: hello.server) else { return }
+    let reason = Diagnostic(
+      .sessionReplaced, .warning, subject: hello.hostname,
+      reason: "a newer session of this server came from \(address)")
+    observed.sessionClosed(
+      hello.server, session: old.handle.session, reason: reason, at: now)
+    let writer = old.writer
+    Task { await writer.end(reason) }
+  }
+
+  private func resume(_ stream: StreamKey) async throws(DiagnosticError) {
+    guard !head.knows(stream) else { return }
+    let orders = try await store.storedOrders(of: stream)
+    let settled = try await store.durableOrder(of: stream)
+    guard !head.knows(stream) else { return }
+    head.resume(stream, durable: orders.ranges + (settled > 0 ? [1...settled] : []))
+  }
+
+  /// Another life of the agent than the last one: what that one held is gone.
+  private func noteInterruption(_ hello: Hello, _ stream: StreamKey) {
+    guard let last = lastBatch[hello.server], last.stream != stream else { return }
+    let reason =
+      last.stream.boot == hello.boot
+      ? "the agent's process ended; what it had not yet sent is lost"
+      : "the server was restarted; what its agent had not yet sent is lost"
+    interruptions[hello.server] = Interruption(
+      afterNanoseconds: last.nanoseconds, reason: reason)
+  }
+
+  /// Batches that the agent can not send again and that are not here will never come.
+  private func settleMissing(_ hello: Hello, _ stream: StreamKey, _ now: Moment) {
+    guard let first = hello.firstHeldOrder, first > 1 else { return }
+    let lost = head.dropped(stream, from: 1, through: first - 1)
+    record(lost, givenUp: hello.givenUp, stream, now)
+  }
+
+  func dropped(_ givenUp: GivenUp, _ handle: SessionHandle) {
+    let lost = head.dropped(handle.stream, from: givenUp.from, through: givenUp.through)
+    record(lost, givenUp: givenUp, handle.stream, now)
+  }
+
+  private func record(
+    _ lost: [ClosedRange<UInt64>], givenUp: GivenUp?, _ stream: StreamKey, _ now: Moment
+  ) {
+    let batches = lost.reduce(0) { $0 + UInt64($1.count) }
+    guard batches > 0 else { return }
+    let isOverflow = givenUp.map { up in lost.allSatisfy { up.from <= $0.lowerBound && $0.upperBound <= up.through } } ?? false
+    // The agent counted the values of all it gave up; they are these batches' only if it is all.
+    let told = givenUp.map { $0.through - $0.from + 1 }
+    let loss = SampleLoss(
+      afterNanoseconds: lastBatch[stream.server]?.nanoseconds,
+      beforeNanoseconds: now.wallNanoseconds, batches: batches,
+      samples: isOverflow && told == batches ? givenUp?.samples : nil,
+      reason: isOverflow
+        ? "the agent's buffer was full while it had no acknowledgement"
+        : "the agent no longer holds them and the manager's store does not have them")
+    found(loss, stream.server, now)
+  }
+
+  func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {
+    observed.lossFound(server, loss, at: now)
+    counters.lostSamples += loss.samples ?? 0
+    newLosses.append(ServerLoss(server: server, loss: loss))
+    logger.warning(
+      "samples are lost",
+      metadata: [
+        "server": "\(server)", "batches": "\(loss.batches.map { "\($0)" } ?? "unknown")",
+        "reason": "\(loss.reason)",
+      ])
+  }
+
+  func closed(_ handle: SessionHandle, _ reason: Diagnostic) {
+    observed.sessionClosed(handle.server, session: handle.session, reason: reason, at: now)
+    guard live[handle.server]?.handle == handle else { return }
+    live[handle.server] = nil
+    logger.info(
+      "an agent's session ended",
+      metadata: [
+        "server": "\(handle.server)", "code": "\(reason.code)", "reason": "\(reason.reason)",
+      ])
+  }
+
+  func heard(_ handle: SessionHandle) { observed.heard(handle.server, at: now) }
+
+  func section(_ section: Section, sent: Stamp, _ handle: SessionHandle) {
+    observeClock(sent, handle)
+    observed.sectionArrived(handle.server, section, at: now)
+  }
+
+  func sectionGone(_ key: SectionKey, _ handle: SessionHandle) {
+    observed.sectionGone(handle.server, key, at: now)
+  }
+
+  func cycle(_ end: CycleEnd, sent: Stamp, _ handle: SessionHandle) {
+    observeClock(sent, handle)
+    let now = self.now
+    // Evidence never lies in the future, whatever clocks say.
+    let corrected = clocks[handle.server]?.corrected(end.began) ?? now.wallNanoseconds
+    observed.cycleEnded(
+      handle.server, end, evidenceNanoseconds: min(corrected, now.wallNanoseconds), at: now)
+  }
+
+  func digests(_ digests: [SectionDigest], _ handle: SessionHandle) -> [SectionKey] {
+    observed.digests(handle.server, digests, at: now)
+  }
+
+  func logged(_ lines: [LogLine], _ handle: SessionHandle) {
+    observed.logged(handle.server, lines, at: now)
+  }
+
+  private func observeClock(_ sent: Stamp, _ handle: SessionHandle) {
+    clocks[handle.server]?.observed(sent: sent, received: Clock.wall())
+  }
+}

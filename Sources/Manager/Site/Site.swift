@@ -1,0 +1,125 @@
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// What the manager's actor is told of one live session.
+package struct SessionHandle: Sendable, Hashable {
+  package let server: ServerID
+  package let session: String
+  package let stream: StreamKey
+}
+
+/// What a session's series id stands for.
+package struct SeriesBinding: Sendable {
+  package let series: SeriesID
+  package let source: UInt64
+  /// Set for the few series whose last value views show.
+  package let kept: SeriesKey?
+}
+
+/// The manager's state behind one door: observed state, catalogue, history's head, live sessions.
+/// Brains decide; this actor gives them clocks and carries out their effects.
+package actor Site {
+  struct Live: Sendable {
+    let handle: SessionHandle
+    let serial: String
+    let writer: AgentWriter
+    var clock: ClockModel
+    var acknowledged: UInt64
+  }
+
+  /// A server whose process of before is gone; its next batch shows the hole.
+  struct Interruption: Sendable {
+    var afterNanoseconds: Int64?
+    var reason: String
+  }
+
+  package struct Settings: Sendable {
+    package var collectMilliseconds: Int
+    package var renewWithinSeconds: Int64
+    package var historyLimits: HistoryHead.Limits
+    /// Raw history older than this is deleted.
+    package var retention: Duration
+    package init(
+      collectMilliseconds: Int, renewWithinSeconds: Int64, historyLimits: HistoryHead.Limits,
+      retention: Duration
+    ) {
+      self.collectMilliseconds = collectMilliseconds
+      self.renewWithinSeconds = renewWithinSeconds
+      self.historyLimits = historyLimits
+      self.retention = retention
+    }
+  }
+
+  let store: StateStore
+  let settings: Settings
+  let logger: Logger
+  var observed: ObservedSite
+  var catalogue: SeriesCatalogue
+  var head: HistoryHead
+  var latest = LatestValues()
+  let startedNanoseconds = Clock.wall()
+  var live: [ServerID: Live] = [:]
+  var clocks: [ServerID: ClockModel] = [:]
+  var interruptions: [ServerID: Interruption] = [:]
+  /// The last life of each server's agent, and the corrected time of its newest batch.
+  var lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)] = [:]
+  var newLosses: [ServerLoss] = []
+  /// Taken from the brains and not yet in the store.
+  var pendingEffects: [StateEffect] = []
+  var pendingSeries: [(SeriesID, StoredSeries)] = []
+  var counters = Counters()
+  var storeFailure: Diagnostic?
+  private var sessionNumber: UInt64 = 0
+
+  /// The manager's own counters, for its exposition.
+  struct Counters: Sendable {
+    var batches: UInt64 = 0
+    var samples: UInt64 = 0
+    var lostSamples: UInt64 = 0
+    var duplicateBatches: UInt64 = 0
+    var refusedBatches: UInt64 = 0
+    var blocksStored: UInt64 = 0
+    var sessionsOpened: UInt64 = 0
+  }
+
+  package init(
+    store: StateStore, settings: Settings, observed: ObservedSite, catalogue: SeriesCatalogue,
+    lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)], logger: Logger
+  ) {
+    self.store = store
+    self.settings = settings
+    self.observed = observed
+    self.catalogue = catalogue
+    self.lastBatch = lastBatch
+    self.logger = logger
+    head = HistoryHead(limits: settings.historyLimits)
+  }
+
+  nonisolated var now: Moment {
+    Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: Clock.wall())
+  }
+
+  func nextSession() -> String {
+    sessionNumber += 1
+    return "\(Clock.wall() / 1_000_000)-\(sessionNumber)"
+  }
+
+  package func isConnected(_ server: ServerID) -> Bool { live[server] != nil }
+
+  /// A certificate was revoked: its live session is told and cut.
+  package func cut(_ server: ServerID, serials: Set<String>, _ diagnostic: Diagnostic) async {
+    guard let session = live[server], serials.contains(session.serial) else { return }
+    await session.writer.end(diagnostic)
+  }
+
+  /// The manager stops: every agent is told, so that it dials again at once when there is one.
+  package func endAllSessions() async {
+    let reason = Diagnostic(
+      .managerStopping, .info, subject: "manager", reason: "the manager is stopping")
+    await withDiscardingTaskGroup { tasks in
+      for session in live.values { tasks.addTask { await session.writer.end(reason) } }
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import ManagerCore
+import Platform
+import Protocol
+
+/// The API's view of the manager: asks the site, the enrolment and the tokens.
+package struct SiteFacade: SiteService {
+  let site: Site
+  let enrolment: Enrolment
+  let apiTokenBook: APITokens
+  let logSubject = "manager"
+
+  package init(site: Site, enrolment: Enrolment, tokens: APITokens) {
+    self.site = site
+    self.enrolment = enrolment
+    apiTokenBook = tokens
+  }
+
+  package func status() async -> SiteStatus { await site.status() }
+  package func servers() async -> [ServerSummary] { await site.servers() }
+
+  package func server(_ name: String) async throws(DiagnosticError) -> ServerDetail {
+    try await site.server(name)
+  }
+
+  package func forget(server: String, by caller: Caller) async throws(DiagnosticError) {
+    let id = try await site.server(server).summary.id
+    try await enrolment.forget(id, by: caller.name)
+    await site.forgotten(id)
+  }
+
+  package func revoke(server: String, by caller: Caller) async throws(DiagnosticError) {
+    let id = try await site.server(server).summary.id
+    try await enrolment.revoke(id, by: caller.name)
+  }
+
+  package func fileSystems() async -> [FileSystemSummary] { await site.fileSystems() }
+
+  package func fileSystem(_ name: String) async throws(DiagnosticError) -> FileSystemDetail {
+    try await site.fileSystem(name)
+  }
+
+  package func targets(fileSystem: String?) async throws(DiagnosticError) -> [TargetSummary] {
+    guard let fileSystem else { return await site.targets() }
+    return try await site.fileSystem(fileSystem).targets
+  }
+
+  package func target(_ name: String) async throws(DiagnosticError) -> TargetDetail {
+    try await site.target(name)
+  }
+
+  package func metricNames() async -> [MetricListing] { await site.metricNames() }
+
+  package func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer {
+    try await site.query(request)
+  }
+
+  package func exposition() async -> String { await site.exposition() }
+
+  package func enrolmentTokens() async throws(DiagnosticError) -> [EnrolmentTokenView] {
+    try await enrolment.tokens()
+  }
+
+  package func createEnrolmentToken(
+    _ request: EnrolmentTokenRequest, by caller: Caller
+  ) async throws(DiagnosticError) -> EnrolmentTokenView {
+    try await enrolment.createToken(request, by: caller.name)
+  }
+
+  package func revokeEnrolmentToken(_ id: String, by caller: Caller)
+    async throws(DiagnosticError)
+  {
+    try await enrolment.revokeToken(id, by: caller.name)
+  }
+
+  package func apiTokens() async throws(DiagnosticError) -> [APITokenView] {
+    try await apiTokenBook.list()
+  }
+
+  package func createAPIToken(
+    _ request: APITokenRequest, by caller: Caller
+  ) async throws(DiagnosticError) -> APITokenView {
+    try await apiTokenBook.create(request, by: caller.name)
+  }
+
+  package func revokeAPIToken(_ id: String, by caller: Caller) async throws(DiagnosticError) {
+    try await apiTokenBook.revoke(id, by: caller.name)
+  }
+
+  package func enrol(
+    _ request: EnrolmentRequest, from address: String
+  ) async throws(DiagnosticError) -> EnrolmentAnswer {
+    let answer = try await enrolment.enrol(request, from: address)
+    await site.enrolled(answer, hostname: request.hostname)
+    return answer
+  }
+
+  package func authenticate(bearer: String) async -> Caller? {
+    guard let holder = try? await apiTokenBook.authenticate(bearer) else { return nil }
+    return Caller(name: holder.name, role: holder.role)
+  }
+
+  package func readiness() async -> [Diagnostic] { await site.readiness() }
+}
+
+extension Enrolment: CertificateRenewal {}

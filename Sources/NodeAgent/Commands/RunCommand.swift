@@ -1,0 +1,38 @@
+import ArgumentParser
+import Glibc
+import Platform
+import Protocol
+import UnixSignals
+
+/// `iml-agent run`
+package struct RunCommand: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run the agent, as systemd does.")
+
+  @OptionGroup package var place: PlaceOptions
+
+  @Option(help: "Dial this address instead of the enrolled one, HOST:PORT.")
+  package var manager: DialAddress?
+
+  package init() {}
+
+  package func run() async throws {
+    signal(SIGPIPE, SIG_IGN)
+    let host = place.host
+    let service = AgentService(
+      AgentService.Configuration(
+        stateDirectory: place.stateDir, hostname: try place.reportedHostname(),
+        boot: place.boot(), readsTree: !host.isLive,
+        collectors: CollectorTask.all(reading: host),
+        manager: manager.map { ($0.host, $0.port ?? 8440) }))
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await service.run() }
+      tasks.addTask {
+        for await _ in signals { return await service.stop() }
+      }
+      defer { tasks.cancelAll() }
+      try await tasks.next()
+    }
+  }
+}
