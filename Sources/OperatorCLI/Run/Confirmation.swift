@@ -15,7 +15,8 @@ package struct ConfirmationOptions: ParsableArguments {
         .refused, subject: name, reason: "\(deed) needs a confirmation",
         remedy: "Add --yes, or run it on a terminal and confirm there.")
     }
-    console.complain(printable(warning) + "\n" + printable("Type \(name) to confirm: "))
+    let lines = wrap(printable(warning), to: console.style.width)
+    console.complain(lines.joined(separator: "\n") + "\n" + printable("Type \(name) to confirm: "))
     let answer = console.readLine() ?? ""
     guard answer.drop(while: { $0 == " " }) == name[...] else {
       throw Complaint(
