@@ -1,0 +1,136 @@
+import Testing
+
+@testable import Protocol
+
+@Suite struct MessageGoldenTests {
+  /// The payloads of `everyMessage`, in its order: JSON as text, else hexadecimal.
+  private let golden: [(type: UInt8, payload: String)] = [
+    (
+      1,
+      #"{"agentVersion":"0.1.0","boot":"b1","capabilities":["logs"],"#
+        + #""highestOrder":18446744073709551615,"hostname":"oss1","incarnation":"i1","major":1,"#
+        + #""minor":0,"readsTree":false,"server":"00112233-4455-6677-8899-aabbccddeeff"}"#
+    ),
+    (
+      2,
+      #"{"collectMilliseconds":1000,"durableOrder":41,"major":1,"minor":0,"#
+        + #""renewWithinSeconds":864000,"session":"s1"}"#
+    ),
+    (3, #"{"count":7}"#),
+    (4, #"{"order":42}"#),
+    (
+      5,
+      #"{"code":"agent-stopping","reason":"it stops","remedy":"Wait.","severity":"info","#
+        + #""subject":"oss1"}"#
+    ),
+    (
+      6,
+      #"{"sections":[{"digest":18446744073709551614,"#
+        + #""key":{"name":"exports","subject":"fs1-OST0000"}}]}"#
+    ),
+    (7, #"{"keys":[{"name":"exports","subject":"fs1-OST0000"}]}"#),
+    (8, #"{"request":"-----BEGIN\n"}"#),
+    (9, #"{"authority":"a","certificate":"c/d"}"#),
+    (10, #"{"from":3,"samples":700,"through":9}"#),
+    (
+      32,
+      #"{"body":{"a":[null,true,0.5],"b":18446744073709551615},"collector":"exports","#
+        + #""digest":3674986760920954625,"key":{"name":"exports","subject":"fs1-OST0000"}}"#
+    ),
+    (33, #"{"name":"exports","subject":"fs1-OST0000"}"#),
+    (
+      34,
+      #"{"began":{"bootNanoseconds":1,"wallNanoseconds":-2},"collector":"exports","#
+        + #""outcome":"sampled"}"#
+    ),
+    (
+      64,
+      """
+      02 00 00 02 7570 00 01 01 31 00 40 00
+      05 00 04 646f776e 01 02 6f70 01 72 01 01 31 00 40 00
+      """
+    ),
+    (65, "01 02 03 00"),
+    (
+      66,
+      #"{"lines":[{"cursor":12,"origin":"kernel","priority":4,"#
+        + #""stamp":{"bootNanoseconds":1,"wallNanoseconds":-2},"text":"LustreError: é\n"}]}"#
+    ),
+  ]
+
+  private func bytes(_ payload: String) -> [UInt8] {
+    payload.hasPrefix("{") ? Array(payload.utf8) : unhex(payload)
+  }
+
+  @Test func theBytesOfEveryMessageNeverChange() throws {
+    let messages = try everyMessage()
+    #expect(messages.count == golden.count)
+    for (message, golden) in zip(messages, golden) {
+      #expect(message.type == golden.type)
+      let payload = try message.encoded()
+      #expect(
+        hex(payload) == hex(bytes(golden.payload)), "\(String(decoding: payload, as: UTF8.self))")
+    }
+  }
+
+  @Test func theGoldenBytesAreReadAsTheMessages() throws {
+    for (message, golden) in zip(try everyMessage(), golden) {
+      #expect(try Message(type: golden.type, payload: bytes(golden.payload)) == message)
+    }
+  }
+
+  @Test func everyTypeHasAGoldenAndALane() throws {
+    #expect(Set(golden.map(\.type)) == Set(MessageType.allCases.map(\.rawValue)))
+    for type in MessageType.allCases {
+      let expected: Lane = type.rawValue < 32 ? .control : type.rawValue < 64 ? .state : .bulk
+      #expect(lane(ofType: type.rawValue) == expected)
+    }
+    #expect(lane(ofType: 0) == .control)
+    #expect(lane(ofType: 255) == .bulk)
+  }
+
+  @Test func theBytesOfAFrameNeverChange() throws {
+    let frame = Frame(type: 3, stamp: stamp, payload: Array("{}".utf8))
+    let bytes = unhex("00000015 01 03 00 0000000000000001 fffffffffffffffe 7b7d")
+    #expect(hex(frame.encoded()) == hex(bytes))
+    var decoder = FrameDecoder()
+    #expect(try decoder.feed(bytes.span) == [frame])
+    var continued = frame
+    continued.isContinued = true
+    #expect(continued.encoded()[6] == 1)
+  }
+
+  @Test func theBytesOfTargetsAndCountersNeverChange() throws {
+    let declaration = SeriesDeclaration(
+      key: SeriesKey(
+        subject: .target(TargetReference(label: "fs1-OST0000", mgs: ["10.0.0.1@tcp"])),
+        metric: "up", labels: ["op": "r", "a": ""]), kind: .counter, unit: "bytes", decimals: 2,
+      width: 32, source: "s")
+    let bytes = unhex(
+      """
+      01 812c 01 0b 6673312d4f535430303030 01 0c 31302e302e302e3140746370 02 7570
+      02 01 61 00 02 6f70 01 72 00 05 6279746573 02 20 01 73
+      """)
+    #expect(hex(DeclarationCodec.encode([5_633: declaration])) == hex(bytes))
+    #expect(try DeclarationCodec.decode(bytes.span) == [5_633: declaration])
+  }
+
+  @Test func theBytesOfBatchesNeverChange() throws {
+    let stamp = Stamp(bootNanoseconds: 1_000, wallNanoseconds: -1)
+    let batches = [
+      SampleBatch(order: 7, stamp: stamp, ids: [0, 1, 2, 9], bits: [0, 0, 5, 300]),
+      SampleBatch(order: 8, stamp: stamp, ids: [0, 2], bits: [.max, 5]),
+      SampleBatch(order: 9, stamp: stamp, ids: [], bits: []),
+    ]
+    let golden = [
+      "07 d00f 01 04 00 03 00 01 0a 06 01 d804", "08 d00f 01 02 00 01 01 01 01 00 00",
+      "09 d00f 01 00",
+    ].map(unhex)
+    var encoder = SampleEncoder()
+    var decoder = SampleDecoder()
+    for (batch, bytes) in zip(batches, golden) {
+      #expect(hex(encoder.encode(batch)) == hex(bytes))
+      #expect(try decoder.decode(bytes.span) == batch)
+    }
+  }
+}

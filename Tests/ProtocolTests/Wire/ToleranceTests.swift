@@ -1,0 +1,119 @@
+import Testing
+
+@testable import Protocol
+
+@Suite struct ToleranceTests {
+  private func read(_ type: MessageType, _ json: String) throws -> Message {
+    try Message(type: type.rawValue, payload: Array(json.utf8))
+  }
+
+  @Test func aMessageOfAnUnknownTypeIsToldApartAndLetGo() throws {
+    for type in (UInt8.min...UInt8.max) where MessageType(rawValue: type) == nil {
+      let message = try Message(type: type, payload: [0xff, 0, 1])
+      #expect(message == .unrecognised(type: type))
+      #expect(message.type == type)
+    }
+  }
+
+  @Test func anUnknownTypeInPiecesDoesNotDisturbTheOthers() throws {
+    var assembler = FrameAssembler()
+    let foreign = Frame(type: 40, isContinued: true, stamp: stamp, payload: [9])
+    #expect(try assembler.add(foreign) == nil)
+    let beat = Frame(type: 3, stamp: stamp, payload: Array(#"{"count":1}"#.utf8))
+    #expect(try assembler.add(beat) == .heartbeat(1))
+    let end = Frame(type: 40, stamp: stamp, payload: [9])
+    #expect(try assembler.add(end) == .unrecognised(type: 40))
+  }
+
+  @Test func unknownMembersAreIgnoredInEveryJSONMessage() throws {
+    for message in try everyMessage() where ![64, 65].contains(message.type) {
+      var json = String(decoding: try message.encoded(), as: UTF8.self)
+      json.insert(
+        contentsOf: #""zNew":{"deep":[1,{"x":null}]},"#, at: json.index(after: json.startIndex))
+      #expect(try Message(type: message.type, payload: Array(json.utf8)) == message)
+    }
+  }
+
+  @Test func missingOptionalMembersAreNoError() throws {
+    let json =
+      #"{"began":{"bootNanoseconds":1,"wallNanoseconds":2},"collector":"c","outcome":"failed"}"#
+    guard case .cycle(let end) = try read(.cycle, json) else {
+      Issue.record("no cycle")
+      return
+    }
+    #expect(end.reason == nil)
+  }
+
+  @Test func unknownValuesOfEnumerationsAreUnrecognised() throws {
+    let cycle = try read(
+      .cycle,
+      #"{"began":{"bootNanoseconds":1,"wallNanoseconds":2},"collector":"c","outcome":"paused"}"#)
+    #expect(
+      cycle
+        == .cycle(
+          CycleEnd(
+            collector: "c", outcome: .unrecognised, reason: nil,
+            began: Stamp(bootNanoseconds: 1, wallNanoseconds: 2))))
+    guard
+      case .goodbye(let diagnostic) = try read(
+        .goodbye, #"{"code":"new-code","reason":"r","remedy":"","severity":"fatal","subject":"s"}"#)
+    else {
+      Issue.record("no goodbye")
+      return
+    }
+    #expect(diagnostic.code == "new-code")
+    #expect(diagnostic.severity == .unrecognised)
+  }
+
+  @Test func anUnknownKindOfSeriesStaysUnknown() throws {
+    var declaration = gauge()
+    declaration.kind = .unrecognised
+    let bytes = DeclarationCodec.encode([0: declaration])
+    #expect(try DeclarationCodec.decode(bytes.span) == [0: declaration])
+  }
+
+  @Test func unknownSectionBodiesTravelUnchanged() throws {
+    let body = #"{"a":-9223372036854775808,"b":[1.25,"é",{}],"c":18446744073709551615}"#
+    let json = #"{"body":\#(body),"collector":"new","digest":1,"key":{"name":"new","subject":""}}"#
+    guard case .section(let section) = try read(.section, json) else {
+      Issue.record("no section")
+      return
+    }
+    #expect(String(decoding: try CanonicalJSON.encode(section.body), as: UTF8.self) == body)
+  }
+
+  @Test func wrongJSONIsRefusedWithAReason() {
+    let cases: [(MessageType, String)] = [
+      (.heartbeat, ""), (.heartbeat, "{}"), (.heartbeat, #"{"count":-1}"#), (.heartbeat, "[1]"),
+      (.heartbeat, #"{"count":18446744073709551616}"#), (.heartbeat, #"{"count":"1"}"#),
+      (.hello, #"{"major":1}"#), (.sectionGone, #"{"name":"x"}"#), (.logs, #"{"lines":[{}]}"#),
+      (.digests, "\u{0}"), (.cycle, #"{"began":{},"collector":"c","outcome":"failed"}"#),
+    ]
+    for (type, json) in cases {
+      #expect(throws: WireError.malformed("\(type): not the JSON that was agreed on")) {
+        try Message(type: type.rawValue, payload: Array(json.utf8))
+      }
+    }
+  }
+
+  @Test func deepAndBrokenJSONEndsWithAnErrorNotWithTheStack() {
+    for text in [
+      String(repeating: "[", count: 200_000), String(repeating: #"{"a":"#, count: 200_000),
+      String(repeating: "[", count: 100_000) + String(repeating: "]", count: 100_000),
+    ] {
+      let json = #"{"body":\#(text),"collector":"c","digest":1,"key":{"name":"n","subject":""}}"#
+      #expect(throws: WireError.self) {
+        try Message(type: MessageType.section.rawValue, payload: Array(json.utf8))
+      }
+    }
+    #expect(throws: WireError.self) {
+      try Message(type: MessageType.section.rawValue, payload: [0x7b, 0xff, 0xfe, 0x7d])
+    }
+  }
+
+  @Test func aDeepBodyWithinTheParsersBoundIsRead() throws {
+    let text = String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
+    let json = #"{"body":\#(text),"collector":"c","digest":1,"key":{"name":"n","subject":""}}"#
+    #expect(try read(.section, json).type == MessageType.section.rawValue)
+  }
+}
