@@ -45,7 +45,8 @@ package final class TLSMaterial: Sendable {
   }
 
   /// The context of the agents' port: TLS 1.3 only, a client certificate demanded. Take it anew for
-  /// each connection, and judge the peer with `AgentHandshake`.
+  /// each connection, and judge the peer in the handler's own
+  /// verification callback: TLS checks nothing here but that the peer holds its key.
   package var agentsContext: NIOSSLContext { current.withLock { $0.agents } }
 
   /// For the HTTPS port: TLS 1.2 and above. The chain ends with the authority's certificate, so that
@@ -83,7 +84,7 @@ package final class TLSMaterial: Sendable {
         certificateChain: chain, privateKey: source)
       agents.minimumTLSVersion = .tlsv13
       agents.trustRoots = .certificates([root])
-      // Demands a certificate; whose it is, the callback of `AgentHandshake` judges.
+      // Demands a certificate; whose it is, the listener's callback judges.
       agents.certificateVerification = .noHostnameVerification
       return Current(
         serial: issued.serial, expiresNanoseconds: issued.notAfterNanoseconds, chain: chain,

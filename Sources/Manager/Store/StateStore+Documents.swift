@@ -7,22 +7,6 @@ package enum DocumentKind: String, Sendable, CaseIterable {
 }
 
 extension StateStore {
-  /// Stores documents of one kind, replacing those of the same ids, all or none.
-  package func put<Value: Encodable & Sendable>(
-    _ kind: DocumentKind, _ documents: [String: Value]
-  ) async throws(DiagnosticError) {
-    guard !documents.isEmpty else { return }
-    try await write { db in
-      for (id, value) in documents { try Self.put(kind, id, value, db) }
-    }
-  }
-
-  package func put(
-    _ kind: DocumentKind, id: String, _ value: some Encodable & Sendable
-  ) async throws(DiagnosticError) {
-    try await put(kind, [id: value])
-  }
-
   /// All documents of one kind. One that can not be decoded is damage, and is said to be.
   package func documents<Value: Decodable & Sendable>(
     _ kind: DocumentKind, as type: Value.Type

@@ -118,17 +118,6 @@ extension StateStore {
     }
   }
 
-  /// How many losses of samples are on record, and of how many values at least.
-  package func lossTotals() async throws(DiagnosticError) -> (losses: Int, samples: UInt64) {
-    try await read { db in
-      // total() is a Double: an agent's absurd number must not overflow the sum of all.
-      let row = try Row.fetchOne(
-        db, sql: "SELECT count(*) AS losses, total(samples) AS samples FROM losses")
-      let samples: Double = row?["samples"] ?? 0
-      return (row?["losses"] ?? 0, samples < 9e18 ? UInt64(samples) : .max)
-    }
-  }
-
   private static func jsonList(
     _ texts: [String], path: String
   ) throws(DiagnosticError) -> String {
@@ -145,22 +134,28 @@ private struct StreamTable {
   private struct Entry {
     var id: Int64
     var order: UInt64
+    var touched: Int64
+    var isChanged = false
   }
   private var entries: [StreamKey: Entry] = [:]
   private let nanoseconds: Int64
+  /// Streams are marked as alive once an hour, not at each flush of thousands of them.
+  private static let touchInterval: Int64 = 3_600_000_000_000
 
   init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-  static func find(_ key: StreamKey, _ db: Database) throws -> (id: Int64, order: UInt64)? {
+  static func find(
+    _ key: StreamKey, _ db: Database
+  ) throws -> (id: Int64, order: UInt64, touched: Int64)? {
     try Row.fetchOne(
-      db,
-      sql: """
-        SELECT id, durable_order FROM streams
-        WHERE server = ? AND boot = ? AND incarnation = ?
-        """, arguments: [key.server.text, key.boot.text, key.incarnation]
+      db.cachedStatement(
+        sql: """
+          SELECT id, durable_order, touched_ns FROM streams
+          WHERE server = ? AND boot = ? AND incarnation = ?
+          """), arguments: [key.server.text, key.boot.text, key.incarnation]
     ).map { row in
       let order: Int64 = row["durable_order"]
-      return (row["id"], UInt64(clamping: order))
+      return (row["id"], UInt64(clamping: order), row["touched_ns"])
     }
   }
 
@@ -168,14 +163,14 @@ private struct StreamTable {
     if let known = entries[key] { return known }
     let found: Entry
     if let row = try StreamTable.find(key, db) {
-      found = Entry(id: row.id, order: row.order)
+      found = Entry(id: row.id, order: row.order, touched: row.touched)
     } else {
       try db.execute(
         sql: """
           INSERT INTO streams (server, boot, incarnation, durable_order, touched_ns)
           VALUES (?, ?, ?, 0, ?)
           """, arguments: [key.server.text, key.boot.text, key.incarnation, nanoseconds])
-      found = Entry(id: db.lastInsertedRowID, order: 0)
+      found = Entry(id: db.lastInsertedRowID, order: 0, touched: nanoseconds)
     }
     entries[key] = found
     return found
@@ -195,7 +190,7 @@ private struct StreamTable {
       Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
       Data(block.bytes),
     ])
-    entries[block.stream]?.order = max(stream.order, block.lastOrder)
+    raise(block.stream, to: block.lastOrder)
   }
 
   private func isNew(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws -> Bool {
@@ -222,15 +217,22 @@ private struct StreamTable {
   }
 
   mutating func settle(_ key: StreamKey, through order: UInt64, _ db: Database) throws {
-    guard order > (try entry(key, db)).order else { return }
+    _ = try entry(key, db)
+    raise(key, to: order)
+  }
+
+  private mutating func raise(_ key: StreamKey, to order: UInt64) {
+    guard let known = entries[key], order > known.order else { return }
     entries[key]?.order = order
+    entries[key]?.isChanged = true
   }
 
   func finish(_ db: Database) throws -> [StreamKey: UInt64] {
-    for entry in entries.values {
-      try db.execute(
-        sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?",
-        arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
+    for entry in entries.values
+    where entry.isChanged || nanoseconds - entry.touched > Self.touchInterval {
+      try db.cachedStatement(
+        sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
+      ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
     }
     return entries.mapValues(\.order)
   }

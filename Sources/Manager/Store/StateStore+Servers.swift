@@ -16,27 +16,6 @@ extension StateStore {
     try await read { [path] db in try ServerEntry.fetch(id, db, path: path) }
   }
 
-  /// Remembers when servers were last heard and in which boot; servers not enrolled are left out.
-  package func noteHeard(
-    _ heard: [ServerID: (boot: BootID, nanoseconds: Int64)]
-  ) async throws(DiagnosticError) {
-    try await write { db in
-      let statement = try db.makeStatement(
-        sql: "UPDATE servers SET boot = ?, heard_ns = ? WHERE id = ?")
-      for (id, last) in heard {
-        try statement.execute(arguments: [last.boot.text, last.nanoseconds, id.text])
-      }
-    }
-  }
-
-  /// Remembers the host name that a server gave itself.
-  package func rename(_ id: ServerID, hostname: String) async throws(DiagnosticError) {
-    try await write { db in
-      try db.execute(
-        sql: "UPDATE servers SET hostname = ? WHERE id = ?", arguments: [hostname, id.text])
-    }
-  }
-
   /// Certificates of one server, or of all, newest first.
   package func certificates(
     of server: ServerID? = nil

@@ -41,7 +41,7 @@ import Testing
     let short = try await create(site, seconds: 60)
     let long = try await create(site)
     #expect(try await site.apiTokens.authenticate(short.secret ?? "") != nil)
-    site.clock.advance(60 * Sample.second)
+    site.clock.advance(60 * Given.second)
     #expect(try await site.apiTokens.authenticate(short.secret ?? "") == nil)
     #expect(try await site.apiTokens.authenticate(long.secret ?? "") != nil)
     try await site.apiTokens.revoke(long.id, by: "root")

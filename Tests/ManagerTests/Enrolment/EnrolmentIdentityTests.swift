@@ -51,22 +51,22 @@ import Testing
     #expect(accepted(try await site.judge(back)) == back.server)
     #expect(try await site.store.server(back.server)?.isForgotten == false)
 
-    site.clock.advance(31 * Sample.day)
+    site.clock.advance(31 * Given.day)
     let again = try await site.enrol("oss1-newer", previous: back.server)
     #expect(again.server == forgotten.server)
   }
 
   @Test func anIdentityOfAnotherManagerIsReplaced() async throws {
     let site = try await TrustSite()
-    let answer = try await site.enrol("oss1", previous: Sample.server(99))
-    #expect(answer.server != Sample.server(99))
+    let answer = try await site.enrol("oss1", previous: Given.server(99))
+    #expect(answer.server != Given.server(99))
   }
 
   @Test func renewalGivesANewCertificateAndKeepsTheOld() async throws {
     let site = try await TrustSite()
     let first = try await site.enrol("oss1")
     let serial = try #require(try await site.store.server(first.server)?.certificateSerial)
-    site.clock.advance(20 * Sample.day)
+    site.clock.advance(20 * Given.day)
     let renewed = try await site.enrolment.renew(
       first.server, serial: serial, request: AgentKey().request())
     #expect(renewed.authority == site.authority.certificatePEM)
@@ -75,14 +75,14 @@ import Testing
     #expect(accepted(try await site.judge(first)) == first.server)
     let stored = try #require(try await site.store.server(first.server))
     #expect(stored.certificateSerial != serial)
-    #expect(stored.certificateExpiresNanoseconds == site.clock.now + 30 * Sample.day)
+    #expect(stored.certificateExpiresNanoseconds == site.clock.now + 30 * Given.day)
     #expect(try await site.store.audit(newest: 1).first?.action == "certificate.renew")
   }
 
   @Test func graceRenewalBringsAServerBack() async throws {
     let site = try await TrustSite()
     let first = try await site.enrol("oss1")
-    site.clock.advance(100 * Sample.day)
+    site.clock.advance(100 * Given.day)
     guard case .graceRenewal(let server, let serial) = try await site.judge(first) else {
       Issue.record("no grace")
       return
@@ -107,7 +107,7 @@ import Testing
     }
     #expect(try await code(one.server, serials[0]) == "certificate-revoked")
     #expect(try await code(two.server, serials[1]) == "server-forgotten")
-    #expect(try await code(Sample.server(9), "00") == "server-forgotten")
+    #expect(try await code(Given.server(9), "00") == "server-forgotten")
     #expect(try await site.store.certificates().count == 2)
   }
 
@@ -132,7 +132,7 @@ import Testing
 
   @Test func anUnknownServerCanNotBeForgotten() async throws {
     let site = try await TrustSite()
-    let refused = await refusal { try await site.enrolment.forget(Sample.server(9), by: "root") }
+    let refused = await refusal { try await site.enrolment.forget(Given.server(9), by: "root") }
     #expect(refused?.code == "not-found")
   }
 }

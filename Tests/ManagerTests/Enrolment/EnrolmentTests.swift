@@ -90,7 +90,7 @@ import Testing
     try await site.enrolment.revokeToken(made.id, by: "root")
     #expect(try await code(token.description) == "token-revoked")
     let short = try await site.token(seconds: 10)
-    site.clock.advance(10 * Sample.second)
+    site.clock.advance(10 * Given.second)
     #expect(try await code(short.secret ?? "") == "token-expired")
     #expect(try await site.store.servers().isEmpty)
   }
@@ -133,7 +133,7 @@ import Testing
     #expect(codes.prefix(30).allSatisfy { $0 == "token-malformed" })
     #expect(codes.suffix(10).allSatisfy { $0 == "rate-limited" })
     try await site.enrol()
-    site.clock.advance(2 * Sample.second)
+    site.clock.advance(2 * Given.second)
     let later = await refusal { _ = try await site.enrolment.enrol(guess, from: "192.0.2.66") }
     #expect(later?.code == "token-malformed")
   }

@@ -13,7 +13,7 @@ import X509
   init() throws { directory = try TemporaryDirectory() }
 
   private func load() throws -> Authority {
-    try Authority(loadingOrCreatingIn: directory.path, nanoseconds: Sample.now)
+    try Authority(loadingOrCreatingIn: directory.path, nanoseconds: Given.now)
   }
 
   @Test func theAuthorityIsMadeOnceAndItsKeyIsPrivate() throws {
@@ -72,27 +72,27 @@ import X509
     let authority = try load()
     let agent = AgentKey()
     let issued = try authority.issue(
-      server: Sample.server(1), request: SigningRequest(pem: agent.request()),
-      lifetimeNanoseconds: 30 * Sample.day, nanoseconds: Sample.now)
+      server: Given.server(1), request: SigningRequest(pem: agent.request()),
+      lifetimeNanoseconds: 30 * Given.day, nanoseconds: Given.now)
     let certificate = try Certificate(pemEncoded: issued.pem)
     #expect(certificate.publicKey == Certificate.PublicKey(agent.key.publicKey))
-    #expect(CertificateNames.uris(certificate) == ["urn:iml:server:\(Sample.server(1))"])
-    #expect(certificate.subject.description == "CN=\(Sample.server(1))")
+    #expect(CertificateNames.uris(certificate) == ["urn:iml:server:\(Given.server(1))"])
+    #expect(certificate.subject.description == "CN=\(Given.server(1))")
     #expect(try certificate.extensions.basicConstraints == .notCertificateAuthority)
     #expect(CertificateNames.allows(.clientAuth, certificate))
     #expect(!CertificateNames.allows(.serverAuth, certificate))
-    #expect(issued.notBeforeNanoseconds == Sample.now - 300 * Sample.second)
-    #expect(issued.notAfterNanoseconds == Sample.now + 30 * Sample.day)
+    #expect(issued.notBeforeNanoseconds == Given.now - 300 * Given.second)
+    #expect(issued.notAfterNanoseconds == Given.now + 30 * Given.day)
     #expect(WallTime.nanoseconds(certificate.notValidAfter) == issued.notAfterNanoseconds)
   }
 
   @Test func noCertificateOutlivesTheAuthority() throws {
     let authority = try load()
-    let late = Sample.now + 3_649 * Sample.day
+    let late = Given.now + 3_649 * Given.day
     let issued = try authority.issue(
-      server: Sample.server(1), request: SigningRequest(pem: AgentKey().request()),
-      lifetimeNanoseconds: 30 * Sample.day, nanoseconds: late)
-    #expect(issued.notAfterNanoseconds == Sample.now + 3_650 * Sample.day)
+      server: Given.server(1), request: SigningRequest(pem: AgentKey().request()),
+      lifetimeNanoseconds: 30 * Given.day, nanoseconds: late)
+    #expect(issued.notAfterNanoseconds == Given.now + 3_650 * Given.day)
   }
 
   @Test func badRequestsAreRefused() async throws {

@@ -12,11 +12,11 @@ import X509
 /// A clock that the test turns.
 final class TurnedClock: Sendable {
   private let nanoseconds: Mutex<Int64>
-  init(_ start: Int64 = Sample.now) { nanoseconds = Mutex(start) }
+  init(_ start: Int64 = Given.now) { nanoseconds = Mutex(start) }
   var now: Int64 { nanoseconds.withLock { $0 } }
   var moment: Moment {
     let now = now
-    return Moment(monotonicNanoseconds: now - Sample.now + 1, wallNanoseconds: now)
+    return Moment(monotonicNanoseconds: now - Given.now + 1, wallNanoseconds: now)
   }
   func advance(_ by: Int64) { nanoseconds.withLock { $0 += by } }
 }

@@ -70,7 +70,7 @@ import X509
     let site = try await TrustSite()
     let issued = try site.authority.issueManager(
       key: P256.Signing.PrivateKey().publicKey, names: ["localhost"],
-      lifetimeNanoseconds: Sample.day, nanoseconds: site.clock.now)
+      lifetimeNanoseconds: Given.day, nanoseconds: site.clock.now)
     let verdict = await site.judge([try der(issued.pem)])
     #expect(refused(verdict)?.code == "certificate-wrong-use")
   }
@@ -79,13 +79,13 @@ import X509
     let site = try await TrustSite()
     let answer = try await site.enrol()
     let serial = try #require(try await site.store.server(answer.server)?.certificateSerial)
-    site.clock.advance(30 * Sample.day)
+    site.clock.advance(30 * Given.day)
     #expect(try await site.judge(answer) == .accepted(answer.server, serial: serial))
-    site.clock.advance(Sample.second)
+    site.clock.advance(Given.second)
     #expect(try await site.judge(answer) == .graceRenewal(answer.server, serial: serial))
-    site.clock.advance(90 * Sample.day - Sample.second)
+    site.clock.advance(90 * Given.day - Given.second)
     #expect(try await site.judge(answer) == .graceRenewal(answer.server, serial: serial))
-    site.clock.advance(Sample.second)
+    site.clock.advance(Given.second)
     let diagnostic = refused(try await site.judge(answer))
     #expect(diagnostic?.code == "certificate-expired")
     #expect(diagnostic?.reason.contains("90 days ago") == true)
@@ -94,7 +94,7 @@ import X509
   @Test func aCertificateOfTheFutureNamesTheSkew() async throws {
     let site = try await TrustSite()
     let answer = try await site.enrol()
-    site.clock.advance(-Sample.day)
+    site.clock.advance(-Given.day)
     let diagnostic = refused(try await site.judge(answer))
     #expect(diagnostic?.code == "certificate-not-yet-valid")
     #expect(diagnostic?.reason.contains("23 hours too early") == true)
@@ -104,7 +104,7 @@ import X509
   @Test func aClockAFewMinutesBehindIsServed() async throws {
     let site = try await TrustSite()
     let answer = try await site.enrol()
-    site.clock.advance(-299 * Sample.second)
+    site.clock.advance(-299 * Given.second)
     let serial = try #require(try await site.store.server(answer.server)?.certificateSerial)
     #expect(try await site.judge(answer) == .accepted(answer.server, serial: serial))
   }
@@ -118,8 +118,8 @@ import X509
     #expect(refused(try await site.judge(revoked))?.code == "certificate-revoked")
     #expect(refused(try await site.judge(forgotten))?.code == "server-forgotten")
     let stranger = try site.authority.issue(
-      server: Sample.server(9), request: SigningRequest(pem: AgentKey().request()),
-      lifetimeNanoseconds: Sample.day, nanoseconds: site.clock.now)
+      server: Given.server(9), request: SigningRequest(pem: AgentKey().request()),
+      lifetimeNanoseconds: Given.day, nanoseconds: site.clock.now)
     let verdict = await site.judge([try der(stranger.pem)])
     #expect(refused(verdict)?.code == "certificate-unknown")
 
@@ -138,7 +138,7 @@ import X509
     let site = try await TrustSite()
     let answer = try await site.enrol()
     try await site.enrolment.revoke(answer.server, by: "root")
-    site.clock.advance(40 * Sample.day)
+    site.clock.advance(40 * Given.day)
     #expect(refused(try await site.judge(answer))?.code == "certificate-revoked")
   }
 
@@ -168,8 +168,8 @@ import X509
     let certificate = try Certificate(
       version: .v3, serialNumber: Certificate.SerialNumber(),
       publicKey: Certificate.PublicKey(P256.Signing.PrivateKey().publicKey),
-      notValidBefore: WallTime.date(Sample.now - Sample.day),
-      notValidAfter: WallTime.date(Sample.now + Sample.day), issuer: issuer,
+      notValidBefore: WallTime.date(Given.now - Given.day),
+      notValidAfter: WallTime.date(Given.now + Given.day), issuer: issuer,
       subject: DistinguishedName { CommonName("x") }, signatureAlgorithm: .ecdsaWithSHA256,
       extensions: Certificate.Extensions {
         Critical(BasicConstraints.notCertificateAuthority)

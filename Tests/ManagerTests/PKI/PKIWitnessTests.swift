@@ -15,7 +15,7 @@ struct PKIWitnessTests {
   init() throws {
     directory = try TemporaryDirectory()
     // The witness knows the real time only.
-    now = Int64(Date().timeIntervalSince1970) * Sample.second
+    now = Int64(Date().timeIntervalSince1970) * Given.second
     authority = try Authority(loadingOrCreatingIn: directory.path, nanoseconds: now)
   }
 
@@ -25,8 +25,8 @@ struct PKIWitnessTests {
 
   private func issue(_ request: String) throws -> Authority.Issued {
     try authority.issue(
-      server: Sample.server(1), request: SigningRequest(pem: request),
-      lifetimeNanoseconds: 30 * Sample.day, nanoseconds: now)
+      server: Given.server(1), request: SigningRequest(pem: request),
+      lifetimeNanoseconds: 30 * Given.day, nanoseconds: now)
   }
 
   @Test func theAuthorityIsOneOfLeavesForTenYears() throws {
@@ -52,7 +52,7 @@ struct PKIWitnessTests {
     let server = try openssl("verify", "-CAfile", "ca.pem", "-purpose", "sslserver", "server.pem")
     #expect(server.status != 0)
     let text = try openssl("x509", "-in", "server.pem", "-noout", "-text", "-serial").text
-    #expect(text.contains("URI:urn:iml:server:\(Sample.server(1))"))
+    #expect(text.contains("URI:urn:iml:server:\(Given.server(1))"))
     #expect(text.contains("TLS Web Client Authentication"))
     #expect(text.contains("CA:FALSE"))
     #expect(text.lowercased().contains("serial=\(issued.serial)"))
@@ -62,7 +62,7 @@ struct PKIWitnessTests {
     let key = AgentKey().key
     let issued = try authority.issueManager(
       key: key.publicKey, names: ["manager.example", "192.0.2.7", "2001:db8::7"],
-      lifetimeNanoseconds: 90 * Sample.day, nanoseconds: now)
+      lifetimeNanoseconds: 90 * Given.day, nanoseconds: now)
     try directory.put("manager.pem", Array(issued.pem.utf8))
     for name in [
       ["-verify_hostname", "manager.example"], ["-verify_ip", "192.0.2.7"],

@@ -36,7 +36,7 @@ final class TemporaryDirectory: Sendable {
   }
 }
 
-enum Sample {
+enum Given {
   static let second: Int64 = 1_000_000_000
   static let day = 86_400 * second
   /// 2026-11-22T00:00:00Z

@@ -103,7 +103,7 @@ import Testing
     }
     let store = try StateStore(directory: StateDirectory(path: directory.path))
     #expect(try await store.audit(newest: 5) == [entry])
-    try await store.put(.target, id: "t", ["a": 1])
+    try await store.apply([.persistMGS(MGSRecord(id: "m", nids: []))])
   }
 
   @Test func garbageIsNoDatabase() async throws {

@@ -70,10 +70,10 @@ import Testing
         decimals: 0, width: 64)
     }
     var write = HistoryWrite()
-    write.series = [(1, series("a")), (2, series("b")), (3, Sample.series("c"))]
+    write.series = [(1, series("a")), (2, series("b")), (3, Given.series("c"))]
     try await site.store.append(write, nanoseconds: 1)
     try await site.store.apply([.mergedTarget(from: "b", into: "a")])
     #expect(
-      try await site.store.series().map(\.1) == [series("a"), series("a"), Sample.series("c")])
+      try await site.store.series().map(\.1) == [series("a"), series("a"), Given.series("c")])
   }
 }

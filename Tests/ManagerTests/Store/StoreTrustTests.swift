@@ -16,9 +16,16 @@ import Testing
 
   private func entry(_ number: Int, hostname: String) -> ServerEntry {
     ServerEntry(
-      id: Sample.server(number), hostname: hostname, profile: .monitor,
-      enrolledNanoseconds: Sample.now, certificateSerial: "0a\(number)",
-      certificateExpiresNanoseconds: Sample.now + 30 * Sample.day)
+      id: Given.server(number), hostname: hostname, profile: .monitor,
+      enrolledNanoseconds: Given.now, certificateSerial: "0a\(number)",
+      certificateExpiresNanoseconds: Given.now + 30 * Given.day)
+  }
+
+  private func heard(_ server: ServerEntry) -> StateEffect {
+    .persistServer(
+      ServerRecord(
+        id: server.id, hostname: server.hostname, profile: server.profile.rawValue,
+        enrolledNanoseconds: 0, lastBoot: BootID("b1"), lastHeardNanoseconds: 77))
   }
 
   @Test func everythingOutlivesTheProcess() async throws {
@@ -39,8 +46,10 @@ import Testing
       try api.insert(db)
       try audit.insert(db)
     }
-    try await store.noteHeard([server.id: (boot: BootID("b1"), nanoseconds: 77)])
-    try await store.put(.target, id: "t1", ["label": "fs1-OST0000", "é": "\u{0}x"])
+    try await store.apply([heard(server)])
+    try await store.write { db in
+      try StateStore.put(.target, "t1", ["label": "fs1-OST0000", "é": "\u{0}x"], db)
+    }
     try store.close()
 
     let copy = try TemporaryDirectory()
@@ -67,7 +76,7 @@ import Testing
         try server.save(db)
         // No such server: the foreign key refuses it.
         try CertificateEntry(
-          serial: "0b", server: Sample.server(2), notBeforeNanoseconds: 1, notAfterNanoseconds: 2
+          serial: "0b", server: Given.server(2), notBeforeNanoseconds: 1, notAfterNanoseconds: 2
         ).insert(db)
       }
     }
@@ -78,7 +87,7 @@ import Testing
   @Test func enrollingAnewKeepsWhatWasHeard() async throws {
     let first = entry(1, hostname: "oss1")
     try await store.write { db in try first.save(db) }
-    try await store.noteHeard([first.id: (boot: BootID("b1"), nanoseconds: 77)])
+    try await store.apply([heard(first)])
     var second = first
     second.hostname = "oss9"
     second.certificateSerial = "0c"
@@ -90,16 +99,19 @@ import Testing
   }
 
   @Test func documentsOfOneKindDoNotMeetThoseOfAnother() async throws {
-    try await store.put(.target, ["a": 1, "b": 2])
-    try await store.put(.mgs, ["a": 3])
-    try await store.put(.target, id: "a", 10)
+    try await store.write { db in
+      try StateStore.put(.target, "a", 1, db)
+      try StateStore.put(.target, "b", 2, db)
+      try StateStore.put(.mgs, "a", 3, db)
+      try StateStore.put(.target, "a", 10, db)
+    }
     try await store.apply([.removeTarget("b"), .removeTarget("none"), .removeMGS("b")])
     #expect(try await store.documents(.target, as: Int.self) == ["a": 10])
     #expect(try await store.documents(.mgs, as: Int.self) == ["a": 3])
   }
 
   @Test func aDocumentThatCanNotBeReadIsDamageNotSilence() async throws {
-    try await store.put(.target, id: "a", "text")
+    try await store.write { db in try StateStore.put(.target, "a", "text", db) }
     let refused = await refusal { _ = try await store.documents(.target, as: Int.self) }
     #expect(refused?.code == "database-corrupt")
   }
