@@ -90,7 +90,7 @@ let package = Package(
       "Demo",
       [
         "Protocol", "AgentCore", "ManagerCore", "Platform", "Simulator", "NodeAgent", "Manager",
-        "OperatorCLI", nio("NIOCore"), nio("NIOPosix"), arguments, logging,
+        "OperatorCLI", nio("NIOCore"), nio("NIOPosix"), arguments, logging, signals,
       ]),
     .executableTarget(
       name: "iml", dependencies: ["Manager", "OperatorCLI", "Demo", arguments],
@@ -107,8 +107,8 @@ let package = Package(
       "ManagerTests",
       [
         "Manager", "ManagerCore", "Protocol", "NodeAgent", x509, crypto, asn1, nioSSL,
-        nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), grdb, logging, lifecycle, httpTypes,
-        httpClient,
+        nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOTLS"), grdb, logging,
+        lifecycle, httpTypes, httpClient,
       ]),
     tests(
       "OperatorCLITests",

@@ -86,12 +86,13 @@ package final class LinkProxy: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { tasks in
           tasks.addTask { try await self.copy(nearIn, farOut) }
           tasks.addTask { try await self.copy(farIn, nearOut) }
-          defer {
-            tasks.cancelAll()
-            near.channel.close(promise: nil)
-            far.channel.close(promise: nil)
-          }
-          try await tasks.next()
+          let first = await tasks.nextResult()
+          // A cut link carries no farewell either: the other end hears nothing until it heals.
+          await self.pass()
+          tasks.cancelAll()
+          near.channel.close(promise: nil)
+          far.channel.close(promise: nil)
+          try first?.get()
         }
       }
     }

@@ -5,6 +5,13 @@ package struct FileError: Error, CustomStringConvertible, Hashable {
   package var path: String
   package var operation: String
   package var errorNumber: Int32
+
+  package init(path: String, operation: String, errorNumber: Int32) {
+    self.path = path
+    self.operation = operation
+    self.errorNumber = errorNumber
+  }
+
   package var description: String {
     "\(path): \(operation): \(String(cString: strerror(errorNumber)))"
   }

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Glibc
+import Logging
+import Manager
+import OperatorCLI
+import Platform
+import Protocol
+import Simulator
+import UnixSignals
+
+/// `iml demo`
+package struct DemoCommand: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "demo", abstract: "Try everything on a simulated site.",
+    discussion: """
+      Runs the real manager and real agents, which read the files of simulated Lustre servers. Ends \
+      on Ctrl-C or after --duration.
+
+      Faults, for example: --fault power-loss:oss01@20s+60s --fault link-cut:oss02@30s+10s \
+      --fault agent-stop:mds02@10s --fault mount-twice:scratch-OST0001@40s+20s
+      """)
+
+  @Option(help: "How many servers: two metadata servers, the rest in pairs.")
+  package var servers = 6
+
+  @Option(help: "How many clients.")
+  package var clients = 40
+
+  @Option(help: "The same seed gives the same site and load.")
+  package var seed: UInt64 = 1
+
+  @Option(help: "Where everything is kept (default: a new directory under /tmp).")
+  package var stateDir: String?
+
+  @Option(help: "End after this time, for example 90s.")
+  package var duration: Span?
+
+  @Option(help: "Something that goes wrong: KIND:NAME@START[+DURATION]; may be repeated.")
+  package var fault: [String] = []
+
+  @Option(help: "Lustre's layout on the servers: 2.12, 2.15, 2.17 or mixed.")
+  package var layout = "mixed"
+
+  @Option(help: "Write the servers' trees into this directory and end.")
+  package var writeTrees: String?
+
+  @Option(help: "Address of the API, HOST:PORT; port 0 takes a free one.")
+  package var https = ListenAddress(host: "127.0.0.1", port: 0)
+
+  @Option(help: "Address for agents, HOST:PORT; port 0 takes a free one.")
+  package var agents = ListenAddress(host: "127.0.0.1", port: 0)
+
+  @Flag(help: "Show the manager's and the agents' log lines.")
+  package var verbose = false
+
+  package init() {}
+
+  package func run() async throws {
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      let layouts = try SiteConfiguration.Layouts(parsing: layout)
+      if let directory = writeTrees {
+        try Demo.writeTrees(to: directory, layouts: layouts, servers: servers, seed: seed)
+        return print("simulated trees of \(servers) servers are in \(directory)")
+      }
+      try await live(layouts)
+    } catch let problem as SiteProblem {
+      throw ValidationError(problem.description)
+    } catch let problem as FaultSyntaxError {
+      throw ValidationError("--fault: \(problem)")
+    }
+  }
+
+  private func live(_ layouts: SiteConfiguration.Layouts) async throws {
+    let site = DemoSite(
+      stateDirectory: try directory(), https: https, agents: agents,
+      configuration: try SiteConfiguration.standard(
+        servers: servers, clients: clients, layouts: layouts),
+      seed: seed, faults: try fault.map { text throws(FaultSyntaxError) in
+        try ScheduledFault(parsing: text)
+      },
+      duration: duration?.duration, logLevel: verbose ? .info : .critical)
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await site.run() }
+      tasks.addTask { for await _ in signals { return } }
+      defer { tasks.cancelAll() }
+      try await tasks.next()
+    }
+  }
+
+  private func directory() throws -> String {
+    if let stateDir {
+      try DurableFile.makeFolder(stateDir)
+      return stateDir
+    }
+    var template = Array("/tmp/iml-demo-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw FileError(path: "/tmp", operation: "make a directory", errorNumber: errno)
+    }
+    return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}
+
+/// The verbs that the demo itself runs.
+struct DemoStatus: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "iml", subcommands: OperatorVerbs.subcommands)
+}

@@ -1,0 +1,9 @@
+import Glibc
+
+/// What the demo tells on standard output, line by line.
+enum Narrator {
+  static func say(_ text: String) {
+    print(text)
+    fflush(nil)
+  }
+}
