@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A manager and four agents on trees whose counters advance by known steps: every rate is the
-known one within 1 %, and targets, clients and servers are where the trees have them."""
+"""A manager and six agents on trees of three releases whose counters advance by known steps: every
+rate is the known one within 1 %, and targets, clients and servers are where the trees have them."""
 
 import time
 import unittest
@@ -14,9 +14,10 @@ WINDOW = 45  # seconds; the step is 0.05 s and the collection 1 s, so that 1 % i
 class KnownRates(Lab):
     def setUp(self):
         super().setUp()
-        self.paths = self.trees("--layout", "mixed", "--servers", "4")
+        self.paths = self.trees("--layout", "mixed", "--servers", "6")
         self.hosts = sorted(self.paths)
-        self.assertEqual(self.hosts, ["mds01", "mds02", "oss01", "oss02"])
+        # Pairs of 2.15 (metadata), 2.12 and 2.17.
+        self.assertEqual(self.hosts, ["mds01", "mds02", "oss01", "oss02", "oss03", "oss04"])
         self.read = {host: Tree(path) for host, path in self.paths.items()}
 
     def start(self):
@@ -87,7 +88,8 @@ class KnownRates(Lab):
         self.start()
         active = {label: host for host in self.hosts
                   for label in self.read[host].osts() | self.read[host].mdts()}
-        twins = {"mds01": "mds02", "mds02": "mds01", "oss01": "oss02", "oss02": "oss01"}
+        twins = {a: b for pair in zip(self.hosts[::2], self.hosts[1::2])
+                 for a, b in (pair, pair[::-1])}
         names = {label.rpartition("-")[0] for label in active}
         wait_until(
             lambda: {fs["name"] for fs in self.server.json("fs", "list")} == names
