@@ -18,7 +18,7 @@ extension ObservedSite {
         end, evidence: evidence, at: now.monotonicNanoseconds)
     } else {
       servers[id]?.collectors[end.collector]?.cycleEnded(
-        end, evidence: evidence, gap: policy.staleAfterNanoseconds, at: now.monotonicNanoseconds)
+        end, evidence: evidence, policy, at: now.monotonicNanoseconds)
     }
     if end.outcome == .sampled || end.outcome == .notApplicable {
       dropUnrepeated(by: end.collector, of: id, at: now)

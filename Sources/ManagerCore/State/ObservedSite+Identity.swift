@@ -58,8 +58,7 @@ extension ObservedSite {
     let all = NID.reachable(nids + (servers[id]?.record.nids ?? []))
     let founded = mgsByFounder[id]
     guard all.isEmpty else {
-      let joined = join(all, with: founded)
-      return joined
+      return join(all, with: founded)
     }
     if let founded { return founded }
     let record = MGSRecord(
@@ -68,6 +67,14 @@ extension ObservedSite {
     insert(record)
     effects.mgss.insert(record.id)
     return record.id
+  }
+
+  /// The same by the MGS's section. It names the NIDs of all mgcs of the server, and targets here
+  /// may belong to other MGSs: only one that stands alone is surely its own.
+  mutating func localMGS(of id: ServerID, by section: MGSSection) -> String {
+    let isAlone = servers[id]?.record.nids.isEmpty ?? true
+    let nids = NID.reachable(section.nids)
+    return localMGS(of: id, named: isAlone && nids.count == 1 ? nids : [])
   }
 
   /// The MGS that has these NIDs; records that turn out to share it are merged.
@@ -235,7 +242,7 @@ extension ObservedSite {
     resolutions[id] = nil
     guard let sections = servers[id]?.sections else { return }
     if case .mgs(let mgs)? = sections[SectionKey(MGSSection.sectionName)]?.fact {
-      _ = localMGS(of: id, named: mgs.nids)
+      _ = localMGS(of: id, by: mgs)
     }
     for key in sections.keys.sorted() where key.name == TargetSection.sectionName {
       if case .target(let target)? = sections[key]?.fact { bind(target, key: key, of: id, at: now) }

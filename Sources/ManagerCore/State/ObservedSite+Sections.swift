@@ -77,7 +77,10 @@ extension ObservedSite {
   ) {
     switch fact {
     case .host(let host):
-      guard !host.hostname.isEmpty, servers[id]?.record.hostname != host.hostname else { return }
+      // `unknown` is what the agent says when nothing tells: the name of the enrolment is better.
+      guard !host.hostname.isEmpty, host.hostname != "unknown",
+        servers[id]?.record.hostname != host.hostname
+      else { return }
       servers[id]?.record.hostname = host.hostname
       effects.servers.insert(id)
     case .lnet(let lnet):
@@ -98,7 +101,7 @@ extension ObservedSite {
 
   /// The MGS's own word on which targets are registered there.
   private mutating func applyMGS(_ section: MGSSection, of id: ServerID, at now: Moment) {
-    let mgs = localMGS(of: id, named: section.nids)
+    let mgs = localMGS(of: id, by: section)
     var registered: Set<String> = []
     for label in section.fileSystems.flatMap(\.targets) {
       guard let parsed = TargetLabel(label), parsed.kind != .mgt else { continue }

@@ -62,6 +62,8 @@ struct CollectorProgress: Sendable {
   var sampledEvidence: Int64?
   /// Evidence of the last that ended `sampled` or `notApplicable`: it told all there is.
   var completeEvidence: Int64?
+  /// The least time between two of its cycles; 0 when it runs in every one.
+  var period: Int64 = 0
   /// Where the unbroken run of evidence that ends with `sampledEvidence` begins.
   var runStart: Int64?
 
@@ -71,27 +73,35 @@ struct CollectorProgress: Sendable {
     reason = end.reason
     ended = now
     outcomeSince = now
-    take(end, evidence: evidence, gap: 0)
+    take(end, evidence: evidence, StatePolicy())
   }
 
-  mutating func cycleEnded(_ end: CycleEnd, evidence: Int64, gap: Int64, at now: Int64) {
+  mutating func cycleEnded(
+    _ end: CycleEnd, evidence: Int64, _ policy: StatePolicy, at now: Int64
+  ) {
     if outcome != end.outcome { outcomeSince = now }
     outcome = end.outcome
     reason = end.reason
     ended = now
-    take(end, evidence: evidence, gap: gap)
+    take(end, evidence: evidence, policy)
   }
 
-  /// A break in the evidence longer than `gap` starts a new run: a target may have been elsewhere
-  /// in between.
-  private mutating func take(_ end: CycleEnd, evidence: Int64, gap: Int64) {
+  /// A break in the evidence longer than it takes to be stale starts a new run: a target may have
+  /// been elsewhere in between.
+  private mutating func take(_ end: CycleEnd, evidence: Int64, _ policy: StatePolicy) {
+    if let told = end.periodMilliseconds {
+      // An hour bounds what a broken agent can claim: nothing is read less often.
+      self.period = min(max(0, told), 3_600_000) * 1_000_000
+    }
     guard end.outcome == .sampled || end.outcome == .notApplicable else { return }
     completeEvidence = max(completeEvidence ?? evidence, evidence)
     guard end.outcome == .sampled else {
       runStart = nil
       return
     }
-    if let last = sampledEvidence, runStart != nil, evidence - last <= gap {
+    if let last = sampledEvidence, runStart != nil,
+      evidence - last <= policy.staleAfterNanoseconds(period: period)
+    {
       sampledEvidence = max(last, evidence)
     } else {
       runStart = evidence

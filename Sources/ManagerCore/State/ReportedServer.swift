@@ -101,7 +101,7 @@ struct ReportedServer: Sendable {
 
   func isFresh(_ progress: CollectorProgress, at now: Int64, _ policy: StatePolicy) -> Bool {
     guard let evidence = progress.completeEvidence else { return false }
-    let limit = policy.staleAfterNanoseconds
+    let limit = policy.staleAfterNanoseconds(period: progress.period)
     return now - progress.ended < limit
       && now - evidence < limit + policy.slowestReadNanoseconds
   }

@@ -94,7 +94,7 @@ struct ServerAssessment: Sendable {
       }
     }
     if list.isEmpty, server.collectors.isEmpty, let opened = server.session?.opened,
-      now - opened >= policy.staleAfterNanoseconds
+      now - opened >= policy.staleAfterNanoseconds()
     {
       let age = AgeText.text(nanoseconds: now - opened)
       list.append(

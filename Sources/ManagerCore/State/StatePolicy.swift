@@ -24,8 +24,13 @@ package struct StatePolicy: Hashable, Sendable {
     self.collectNanoseconds = max(1, collectNanoseconds)
   }
 
-  /// A collector whose last cycle is older than this is stale.
-  package var staleAfterNanoseconds: Int64 { cyclesUntilStale * collectNanoseconds }
+  /// How old the last cycle of a collector may be before it is stale. `period` is the collector's
+  /// own, when it runs less often than others; 0 otherwise.
+  package func staleAfterNanoseconds(period: Int64 = 0) -> Int64 {
+    let (limit, overflow) = max(period, collectNanoseconds)
+      .multipliedReportingOverflow(by: cyclesUntilStale)
+    return overflow ? .max / 2 : limit
+  }
 }
 
 /// What the state keeps of each server at most.

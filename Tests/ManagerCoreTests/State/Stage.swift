@@ -13,22 +13,31 @@ struct StagedServer {
   }
 
   var id: ServerID
-  var name: String
+  var name: String { didSet { changed() } }
   var boot = "boot-1"
-  var nids: [String]
+  var nids: [String] { didSet { changed() } }
   var isConnected = false
   var readsTree = false
-  var health = LustreHealth.healthy
-  var unhealthyDevices: [String] = []
-  var targets: [String: TargetSection] = [:]
-  var clients: [String: [String]] = [:]
-  var live: [MGSSection.LiveFileSystem]?
-  var imports: [ImportsSection.Import] = []
+  var health = LustreHealth.healthy { didSet { changed() } }
+  var unhealthyDevices: [String] = [] { didSet { changed() } }
+  var targets: [String: TargetSection] = [:] { didSet { changed() } }
+  var clients: [String: [String]] = [:] { didSet { changed() } }
+  var live: [MGSSection.LiveFileSystem]? { didSet { changed() } }
+  var imports: [ImportsSection.Import] = [] { didSet { changed() } }
   var cycles: [String: Cycle] = [:]
-  /// The agent's wall clock runs ahead of the manager's by this; evidence comes corrected.
   var sessions = 0
   var sent: [SectionKey: Section] = [:]
   var told: [String: [Section]] = [:]
+  /// Collectors whose sections must be made anew.
+  var unmade = Set(StagedServer.collectors)
+
+  init(id: ServerID, name: String, nids: [String]) {
+    self.id = id
+    self.name = name
+    self.nids = nids
+  }
+
+  private mutating func changed() { unmade = Set(StagedServer.collectors) }
 
   static let collectors = ["host", "lnet", "lustre", "mgs", "mdt", "ost", "exports", "imports"]
 
@@ -152,7 +161,10 @@ struct Stage {
       case .stalled:
         ends.append(CycleEnd(collector: collector, outcome: .stalled, reason: nil, began: stamp))
       case .sampled:
-        servers[name]?.told[collector] = try server.sections(of: collector)
+        if server.unmade.contains(collector) {
+          servers[name]?.told[collector] = try server.sections(of: collector)
+          servers[name]?.unmade.remove(collector)
+        }
         ends.append(CycleEnd(collector: collector, outcome: .sampled, reason: nil, began: stamp))
       }
     }
