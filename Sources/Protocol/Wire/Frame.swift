@@ -107,9 +107,10 @@ package struct FrameDecoder {
     func number(at start: Int) -> Int64 {
       Int64(bitPattern: pending[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) })
     }
+    let stamp = Stamp(bootNanoseconds: number(at: 7), wallNanoseconds: number(at: 15))
+    try WireLimits.check(stamp)
     let frame = Frame(
-      type: pending[5], isContinued: pending[6] & 1 == 1,
-      stamp: Stamp(bootNanoseconds: number(at: 7), wallNanoseconds: number(at: 15)),
+      type: pending[5], isContinued: pending[6] & 1 == 1, stamp: stamp,
       payload: Array(pending[WireLimits.frameHeaderBytes...]))
     pending.removeAll(keepingCapacity: true)
     return frame

@@ -76,10 +76,20 @@ extension Message {
       try CanonicalJSON.decode(type, from: payload)
     }
     switch type {
-    case .hello: self = .hello(try body(Hello.self))
-    case .welcome: self = .welcome(try body(Welcome.self))
+    case .hello:
+      let hello = try body(Hello.self)
+      try WireLimits.check(orders: hello.highestOrder, hello.firstHeldOrder ?? 0)
+      if let up = hello.givenUp { try WireLimits.check(up) }
+      self = .hello(hello)
+    case .welcome:
+      let welcome = try body(Welcome.self)
+      try WireLimits.check(orders: welcome.durableOrder)
+      self = .welcome(welcome)
     case .heartbeat: self = .heartbeat(try body(CountBody.self).count)
-    case .acknowledge: self = .acknowledge(order: try body(OrderBody.self).order)
+    case .acknowledge:
+      let order = try body(OrderBody.self).order
+      try WireLimits.check(orders: order)
+      self = .acknowledge(order: order)
     case .goodbye: self = .goodbye(try body(Diagnostic.self))
     case .digests: self = .digests(try body(DigestsBody.self).sections)
     case .resend: self = .resend(try body(KeysBody.self).keys)
@@ -89,18 +99,50 @@ extension Message {
       self = .renewed(certificate: value.certificate, authority: value.authority)
     case .dropped:
       let value = try body(DroppedBody.self)
+      try WireLimits.check(
+        GivenUp(from: value.from, through: value.through, samples: value.samples))
       self = .dropped(from: value.from, through: value.through, samples: value.samples)
     case .section: self = .section(try body(Section.self))
     case .sectionGone: self = .sectionGone(try body(SectionKey.self))
-    case .cycle: self = .cycle(try body(CycleEnd.self))
+    case .cycle:
+      let end = try body(CycleEnd.self)
+      try WireLimits.check(end.began)
+      self = .cycle(end)
     case .logs:
       let lines = try body(LogsBody.self).lines
       guard lines.count <= WireLimits.logLines else {
         throw WireError.tooLong(
           what: "log lines", length: lines.count, limit: WireLimits.logLines)
       }
+      for line in lines { try WireLimits.check(line.stamp) }
       self = .logs(lines)
     case .declare, .samples: throw WireError.malformed("\(type) is not JSON")
+    }
+  }
+}
+
+/// What arithmetic relies on: numbers within these bounds can be added and subtracted freely.
+extension WireLimits {
+  fileprivate static func check(orders: UInt64...) throws(WireError) {
+    for order in orders where order > highestOrder {
+      throw .malformed("batch order \(order), the highest is \(highestOrder)")
+    }
+  }
+
+  fileprivate static func check(_ up: GivenUp) throws(WireError) {
+    try check(orders: up.from, up.through)
+    guard up.from >= 1, up.from <= up.through else {
+      throw .malformed("batches \(up.from) to \(up.through) given up")
+    }
+    guard up.samples <= droppedSamples else {
+      throw .malformed("\(up.samples) values given up, at most \(droppedSamples)")
+    }
+  }
+
+  static func check(_ stamp: Stamp) throws(WireError) {
+    for clock in [stamp.bootNanoseconds, stamp.wallNanoseconds]
+    where clock <= -stampNanoseconds || clock >= stampNanoseconds {
+      throw .malformed("a clock that says \(clock) ns")
     }
   }
 }

@@ -63,8 +63,12 @@ package struct SampleDecoder {
   package mutating func decode(_ span: Span<UInt8>) throws(WireError) -> SampleBatch {
     var cursor = ByteCursor()
     let order = try cursor.varint(span)
+    guard order <= WireLimits.highestOrder else {
+      throw .malformed("batch order \(order), the highest is \(WireLimits.highestOrder)")
+    }
     let stamp = Stamp(
       bootNanoseconds: try cursor.zigzag(span), wallNanoseconds: try cursor.zigzag(span))
+    try WireLimits.check(stamp)
     let limit = min(max(0, seriesLimit), WireLimits.seriesPerSession)
     let count = try cursor.count(span, of: "samples", limit: limit)
     var batch = SampleBatch(order: order, stamp: stamp, ids: [], bits: [])

@@ -16,6 +16,12 @@ package enum WireLimits {
   package static let textBytes = 1_024
   package static let mgsNIDs = 64
   package static let logLines = 1_000
+  /// Batch orders count up from 1; 63 bits outlast any agent and fit every store's integers.
+  package static let highestOrder = UInt64(Int64.max)
+  /// Values that an agent may say it gave up: more than any memory holds.
+  package static let droppedSamples: UInt64 = 1 << 48
+  /// Clocks within 146 years of zero: the difference of two of them fits 64 bits.
+  package static let stampNanoseconds: Int64 = 1 << 62
   /// Heartbeats each second; a peer is suspect after 1.5 s without a byte and lost after 3 s.
   package static let heartbeat = Duration.seconds(1)
   package static let suspectAfter = Duration.milliseconds(1_500)

@@ -7,7 +7,10 @@ import Testing
     Frame(type: 3, stamp: stamp, payload: []),
     Frame(type: 200, isContinued: true, stamp: stamp, payload: [1, 2, 3]),
     Frame(
-      type: 64, stamp: Stamp(bootNanoseconds: .max, wallNanoseconds: .min),
+      type: 64,
+      stamp: Stamp(
+        bootNanoseconds: WireLimits.stampNanoseconds - 1,
+        wallNanoseconds: 1 - WireLimits.stampNanoseconds),
       payload: [UInt8](repeating: 7, count: WireLimits.framePayloadBytes)),
   ]
 
@@ -53,6 +56,16 @@ import Testing
     var bytes = frames[0].encoded()
     bytes[4] = 0
     #expect(refusal(bytes) != nil)
+  }
+
+  @Test func aClockOfNoCenturyIsRefused() {
+    let limit = WireLimits.stampNanoseconds
+    for clock in [limit, -limit, .max, .min] {
+      let boot = Stamp(bootNanoseconds: clock, wallNanoseconds: 0)
+      #expect(refusal(Frame(type: 3, stamp: boot, payload: []).encoded()) != nil)
+      let wall = Stamp(bootNanoseconds: 0, wallNanoseconds: clock)
+      #expect(refusal(Frame(type: 3, stamp: wall, payload: []).encoded()) != nil)
+    }
   }
 
   @Test func unknownFlagsAreIgnored() throws {

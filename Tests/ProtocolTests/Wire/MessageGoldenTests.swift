@@ -8,7 +8,8 @@ import Testing
     (
       1,
       #"{"agentVersion":"0.1.0","boot":"b1","capabilities":["logs"],"#
-        + #""highestOrder":18446744073709551615,"hostname":"oss1","incarnation":"i1","major":1,"#
+        + #""firstHeldOrder":4,"givenUp":{"from":2,"samples":200,"through":3},"#
+        + #""highestOrder":9223372036854775807,"hostname":"oss1","incarnation":"i1","major":1,"#
         + #""minor":0,"readsTree":false,"server":"00112233-4455-6677-8899-aabbccddeeff"}"#
     ),
     (

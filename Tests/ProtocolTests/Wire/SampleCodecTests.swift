@@ -54,10 +54,10 @@ import Testing
         for id in known.keys.sorted() { known[id] = step(known[id] ?? 0, &random) }
         let ids = known.keys.sorted().filter { _ in round % 3 != 0 || random.below(4) > 0 }
         let batch = SampleBatch(
-          order: order &* (round == 5 ? .max / 40 : 1),
+          order: order * (round == 5 ? WireLimits.highestOrder / 40 : 1),
           stamp: Stamp(
-            bootNanoseconds: Int64(bitPattern: random.next()),
-            wallNanoseconds: Int64(bitPattern: random.next())), ids: ids,
+            bootNanoseconds: Int64(bitPattern: random.next()) / 2,
+            wallNanoseconds: Int64(bitPattern: random.next()) / 2), ids: ids,
           bits: ids.map { known[$0] ?? 0 })
         let bytes = encoder.encode(batch)
         #expect(try decoder.decode(bytes.span) == batch)
@@ -101,6 +101,11 @@ import Testing
 
   @Test func runsIdsAndCountsAreBounded() {
     let cases: [(String, String)] = [
+      (
+        "80808080808080808001 00 00 00",
+        "batch order 9223372036854775808, the highest is 9223372036854775807"
+      ),
+      ("01 ffffffffffffffffff01 00 00", "a clock that says -9223372036854775808 ns"),
       ("01 00 00 c1843d", "samples of 1000001, the limit is 1000000"),
       ("01 00 00 02 00 03 02 02 02", "a run of 3 values in a batch of 2"),
       ("01 00 00 02 00 00 02 02", "a run of 0 values in a batch of 2"),

@@ -96,6 +96,39 @@ import Testing
     }
   }
 
+  @Test func numbersThatArithmeticCanNotHoldAreRefused() throws {
+    let most = WireLimits.highestOrder
+    #expect(try read(.acknowledge, #"{"order":\#(most)}"#) == .acknowledge(order: most))
+    let began = #"{"bootNanoseconds":1,"wallNanoseconds":-9223372036854775808}"#
+    let hello =
+      #"{"agentVersion":"1","boot":"b","capabilities":[],"hostname":"h","incarnation":"i","#
+      + #""major":1,"minor":0,"readsTree":false,"server":"00112233-4455-6677-8899-aabbccddeeff","#
+    let cases: [(MessageType, String)] = [
+      (.acknowledge, #"{"order":\#(most + 1)}"#),
+      (.dropped, #"{"from":0,"through":1,"samples":1}"#),
+      (.dropped, #"{"from":3,"through":2,"samples":1}"#),
+      (.dropped, #"{"from":1,"through":\#(most + 1),"samples":1}"#),
+      (.dropped, #"{"from":1,"through":2,"samples":18446744073709551615}"#),
+      (.cycle, #"{"began":\#(began),"collector":"c","outcome":"failed"}"#),
+      (
+        .logs,
+        #"{"lines":[{"cursor":1,"origin":"k","priority":1,"stamp":\#(began),"text":""}]}"#
+      ),
+      (.hello, hello + #""highestOrder":\#(most + 1)}"#),
+      (.hello, hello + #""highestOrder":1,"firstHeldOrder":\#(most + 1)}"#),
+      (.hello, hello + #""highestOrder":1,"givenUp":{"from":0,"through":1,"samples":1}}"#),
+    ]
+    for (type, json) in cases {
+      do {
+        _ = try read(type, json)
+        Issue.record("taken: \(json)")
+      } catch let error as WireError {
+        #expect(!error.reason.contains("agreed on"), "\(json): \(error.reason)")
+      }
+    }
+    #expect(try read(.hello, hello + #""highestOrder":1}"#).type == 1)
+  }
+
   @Test func deepAndBrokenJSONEndsWithAnErrorNotWithTheStack() {
     for text in [
       String(repeating: "[", count: 200_000), String(repeating: #"{"a":"#, count: 200_000),

@@ -63,7 +63,9 @@ func everyMessage() throws -> [Message] {
     .hello(
       Hello(
         server: try server(), boot: BootID("b1"), incarnation: "i1", hostname: "oss1",
-        agentVersion: "0.1.0", capabilities: ["logs"], highestOrder: .max, readsTree: false)),
+        agentVersion: "0.1.0", capabilities: ["logs"], highestOrder: 9_223_372_036_854_775_807,
+        firstHeldOrder: 4,
+        givenUp: GivenUp(from: 2, through: 3, samples: 200), readsTree: false)),
     .welcome(
       Welcome(
         session: "s1", collectMilliseconds: 1_000, durableOrder: 41, renewWithinSeconds: 864_000)),
