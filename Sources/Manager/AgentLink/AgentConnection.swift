@@ -114,7 +114,8 @@ struct AgentConnection: Sendable {
     case .refused(let diagnostic): throw DiagnosticError(diagnostic)
     case nil:
       throw DiagnosticError(
-        .certificateMissing, subject: address, reason: "it showed no certificate")
+        .certificateMissing, subject: address,
+        reason: "it showed no certificate in this handshake (a resumed TLS session shows none)")
     }
   }
 }

@@ -20,7 +20,8 @@ final class PeerSlot: Sendable {
   {
     { chain, promise in
       promise.completeWithTask {
-        let bytes = chain.compactMap { try? $0.toDERBytes() }
+        // One that can not be read must not hand its place to the next.
+        let bytes = chain.map { (try? $0.toDERBytes()) ?? [] }
         let verdict = await verifier.judge(chain: bytes, nanoseconds: clock())
         self.verdict.withLock { $0 = verdict }
         return Self.completesHandshake(verdict) ? .certificateVerified : .failed

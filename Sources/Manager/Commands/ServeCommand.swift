@@ -14,8 +14,12 @@ package struct ServeCommand: AsyncParsableCommand {
       SIGINT after it has stored what it holds.
       """)
 
+  private static let defaultStateDirectory = "/var/lib/iml"
+  /// Where `iml` looks when it is told nothing else.
+  private static let defaultSocket = "/run/iml/manager.sock"
+
   @Option(help: "Where the manager keeps its state and its CA.")
-  package var stateDir = "/var/lib/iml"
+  package var stateDir = ServeCommand.defaultStateDirectory
 
   @Option(help: "Address of the API, HOST:PORT.")
   package var https = ListenAddress(host: "0.0.0.0", port: 8443)
@@ -23,7 +27,12 @@ package struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Address that agents dial, HOST:PORT.")
   package var agents = ListenAddress(host: "0.0.0.0", port: 8440)
 
-  @Option(help: "The Unix socket for operators on this host (default: STATE-DIR/manager.sock).")
+  @Option(
+    help: ArgumentHelp(
+      """
+      The Unix socket for operators on this host (default: \(ServeCommand.defaultSocket), \
+      or DIR/manager.sock with --state-dir DIR).
+      """))
   package var socket: String?
 
   @Option(
@@ -56,13 +65,20 @@ package struct ServeCommand: AsyncParsableCommand {
     }
   }
 
+  private func socketPath() throws -> String {
+    if let socket { return socket }
+    if stateDir != Self.defaultStateDirectory { return "\(stateDir)/manager.sock" }
+    try DurableFile.makeFolder("/run/iml", mode: 0o755)
+    return Self.defaultSocket
+  }
+
   package func run() async throws {
     // A closed connection is an error to handle, not a reason to die.
     signal(SIGPIPE, SIG_IGN)
     let service = ManagerService(
       ManagerService.Configuration(
         stateDirectory: stateDir, https: (https.host, https.port),
-        agents: (agents.host, agents.port), socketPath: socket,
+        agents: (agents.host, agents.port), socketPath: try socketPath(),
         names: names + HostNames.all, collectInterval: collectInterval.duration,
         flushInterval: flushInterval.duration, retention: retention.duration,
         certificateLifetime: certificateLifetime.duration, logLevel: debug ? .debug : .info))

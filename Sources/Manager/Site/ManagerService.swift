@@ -117,8 +117,11 @@ package struct ManagerService: Sendable {
       { try await self.loops(site, material, tls, logger) },
     ])
     notifier.stopping()
-    await site.endAllSessions()
-    await site.flush(force: true)
+    // In a task of its own: this one is cancelled by now, and what is held must still be stored.
+    await Task {
+      await site.endAllSessions()
+      await site.flush(force: true)
+    }.value
     try store.close()
     if let failure, !(failure is CancellationError) { throw failure }
   }
@@ -143,12 +146,17 @@ package struct ManagerService: Sendable {
     var limits = HistoryHead.Limits()
     limits.flushNanoseconds = configuration.flushInterval.wholeNanoseconds
     let records = try await store.siteRecords()
-    let observed = ObservedSite(
+    var observed = ObservedSite(
       managerVersion: Self.version, startedAt: Self.clock(),
       // The CA is made once a site, so ids derived from it stay.
       seed: Section.digest(of: Array(authority.authorityDigest.utf8)),
       known: records.servers, targets: records.targets, mgs: records.mgs,
       policy: StatePolicy(collectNanoseconds: configuration.collectInterval.wholeNanoseconds))
+    for record in records.servers {
+      for loss in try await store.losses(of: record.id).reversed() {
+        observed.lossFound(record.id, loss, at: Self.clock())
+      }
+    }
     return Site(
       store: store,
       settings: Site.Settings(

@@ -47,11 +47,6 @@ extension Site {
   }
 
   func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer {
-    guard request.by.count <= 1 else {
-      throw DiagnosticError(
-        .requestMalformed, subject: request.metric, reason: "it is grouped by one label at most",
-        remedy: "Give --by once.")
-    }
     let now = self.now
     let ids = catalogue.ids(ofMetric: request.metric)
     guard !ids.isEmpty else {
@@ -61,7 +56,7 @@ extension Site {
     }
     let (span, overflow) = request.seconds.multipliedReportingOverflow(by: 1_000_000_000)
     let query = MetricQuery(
-      metric: request.metric, by: request.by.first, match: request.match,
+      metric: request.metric, by: request.by, match: request.match,
       fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
     let names = ManagerFigures.serverLabels(observed.servers(at: now))

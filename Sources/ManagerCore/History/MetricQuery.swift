@@ -6,8 +6,8 @@ package struct MetricQuery: Hashable, Sendable {
   package static let pointLimit = 1_000
 
   package var metric: String
-  /// The label whose values make the groups; `nil`: each series is a group of its own.
-  package var by: String?
+  /// The labels whose values make the groups; none: each series is a group of its own.
+  package var by: [String]
   /// Labels that a series must have; an empty value also matches a label that is not there.
   package var match: [String: String]
   package var fromNanoseconds: Int64
@@ -16,7 +16,7 @@ package struct MetricQuery: Hashable, Sendable {
   package var isRate: Bool
 
   package init(
-    metric: String, by: String? = nil, match: [String: String] = [:], fromNanoseconds: Int64,
+    metric: String, by: [String] = [], match: [String: String] = [:], fromNanoseconds: Int64,
     throughNanoseconds: Int64, isRate: Bool
   ) {
     self.metric = metric
@@ -77,8 +77,8 @@ package struct MetricQuery: Hashable, Sendable {
   }
 
   private func groupLabels(_ track: SampleTrack) -> [String: String] {
-    guard let by else { return track.candidate.labels }
-    return [by: track.candidate.labels[by] ?? ""]
+    guard !by.isEmpty else { return track.candidate.labels }
+    return by.reduce(into: [:]) { $0[$1] = track.candidate.labels[$1] ?? "" }
   }
 
   private func group(

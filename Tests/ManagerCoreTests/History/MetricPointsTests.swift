@@ -39,7 +39,7 @@ import Testing
       2: every10.map { HistoryPoint(nanoseconds: ($0 - 3) * second, source: 1, bits: 7) },
       3: every10.prefix(10).map { HistoryPoint(nanoseconds: $0 * second, source: 1, bits: 100) },
     ]
-    let answer = query(by: "fs").evaluate(series: series, columns: columns, now: moment(600))
+    let answer = query(by: ["fs"]).evaluate(series: series, columns: columns, now: moment(600))
     let group = try #require(answer.groups.first)
     #expect(group.value == 12)
     #expect(group.maximum == 112)
@@ -133,14 +133,14 @@ import Testing
           )
         })
       let asked = MetricQuery(
-        metric: "m", by: round % 2 == 0 ? "x" : nil, fromNanoseconds: .min,
+        metric: "m", by: round % 2 == 0 ? ["x"] : [], fromNanoseconds: .min,
         throughNanoseconds: .max, isRate: round % 5 < 3)
       let answer = asked.evaluate(series: series, columns: columns, now: moment(1))
       #expect(answer.groups.allSatisfy { $0.points.count <= MetricQuery.pointLimit })
     }
   }
 
-  private func query(by: String? = nil, isRate: Bool = false) -> MetricQuery {
+  private func query(by: [String] = [], isRate: Bool = false) -> MetricQuery {
     MetricQuery(
       metric: "m", by: by, fromNanoseconds: -100 * second, throughNanoseconds: 1_000 * second,
       isRate: isRate)

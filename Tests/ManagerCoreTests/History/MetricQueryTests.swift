@@ -116,7 +116,7 @@ import Testing
       1: points((0, 0), (10, 100), (20, 200)), 2: points((3, 0), (13, 70), (23, 140)),
       3: points((0, 0), (20, 20)),
     ]
-    let answer = ask(series, columns, by: "fs")
+    let answer = ask(series, columns, by: ["fs"])
     #expect(answer.groups.map(\.labels) == [["fs": "a"], ["fs": "b"]])
     #expect(answer.groups.map(\.value) == [17, 1])
     #expect(answer.groups.map(\.series) == [2, 1])
@@ -140,7 +140,7 @@ import Testing
   }
 
   private func ask(
-    _ series: [MetricQuery.Candidate], _ columns: [SeriesID: [HistoryPoint]], by: String? = nil,
+    _ series: [MetricQuery.Candidate], _ columns: [SeriesID: [HistoryPoint]], by: [String] = [],
     match: [String: String] = [:]
   ) -> MetricAnswer {
     MetricQuery(
