@@ -12,7 +12,7 @@ import Testing
       let objects = site.objectTotals(of: fileSystem)
       #expect(clients.written == objects.written)
       #expect(clients.read == objects.read)
-      #expect(clients.written > 1 << 40)
+      #expect(clients.written > 1 << 30)
     }
   }
 
@@ -39,7 +39,7 @@ import Testing
     #expect(!totals.isEmpty)
     for path in totals {
       let slash = try #require(path.lastIndex(of: "/"))
-      // 2.15's md_stats lies beside its exports; 2.17's does not, its folder's name is the same.
+      // A 2.17 md_stats is in another root than its exports; the folders' names are the same.
       let folder = path[..<slash].split(separator: "/").suffix(2).joined(separator: "/")
       var sum: [String: UInt64] = [:]
       for export in Reading.paths(tree, endingIn: "/stats")

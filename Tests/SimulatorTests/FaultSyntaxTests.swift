@@ -31,7 +31,8 @@ import Testing
       ),
     ]
     for (text, fault) in forms { #expect(try ScheduledFault(parsing: text) == fault, "\(text)") }
-    #expect(Set(forms.map { $0.0.split(separator: ":")[0] }).count == ScheduledFault.kindNames.count)
+    #expect(
+      Set(forms.map { $0.0.split(separator: ":")[0] }).count == ScheduledFault.kindNames.count)
   }
 
   @Test(arguments: [
@@ -44,7 +45,9 @@ import Testing
     ("power-loss:oss01@20x+3s", "\"20x\" is no start"),
     ("power-loss:oss01@-5s", "\"-5s\" is no start"),
     ("power-loss:oss01@20s+", "\"\" is no duration"),
-    ("power-loss:oss01@20s+9999999999h", "\"9999999999h\" is no duration: it is longer than a year"),
+    (
+      "power-loss:oss01@20s+9999999999h", "\"9999999999h\" is no duration: it is longer than a year"
+    ),
     ("power-loss:oss01@20s@30s", "\"20s@30s\" is no start"),
     ("failback:oss01@20s+30s", "\"+30s\" is a duration, and failback does not end"),
   ])
@@ -67,13 +70,16 @@ import Testing
     #expect {
       try site.schedule(ScheduledFault(parsing: "mount-twice:scratch-OST0099"))
     } throws: { error in
-      "\(error)".hasPrefix("\"scratch-OST0099\" is no target of this site; possible: MGS, scratch-MDT")
+      "\(error)".hasPrefix(
+        "\"scratch-OST0099\" is no target of this site; possible: MGS, scratch-MDT")
     }
   }
 
   @Test func noTextTrapsTheParser() {
     var random = SplitMix64(seed: 99)
-    let seeds = ["agent-stop:oss01@20s+30s", "mount-twice:scratch-OST0001@40s", "power-loss:x@1h+1m"]
+    let seeds = [
+      "agent-stop:oss01@20s+30s", "mount-twice:scratch-OST0001@40s", "power-loss:x@1h+1m",
+    ]
     for round in 0..<5_000 {
       var bytes = Array(seeds[round % seeds.count].utf8)
       for _ in 0...random.below(4) {

@@ -126,7 +126,8 @@ import Testing
       let tree = site.tree(of: server)
       #expect(try Reading.text(tree, "proc/self/mountinfo").contains("svname=\(Self.label),"))
       #expect(
-        try Reading.text(tree, "sys/kernel/debug/lustre/devices").contains("obdfilter \(Self.label)")
+        try Reading.text(tree, "sys/kernel/debug/lustre/devices").contains(
+          "obdfilter \(Self.label)")
       )
     }
     try site.apply(.unmountSecond(target: Self.label))

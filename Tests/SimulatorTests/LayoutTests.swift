@@ -84,6 +84,24 @@ import Testing
     }
   }
 
+  /// Blanks, colons and `@` in a job's name: bare until 2.13, then escaped, from 2.16 partly bare.
+  @Test(arguments: [
+    (Layout.lustre2_12, ["align genome.1340", "fio:0:hot", "rsync@login01.1001"]),
+    (.lustre2_15, ["\"align\\x20genome.1340\"", "\"fio\\x3A0\\x3Ahot\"", "rsync@login01.1001"]),
+    (.lustre2_17, ["\"align\\x20genome.1340\"", "\"fio:0:hot\"", "rsync@login01.1001"]),
+  ])
+  func jobNamesAreEscapedAsEachReleaseDoes(layout: Layout, names: [String]) throws {
+    let site = Reading.site(try .standard(clients: 10, layouts: .uniform(layout)), at: 1)
+    var text = ""
+    for server in site.servers {
+      let tree = site.tree(of: server.name)
+      for path in Reading.paths(tree, endingIn: "/job_stats") {
+        text += try Reading.text(tree, path)
+      }
+    }
+    for name in names { #expect(text.contains("- job_id:          \(name)\n"), "\(name)") }
+  }
+
   @Test func pairsRunTheSameReleaseAndTheDefaultSiteHasAllThree() throws {
     let site = Reading.site(try .standard())
     #expect(Set(site.servers.map(\.layout)) == Set(Layout.allCases))

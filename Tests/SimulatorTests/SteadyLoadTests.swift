@@ -44,7 +44,8 @@ import Testing
       let tree = site.tree(of: server.name)
       var found: Set<String> = []
       for path in tree.keys
-      where (path.hasSuffix("/stats") && path.contains("/obdfilter/") || path.hasSuffix("/md_stats"))
+      where
+        (path.hasSuffix("/stats") && path.contains("/obdfilter/") || path.hasSuffix("/md_stats"))
         && !path.contains("/exports/")
       {
         for counter in try Reading.stats(tree, path).samples.keys {

@@ -127,9 +127,7 @@ extension SimulatedSite {
     let second = plan.servers[first.server].twin
     guard servers[second].isPoweredOn else { return }
     states[target].lastInstance += 1
-    var mount = newMount(
-      of: target, on: second, at: now, connectsAt: plan.clients.map { _ in nil })
-    mount.recoveringPeers = 0
+    let mount = newMount(of: target, on: second, at: now, connectsAt: plan.clients.map { _ in nil })
     states[target].mounts.append(mount)
   }
 }

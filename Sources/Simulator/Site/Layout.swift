@@ -53,7 +53,7 @@ package enum ParameterFamily: Sendable, CaseIterable {
   case node, healthDetail, devices
   case metadataStats, objectStats, jobStats, recovery, exports, exportCount
   case uuid, instance, recoveryTime, evictionCount, grants, degraded
-  case objectSpace, osdSpace, osdFacts, blockIO
+  case objectSpace, osdSpace, osdFacts
   case importDetail, importScalar, objectTargetList, objectTargetCount
   case mgsLive, mgsFileSystems, mgsFacts
 
@@ -66,7 +66,6 @@ package enum ParameterFamily: Sendable, CaseIterable {
     case .metadataStats, .jobStats, .mgsLive: "PPP"
     case .objectStats, .recovery, .exports, .objectTargetList: "PPD"
     case .exportCount, .instance, .recoveryTime, .grants, .osdSpace, .osdFacts: "PSS"
-    case .blockIO: "PDD"
     case .evictionCount: "--S"
     case .mgsFacts: "-SS"
     }

@@ -41,40 +41,56 @@ struct Mount: Sendable {
   var servers: [ExportState]
   /// By job, in the order of `JobTable.names`.
   var jobs: [JobEntry?]
-  /// How many other servers' targets take part in recovery.
-  var recoveringPeers: Int
-  /// When those peers are back.
-  var peersReturnAt: Int64
+  /// How many other servers' targets take part in recovery, and when they are back.
+  let recoveringPeers: Int
+  let peersReturnAt: Int64
+  /// When the first of all is back; `nil` when nobody comes.
+  private let firstReturn: Int64?
+  /// When requests are served again; `nil` when no end of recovery is in sight. Kept, because every
+  /// request asks.
+  let servesFrom: Int64?
 
   /// Replaying requests and locks takes this long after the last client is back.
   static let replayNanoseconds: Int64 = 3_000_000_000
+  /// One client's replay; shorter than the wait for all.
+  private static let clientReplayNanoseconds: Int64 = 1_500_000_000
 
-  private var firstReturn: Int64? {
-    let first = clients.lazy.compactMap(\.connectsAt).min()
-    return recoveringPeers > 0 ? min(first ?? peersReturnAt, peersReturnAt) : first
-  }
-
-  private var lastReturn: Int64 {
-    let last = clients.lazy.compactMap(\.connectsAt).max() ?? startedAt
-    return recoveringPeers > 0 ? max(last, peersReturnAt) : last
+  /// - Parameter connectsAt: when each client comes back; `nil` for never.
+  init(
+    server: Int, startedAt: Int64, instance: Int64, connectsAt: [Int64?], servers: Int,
+    recoveringPeers: Int
+  ) {
+    self.server = server
+    self.startedAt = startedAt
+    self.instance = instance
+    self.recoveringPeers = recoveringPeers
+    peersReturnAt = startedAt + 2_000_000_000
+    clients = connectsAt.map { ExportState(changedAt: $0 ?? startedAt, connectsAt: $0) }
+    self.servers = Array(
+      repeating: ExportState(changedAt: startedAt, connectsAt: nil), count: servers)
+    jobs = JobTable.names.map { _ in nil }
+    let returns = connectsAt.compactMap(\.self) + (recoveringPeers > 0 ? [peersReturnAt] : [])
+    firstReturn = returns.min()
+    servesFrom = returns.max().map { $0 + Self.replayNanoseconds }
   }
 
   func recovery(at now: Int64) -> Recovery {
     let total = clients.count + recoveringPeers
     guard let first = firstReturn, first <= now else {
       return Recovery(
-        phase: .waitingForClients, startedAt: startedAt, endedAt: nil, returned: 0, total: total)
+        phase: .waitingForClients, startedAt: startedAt, endedAt: nil, returned: 0, finished: 0,
+        total: total)
     }
-    let end = lastReturn + Self.replayNanoseconds
-    let peers = peersReturnAt <= now ? recoveringPeers : 0
+    let end = servesFrom ?? .max
     return Recovery(
       phase: end <= now ? .complete : .recovering, startedAt: first,
-      endedAt: end <= now ? end : nil,
-      returned: clients.count { $0.isConnected(at: now) } + peers, total: total)
+      endedAt: end <= now ? end : nil, returned: returned(by: now),
+      finished: returned(by: now - Self.clientReplayNanoseconds), total: total)
   }
 
-  /// When requests are served again; `nil` when no end of recovery is in sight.
-  var servesFrom: Int64? { firstReturn == nil ? nil : lastReturn + Self.replayNanoseconds }
+  private func returned(by time: Int64) -> Int {
+    clients.count { $0.isConnected(at: time) } + (peersReturnAt <= time ? recoveringPeers : 0)
+  }
 }
 
 /// Where a mount stands in its recovery.
@@ -84,6 +100,8 @@ struct Recovery: Sendable, Hashable {
   var startedAt: Int64
   var endedAt: Int64?
   var returned: Int
+  /// Of those, how many have replayed what they had.
+  var finished: Int
   var total: Int
 }
 
@@ -98,6 +116,12 @@ struct TargetState: Sendable {
   /// What earlier mounts counted, by operation: read, written bytes.
   var retiredBytesRead: UInt64 = 0
   var retiredBytesWritten: UInt64 = 0
+
+  /// The server that answers requests now.
+  func serving(at now: Int64) -> Int? {
+    guard !mounts.isEmpty, let from = mounts[0].servesFrom, from <= now else { return nil }
+    return mounts[0].server
+  }
 
   mutating func endMount(on server: Int) {
     for mount in mounts where mount.server == server {

@@ -89,11 +89,10 @@ package struct SimulatedSite: Sendable {
     }
   }
 
-  func newMount(
-    of target: Int, on server: Int, at time: Int64, connectsAt: [Int64?]
-  ) -> Mount {
+  func newMount(of target: Int, on server: Int, at time: Int64, connectsAt: [Int64?]) -> Mount {
     let shape = plan.targets[target]
     let metadata = plan.siblings(of: shape, .mdt).count
+    let isKnown = connectsAt.contains { $0 != nil }
     let peers =
       switch shape.kind {
       case .ost: metadata
@@ -102,10 +101,7 @@ package struct SimulatedSite: Sendable {
       }
     return Mount(
       server: server, startedAt: time, instance: states[target].lastInstance,
-      clients: connectsAt.map { ExportState(changedAt: $0 ?? time, connectsAt: $0) },
-      servers: servers.map { _ in ExportState(changedAt: time, connectsAt: nil) },
-      jobs: JobTable.names.map { _ in nil }, recoveringPeers: peers,
-      peersReturnAt: time + 2_000_000_000)
+      connectsAt: connectsAt, servers: servers.count, recoveringPeers: isKnown ? peers : 0)
   }
 
   /// Lets the site live until `time`, virtual nanoseconds since its start; earlier times do nothing.
@@ -138,10 +134,8 @@ package struct SimulatedSite: Sendable {
   }
 
   private mutating func perform(_ deed: Deed) {
-    guard let mount = states[deed.target].mounts.first, (mount.servesFrom ?? .max) <= now else {
-      return  // A client waits while its target is away; what it would have done is not done.
-    }
-    let server = mount.server
+    // A client waits while its target is away; what it would have done is not done.
+    guard let server = states[deed.target].serving(at: now) else { return }
     switch deed.party {
     case .client(let client):
       states[deed.target].mounts[0].clients[client].add(deed, at: now)

@@ -101,9 +101,9 @@ extension TreeBuilder {
         recovery_start: \(recoveryClock(recovery.startedAt))
         time_remaining: \(timeRemaining(recovery))
         connected_clients: \(recovery.returned)/\(recovery.total)
-        req_replay_clients: 0
+        req_replay_clients: \(recovery.returned - recovery.finished)
         lock_repay_clients: 0
-        completed_clients: \(recovery.returned)
+        completed_clients: \(recovery.finished)
         evicted_clients: 0
         replayed_requests: 0
         queued_requests: 0
