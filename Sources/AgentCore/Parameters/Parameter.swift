@@ -1,0 +1,59 @@
+/// Where the kernel shows Lustre's parameters; each release moves some of them.
+package enum ParameterRoot: String, CaseIterable, Sendable {
+  case proc = "/proc/fs/lustre"
+  case sys = "/sys/fs/lustre"
+  case debug = "/sys/kernel/debug/lustre"
+  case lnetDebug = "/sys/kernel/debug/lnet"
+  case lnetProc = "/proc/sys/lnet"
+}
+
+/// A parameter by its meaning: its `lctl` name, with `{holes}` for targets, backends and NIDs, and
+/// the roots under which it was ever seen, in the order in which to try them.
+package struct Parameter: Hashable, Sendable {
+  package let pattern: String
+  package let roots: [ParameterRoot]
+
+  package init(_ pattern: String, _ roots: ParameterRoot...) {
+    self.pattern = pattern
+    self.roots = roots
+  }
+
+  /// The parts of the name; a part is a file name of its own, so a NID with dots stays one part.
+  /// `nil` when a value could lead elsewhere (`/`, `..`) or their number is wrong.
+  private func parts(_ values: [String]) -> [String]? {
+    var parts: [String] = []
+    var next = values.startIndex
+    for part in pattern.split(separator: ".") {
+      guard part.contains("{") else {
+        parts.append(String(part))
+        continue
+      }
+      guard next < values.endIndex, let open = part.firstIndex(of: "{"),
+        let close = part.firstIndex(of: "}")
+      else { return nil }
+      let value = values[next]
+      next += 1
+      guard Parameter.isFileName(value) else { return nil }
+      parts.append(part[..<open] + value + part[part.index(after: close)...])
+    }
+    return next == values.endIndex ? parts : nil
+  }
+
+  /// True for what can be one component of a path.
+  package static func isFileName(_ text: String) -> Bool {
+    !text.isEmpty && text != "." && text != ".." && text.utf8.count <= 255
+      && !text.utf8.contains(UInt8(ascii: "/")) && !text.utf8.contains(0)
+  }
+
+  /// The name as `lctl get_param` takes it.
+  package func name(_ values: [String]) -> String {
+    parts(values)?.joined(separator: ".") ?? pattern
+  }
+
+  /// Absolute paths, most likely first.
+  package func paths(_ values: [String]) -> [String] {
+    guard let parts = parts(values) else { return [] }
+    let rest = parts.joined(separator: "/")
+    return roots.map { "\($0.rawValue)/\(rest)" }
+  }
+}

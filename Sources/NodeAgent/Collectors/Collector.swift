@@ -1,0 +1,52 @@
+import AgentCore
+import Protocol
+
+/// Reads one kind of thing of the machine, completely, once a cycle. It keeps nothing between
+/// cycles, and a read of it may hang: run each on a worker of its own.
+package protocol Collector: Sendable {
+  var name: String { get }
+  /// The names of the sections that it makes.
+  var sections: [String] { get }
+  /// How much time to leave between two cycles at least; zero means every cycle. In between, its
+  /// sections and series stand.
+  var period: Duration { get }
+  /// Blocks while it reads.
+  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer
+}
+
+extension Collector {
+  package var period: Duration { .zero }
+}
+
+/// What all collectors of one cycle share.
+package struct CollectorContext: Sendable {
+  package var bootID: BootID
+  package var facts: NodeFacts
+
+  package init(bootID: BootID, facts: NodeFacts) {
+    self.bootID = bootID
+    self.facts = facts
+  }
+
+  /// Reads the facts anew; a few small files, none of which asks a target.
+  package init(_ host: HostRoot) {
+    self.init(bootID: host.bootID(), facts: NodeFacts(host))
+  }
+}
+
+/// Every collector. A new one is a file and a line here.
+package let allCollectors: [any Collector] = [
+  HostCollector(),
+  InterfacesCollector(),
+  LNetCollector(),
+  LustreCollector(),
+  MGSCollector(),
+  MDTCollector(),
+  OSTCollector(),
+  ExportsCollector(),
+  MountsCollector(),
+  ImportsCollector(),
+]
+
+/// Why a Lustre collector has nothing to say on a machine without Lustre.
+let noLustre = "no Lustre here: neither /proc/fs/lustre nor /sys/fs/lustre exists"

@@ -1,0 +1,48 @@
+import AgentCore
+import Protocol
+import Synchronization
+
+/// Hands the same facts to all collectors of about one cycle, whatever thread they run on. No
+/// thread ever waits for another's reads: while one reads anew, the others get the last facts.
+package final class ContextSource: Sendable {
+  private struct State {
+    var context: CollectorContext?
+    var readAt: Int64 = 0
+    /// When the reading that is under way began.
+    var begunAt: Int64?
+  }
+
+  private let host: HostRoot
+  private let clock = HostClock()
+  private let freshNanoseconds: Int64
+  private let state = Mutex(State())
+  /// A reading that takes longer than this hangs; somebody else tries then.
+  private static let patienceNanoseconds: Int64 = 30_000_000_000
+
+  /// Facts are read again when they are older than `freshMilliseconds`: half a cycle is right.
+  package init(_ host: HostRoot, freshMilliseconds: Int64 = 500) {
+    self.host = host
+    freshNanoseconds = max(0, min(freshMilliseconds, 3_600_000)) * 1_000_000
+  }
+
+  package func current() -> CollectorContext {
+    let now = clock.now().bootNanoseconds
+    let ready: CollectorContext? = state.withLock { state in
+      if let context = state.context {
+        let isReading =
+          state.begunAt.map { now - $0 < ContextSource.patienceNanoseconds } ?? false
+        if isReading || now - state.readAt < freshNanoseconds { return context }
+      }
+      state.begunAt = now
+      return nil
+    }
+    if let ready { return ready }
+    let context = CollectorContext(host)
+    state.withLock { state in
+      state.context = context
+      state.readAt = now
+      state.begunAt = nil
+    }
+    return context
+  }
+}

@@ -1,0 +1,153 @@
+import AgentCore
+import Protocol
+
+/// What a collector gathers in one cycle: reads that tell absence from failure, and everything
+/// bounded.
+struct Gathering {
+  let collector: String
+  let host: HostRoot
+  private(set) var collection = Collection()
+
+  /// A broken mount or a locked-down debugfs fails every read of it; this many tell the story.
+  private static let failureLimit = 100
+
+  init(_ collector: String, _ host: HostRoot) {
+    self.collector = collector
+    self.host = host
+  }
+
+  // MARK: reading
+
+  /// A parameter under the first of its roots that has it. `nil` when no root has it; and when a
+  /// root could not be read and no other has it, which is a failure.
+  mutating func read(_ parameter: Parameter, _ values: String...) -> [UInt8]? {
+    var failure: HostError?
+    for path in parameter.paths(values) {
+      do {
+        return try host.read(path)
+      } catch {
+        if !error.isAbsence { failure = failure ?? error }
+      }
+    }
+    if let failure { fail(parameter.name(values), failure) }
+    return nil
+  }
+
+  /// A file of the host that is no parameter of Lustre.
+  mutating func read(path: String) -> [UInt8]? {
+    do {
+      return try host.read(path)
+    } catch {
+      if !error.isAbsence { fail(path, error) }
+      return nil
+    }
+  }
+
+  /// A file of one decimal number.
+  mutating func number(_ parameter: Parameter, _ values: String...) -> Int64? {
+    let names = values
+    guard let bytes = read(parameter, names) else { return nil }
+    if let number = ScalarParser.number(bytes.span) { return number }
+    leftover(parameter.name(names), bytes)
+    return nil
+  }
+
+  /// A file of one word or name.
+  mutating func text(_ parameter: Parameter, _ values: String...) -> String? {
+    read(parameter, values).flatMap { ScalarParser.text($0.span) }
+  }
+
+  private mutating func read(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
+    switch values.count {
+    case 0: read(parameter)
+    case 1: read(parameter, values[0])
+    case 2: read(parameter, values[0], values[1])
+    default: nil
+    }
+  }
+
+  /// Names of directories under all roots of a parameter, sorted, each once. `nil` when there are
+  /// none because no root could be listed although one is there; that is a failure.
+  mutating func directories(_ parameter: Parameter, _ values: String...) -> [String]? {
+    var names: Set<String> = []
+    var failure: HostError?
+    var isListed = false
+    for path in parameter.paths(values) {
+      do {
+        names.formUnion(try host.directories(path))
+        isListed = true
+      } catch {
+        if !error.isAbsence { failure = failure ?? error }
+      }
+    }
+    if let failure, !isListed {
+      fail(parameter.name(values), failure)
+      return nil
+    }
+    return names.sorted()
+  }
+
+  // MARK: keeping
+
+  /// The value of a parsed file; what was not understood is kept under `source`.
+  mutating func take<Value>(_ parsed: Parsed<Value>, from source: String) -> Value {
+    for text in parsed.leftovers.texts { leftover(source, text) }
+    return parsed.value
+  }
+
+  mutating func leftover(_ source: String, _ text: String) {
+    guard collection.leftovers.count < Leftovers.limit else { return }
+    collection.leftovers.append(Leftover(source: source, text: Leftovers.cut(text)))
+  }
+
+  mutating func leftover(_ source: String, _ bytes: [UInt8]) {
+    leftover(source, String(decoding: bytes.prefix(Leftovers.textBytes), as: UTF8.self))
+  }
+
+  mutating func fail(_ source: String, _ error: HostError) { fail(source, error.reason) }
+
+  mutating func fail(_ source: String, _ reason: String) {
+    guard collection.failures.count < Gathering.failureLimit else { return }
+    collection.failures.append(
+      CollectionFailure(collector: collector, source: source, reason: reason))
+  }
+
+  mutating func section(_ body: some SectionBody, subject: String = "") {
+    do {
+      collection.sections.append(try body.section(subject: subject, collector: collector))
+    } catch {
+      fail(subject, "the section could not be encoded")
+    }
+  }
+
+  /// 64 bits as the kernel printed them.
+  mutating func sample(
+    _ metric: Metric, bits: SampleBits, of subject: SeriesSubject = .server,
+    _ labels: [String: String] = [:], source: String = ""
+  ) {
+    collection.samples.append(
+      Sample(metric.declaration(of: subject, labels, source: source), bits))
+  }
+
+  /// A gauge; nothing when there is no value.
+  mutating func sample(
+    _ metric: Metric, _ value: Int64?, of subject: SeriesSubject = .server,
+    _ labels: [String: String] = [:]
+  ) {
+    guard let value else { return }
+    sample(metric, bits: SampleBits(bitPattern: value), of: subject, labels)
+  }
+
+  /// How the cycle ended. Nothing at all beside failures means that nothing is known: then the
+  /// sections of the last good cycle must not be taken back.
+  func answer(orNotApplicable reason: String) -> CollectorAnswer {
+    if !collection.sections.isEmpty || !collection.samples.isEmpty { return .sampled(collection) }
+    guard let first = collection.failures.first else {
+      return collection.leftovers.isEmpty
+        ? .notApplicable(reason: reason) : .sampled(collection)
+    }
+    let more = collection.failures.count - 1
+    return .failed(
+      reason: "\(first.source): \(first.reason)" + (more > 0 ? ", and \(more) more" : ""))
+  }
+}

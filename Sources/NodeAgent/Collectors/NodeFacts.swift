@@ -1,0 +1,82 @@
+import AgentCore
+import Protocol
+
+/// What several collectors need to know of the node, read once a cycle. Gathering it never fails:
+/// whoever reports one of these files also reports why it could not be read.
+package struct NodeFacts: Sendable {
+  /// `/proc/fs/lustre` or `/sys/fs/lustre` is there.
+  package var hasLustre = false
+  package var version: LustreVersion?
+  package var mounts: [MountEntry] = []
+  /// NIDs in the names of the node's `mgc` devices, `MGC10.0.0.1@tcp` …
+  package var mgcNIDs: [String] = []
+  /// The node's own, without `0@lo`.
+  package var ownNIDs: [String] = []
+  /// `ldiskfs` or `zfs` by the name of the target.
+  package var backends: [String: String] = [:]
+
+  package init() {}
+
+  package init(_ host: HostRoot) {
+    hasLustre = host.exists("/proc/fs/lustre") || host.exists("/sys/fs/lustre")
+    mounts = NodeFacts.mountTable(host)?.value ?? []
+    guard hasLustre else { return }
+    var gathering = Gathering("facts", host)
+    if let bytes = gathering.read(.version) { version = LustreVersion(bytes.span) }
+    mgcNIDs = (gathering.directories(.managementClients) ?? []).compactMap(NodeFacts.mgcNID)
+    if let bytes = gathering.read(.lnetInterfaces) {
+      ownNIDs = LNetParser.interfaces(bytes.span).value.map { $0.nid }.filter { $0 != "0@lo" }
+    }
+    for backend in NodeFacts.backendNames {
+      for target in gathering.directories(.storages, backend) ?? [] {
+        backends[target] = backends[target] ?? backend
+      }
+    }
+  }
+
+  /// `osd-wbcfs` (memory, for tests) exists on master only.
+  private static let backendNames = ["ldiskfs", "zfs", "wbcfs"]
+
+  /// The NID of `MGC10.0.0.1@tcp`.
+  static func mgcNID(_ name: String) -> String? {
+    guard name.hasPrefix("MGC"), name.contains("@") else { return nil }
+    return String(name.dropFirst(3))
+  }
+
+  /// The Lustre lines of the mount table and where they were read; `nil` without any table.
+  static func mountTable(_ host: HostRoot) -> (path: String, value: [MountEntry])? {
+    var gathering = Gathering("facts", host)
+    return mountTable(&gathering).map { ($0.path, gathering.take($0.parsed, from: $0.path)) }
+  }
+
+  static func mountTable(
+    _ gathering: inout Gathering
+  ) -> (path: String, parsed: Parsed<[MountEntry]>)? {
+    if let bytes = gathering.read(path: "/proc/self/mountinfo") {
+      return ("/proc/self/mountinfo", MountParser.mountinfo(bytes.span))
+    }
+    for path in ["/proc/self/mounts", "/proc/mounts"] {
+      if let bytes = gathering.read(path: path) { return (path, MountParser.mounts(bytes.span)) }
+    }
+    return nil
+  }
+
+  /// The mount of a target: by the name that it was mounted under, else by its device (2.10 shows
+  /// no names).
+  package func mount(of label: String, device: String?) -> MountEntry? {
+    let targets = mounts.filter { $0.role == .target }
+    return targets.first { $0.name.map(TargetLabel.registered) == label }
+      ?? targets.first { label == "MGS" && $0.options.contains("mgs") }
+      ?? targets.first { $0.source == device }
+  }
+
+  /// Which MGS a target belongs to: what its mount says, else the node's only `mgc`. The MGT is
+  /// known by that `mgc`, else by the node's own NIDs.
+  package func reference(_ label: String, mount: MountEntry?) -> TargetReference {
+    if label != "MGS", let nids = mount?.mgsNIDs, !nids.isEmpty {
+      return TargetReference(label: label, mgs: nids)
+    }
+    if mgcNIDs.count == 1 { return TargetReference(label: label, mgs: mgcNIDs) }
+    return TargetReference(label: label, mgs: label == "MGS" ? ownNIDs : [])
+  }
+}

@@ -1,0 +1,124 @@
+import Glibc
+
+/// The door to the machine's files: every path lies below one root. With a root other than `/` a
+/// tree of files stands for a machine; nothing outside of it can be reached.
+package struct HostRoot: Sendable {
+  /// Absolute or as given; without a slash at its end.
+  package let root: String
+
+  /// True when this is the machine itself.
+  package var isLive: Bool { root == "/" }
+
+  package init(_ root: String) {
+    var text = root
+    while text.utf8.count > 1 && text.hasSuffix("/") { text.removeLast() }
+    self.root = text.isEmpty ? "/" : text
+  }
+
+  /// A parameter is far smaller; `job_stats` of a busy target reaches tens of MiB and has its own
+  /// reader.
+  package static let readLimit = 8 << 20
+  /// An MDT's `exports` has a directory for each client.
+  package static let listLimit = 200_000
+
+  /// The whole file. Files of the kernel say their size is 0, so this reads until nothing comes.
+  package func read(_ path: String, limit: Int = HostRoot.readLimit) throws(HostError) -> [UInt8] {
+    let file = try open(path, O_RDONLY | O_NONBLOCK)
+    var about = stat()
+    guard fstat(file.number, &about) == 0 else { throw .system(path: path, number: errno) }
+    guard about.st_mode & S_IFMT == S_IFREG else {
+      if about.st_mode & S_IFMT == S_IFDIR { throw .system(path: path, number: EISDIR) }
+      throw .notAFile(path: path)
+    }
+    // One page holds nearly every parameter.
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    var length = 0
+    while true {
+      if length == bytes.count {
+        bytes.append(contentsOf: repeatElement(0, count: bytes.count))
+      }
+      let count = bytes.withUnsafeMutableBytes { buffer in
+        Glibc.read(
+          file.number, buffer.baseAddress.map { $0 + length }, buffer.count - length)
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw .system(path: path, number: errno)
+      }
+      if count == 0 { break }
+      length += count
+      if length > limit { throw .tooLarge(path: path, limit: limit) }
+    }
+    bytes.removeLast(bytes.count - length)
+    return bytes
+  }
+
+  /// Names in a directory, sorted.
+  package func list(_ directory: String) throws(HostError) -> [String] {
+    try entries(directory).map { $0.name }
+  }
+
+  /// Names of the directories in a directory (links to directories included), sorted.
+  package func directories(_ directory: String) throws(HostError) -> [String] {
+    var names: [String] = []
+    for entry in try entries(directory) {
+      switch entry.isDirectory {
+      case true?: names.append(entry.name)
+      case false?: break
+      case nil: if isDirectory("\(directory)/\(entry.name)") { names.append(entry.name) }
+      }
+    }
+    return names
+  }
+
+  /// True when something is at the path. Only evidence of presence: an error says false.
+  package func exists(_ path: String) -> Bool {
+    (try? open(path, O_PATH)) != nil
+  }
+
+  package func isDirectory(_ path: String) -> Bool {
+    (try? open(path, O_PATH | O_DIRECTORY)) != nil
+  }
+
+  private struct Entry {
+    var name: String
+    /// `nil` when the directory does not say, or for a symbolic link.
+    var isDirectory: Bool?
+  }
+
+  private func entries(_ directory: String) throws(HostError) -> [Entry] {
+    let file = try open(directory, O_RDONLY | O_DIRECTORY)
+    guard let stream = fdopendir(file.release()) else {
+      throw .system(path: directory, number: errno)
+    }
+    defer { closedir(stream) }
+    var entries: [Entry] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        if errno != 0 { throw .system(path: directory, number: errno) }
+        break
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name == "." || name == ".." { continue }
+      guard entries.count < HostRoot.listLimit else {
+        throw .tooLarge(path: directory, limit: HostRoot.listLimit)
+      }
+      let type = Int(entry.pointee.d_type)
+      let isUnsaid = type == Int(DT_UNKNOWN) || type == Int(DT_LNK)
+      entries.append(Entry(name: name, isDirectory: isUnsaid ? nil : type == Int(DT_DIR)))
+    }
+    return entries.sorted { $0.name < $1.name }
+  }
+
+  /// The kernel's own mounts are trusted as they are; a tree is walked part by part, because a
+  /// link in it may point anywhere.
+  private func open(_ path: String, _ flags: Int32) throws(HostError) -> OpenFile {
+    let parts = path.split(separator: "/").filter { $0 != "." }.map(String.init)
+    guard !parts.contains("..") else { throw .outsideRoot(path: path) }
+    if isLive { return try OpenFile(path: path, flags) }
+    return try TreeWalk(root: root, path: path).open(parts, flags)
+  }
+}
