@@ -57,6 +57,10 @@ struct SampleTrack {
   /// Stored and held points overlap for a moment after a block was stored, so the same point may
   /// come twice; of two points of one source and time the later given counts.
   private static func ordered(_ points: [HistoryPoint]) -> [HistoryPoint] {
+    // What the store gives mostly is in order already.
+    if zip(points, points.dropFirst()).allSatisfy({ $0.nanoseconds < $1.nanoseconds }) {
+      return points
+    }
     let sorted = points.enumerated().sorted {
       ($0.element.nanoseconds, $0.element.source, $0.offset)
         < ($1.element.nanoseconds, $1.element.source, $1.offset)

@@ -46,6 +46,14 @@ import Testing
     #expect(try BlockCodec.decode(BlockCodec.encode([]).span) == [])
   }
 
+  @Test func theChecksumIsThatOfGzip() {
+    let digits = Array("123456789".utf8)
+    #expect(CRC32.sum(digits.span, count: 9) == 0xcbf4_3926)
+    #expect(CRC32.sum(digits.span, count: 0) == 0)
+    let text = Array("The quick brown fox jumps over the lazy dog".utf8)
+    #expect(CRC32.sum(text.span, count: text.count) == 0x414f_a339)
+  }
+
   @Test func oneSeriesIsReadWithoutTheOthers() throws {
     let bytes = unhex(golden)
     let columns = try BlockCodec.columns(for: [9, 77], in: bytes.span)
