@@ -28,8 +28,8 @@ package struct HistoryHead: Sendable {
     package var batchesPerBlock = 120
     /// A block is read whole; at 3 bytes a sample this is less than a megabyte.
     package var samplesPerBlock = 250_000
-    /// Samples at 24 bytes plus blocks in flight. 256 MiB is ten million samples: 30 s of 300
-    /// servers with 10,000 series each at 10 s, tenfold, while the store stands still.
+    /// Samples at 24 bytes plus blocks in flight. 256 MiB is eleven million samples: 30 s of 300
+    /// servers with 10,000 series each that are read every 10 s; blocks in flight take a tenth.
     package var bytes = 256 << 20
     /// Holes in one stream. Each reconnect makes at most one; more is a confused or hostile agent.
     package var rangesPerStream = 1_024

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct BlockSizeTests {
   /// 1,000 series over two minutes: 60 % stand still, 30 % are counters with bursts of MiB-sized
-  /// writes, 10 % are gauges that waver by a percent. Measured 1.05 bytes a sample.
+  /// writes, 10 % are gauges that waver by a percent. Measured: 1.00 bytes a sample.
   @Test func aMixedLoadTakesLittleMoreThanAByteASample() throws {
     var random = SplitMix(seed: 9)
     var values = (0..<1_000).map { _ in random.next() >> 24 }
