@@ -20,6 +20,7 @@ import Testing
     ("mdt/scratch-MDT0000/eviction_count", ["", "", "S"]),
     ("mdt/scratch-MDT0000/exports/10.73.100.1@tcp/uuid", ["P", "P", "D"]),
     ("mdt/scratch-MDT0000/exports/10.73.100.1@tcp/stats", ["P", "P", "D"]),
+    ("mdt/scratch-MDT0000/tot_granted", ["P", "S", "S"]),
     ("osd-ldiskfs/scratch-MDT0000/kbytesfree", ["P", "S", "S"]),
     ("osd-ldiskfs/scratch-MDT0000/filesfree", ["P", "S", "S"]),
     ("osd-ldiskfs/scratch-MDT0000/mntdev", ["P", "S", "S"]),

@@ -30,10 +30,6 @@ extension TreeBuilder {
     addServing(active, folder)
     addSpace(active, .objectSpace, folder)
     add(.degraded, folder + "/degraded", value: 0)
-    for total in ["tot_dirty", "tot_granted", "tot_pending"] {
-      let clients = active.mount.clients.count { $0.isConnected(at: site.now) }
-      add(.grants, "\(folder)/\(total)", value: total == "tot_granted" ? clients << 21 : 0)
-    }
   }
 
   /// What metadata and object targets have in common.
@@ -54,6 +50,10 @@ extension TreeBuilder {
     add(.uuid, folder + "/uuid", value: active.target.label + "_UUID")
     add(.instance, folder + "/instance", value: active.mount.instance)
     add(.evictionCount, folder + "/eviction_count", value: 0)
+    for total in ["tot_dirty", "tot_granted", "tot_pending"] {
+      let clients = active.mount.clients.count { $0.isConnected(at: site.now) }
+      add(.grants, "\(folder)/\(total)", value: total == "tot_granted" ? clients << 21 : 0)
+    }
   }
 
   private func stats(_ active: Active) -> String {
