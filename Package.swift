@@ -113,7 +113,6 @@ let package = Package(
     tests(
       "OperatorCLITests",
       ["OperatorCLI", "ManagerCore", "Protocol", nio("NIOCore"), nio("NIOPosix"), arguments]),
-    tests("Scenarios", ["Protocol", "ManagerCore", "Simulator", "iml", "iml-agent"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -44,6 +44,7 @@ package struct AgentLink: Sendable {
     case open
   }
 
+  private static let declarationsPerMessage = 2_000
   private static let digestInterval: Int64 = 60_000_000_000
   private static let renewalInterval: Int64 = 60_000_000_000
   /// A manager that takes the connection but says nothing: longer than `lostAfter`, because a
@@ -271,7 +272,12 @@ package struct AgentLink: Sendable {
     for id in ids where declared.insert(id).inserted {
       if let declaration = series[id] { new[id] = declaration }
     }
-    if !new.isEmpty { send(.declare(new)) }
+    // Far below the limit of a message, however long the names are.
+    let all = new.sorted { $0.key < $1.key }
+    for start in stride(from: 0, to: all.count, by: AgentLink.declarationsPerMessage) {
+      let part = all[start..<min(start + AgentLink.declarationsPerMessage, all.count)]
+      send(.declare(Dictionary(uniqueKeysWithValues: part.map { ($0.key, $0.value) })))
+    }
   }
 
   private mutating func send(_ message: Message) {

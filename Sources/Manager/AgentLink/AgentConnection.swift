@@ -69,7 +69,10 @@ struct AgentConnection: Sendable {
         if silence > Self.greetingLimit { return }
         continue
       }
-      if silence > WireLimits.lostAfter { return }
+      if silence > WireLimits.lostAfter {
+        heard.fell()
+        return
+      }
       count += 1
       try await writer.send(.heartbeat(count))
     }
@@ -80,8 +83,6 @@ struct AgentConnection: Sendable {
     _ heard: LastHeard
   ) async throws {
     var reader: SessionReader?
-    var ending = Diagnostic(
-      .peerSilent, .warning, subject: address, reason: "the connection was closed")
     do {
       for try await buffer in inbound {
         heard.mark()
@@ -89,16 +90,21 @@ struct AgentConnection: Sendable {
         try await reader?.take([UInt8](buffer.readableBytesView), heard)
       }
     } catch let error as DiagnosticError {
-      ending = error.diagnostic
       await writer.end(error.diagnostic)
-      await reader?.closed(ending)
+      await reader?.closed(error.diagnostic)
       throw error
     } catch {
-      await reader?.closed(ending)
+      await reader?.closed(ending(heard))
       throw error
     }
-    if let reason = reader?.goodbye { ending = reason }
-    await reader?.closed(ending)
+    await reader?.closed(reader?.goodbye ?? ending(heard))
+  }
+
+  private func ending(_ heard: LastHeard) -> Diagnostic {
+    Diagnostic(
+      .peerSilent, .warning, subject: address,
+      reason: heard.hasFallenSilent
+        ? "not a byte came for \(WireLimits.lostAfter)" : "the connection was closed")
   }
 
   private func admitted(_ writer: AgentWriter) throws(DiagnosticError) -> SessionReader {
@@ -122,7 +128,10 @@ struct AgentConnection: Sendable {
 
 /// When the last byte came, and whether a hello did.
 final class LastHeard: Sendable {
-  private let state = Mutex((nanoseconds: Clock.monotonic(), isGreeted: false))
+  private let state = Mutex(
+    (nanoseconds: Clock.monotonic(), isGreeted: false, hasFallenSilent: false))
+  var hasFallenSilent: Bool { state.withLock { $0.hasFallenSilent } }
+  func fell() { state.withLock { $0.hasFallenSilent = true } }
   var nanoseconds: Int64 { state.withLock { $0.nanoseconds } }
   var isGreeted: Bool { state.withLock { $0.isGreeted } }
   func mark() { state.withLock { $0.nanoseconds = Clock.monotonic() } }

@@ -48,7 +48,15 @@ extension Site {
     let stored = StoredBatch(order: batch.order, nanoseconds: nanoseconds, samples: samples)
     switch head.append(stored, to: handle.stream) {
     case .duplicate: counters.duplicateBatches += 1
-    case .full: counters.refusedBatches += 1
+    case .full:
+      counters.refusedBatches += 1
+      // The agent sends it again in its next session; until then nothing later can be acknowledged.
+      if let writer = live[handle.server]?.writer, live[handle.server]?.handle == handle {
+        let reason = Diagnostic(
+          .conflict, .warning, subject: "manager",
+          reason: "too many samples wait to be stored; send this one again later")
+        Task { await writer.end(reason) }
+      }
     case .appended, .gap:
       counters.batches += 1
       counters.samples += UInt64(samples.count)
@@ -67,7 +75,8 @@ extension Site {
     found(
       SampleLoss(
         afterNanoseconds: interruption.afterNanoseconds, beforeNanoseconds: nanoseconds,
-        batches: nil, samples: nil, reason: interruption.reason), handle.server, now)
+        batches: interruption.batches, samples: interruption.batches,
+        reason: interruption.reason), handle.server, now)
   }
 
   private func remember(

@@ -19,9 +19,6 @@ extension Site {
     clock.observed(sent: sent, received: now.wallNanoseconds)
     observed.sessionOpened(
       hello.server, session: handle.session, hello: hello, address: address, at: now)
-    observed.clockMeasured(
-      hello.server,
-      offsetNanoseconds: ClockModel.skew(sent: sent, received: now.wallNanoseconds), at: now)
     noteInterruption(hello, stream)
     settleMissing(hello, stream, now)
     let acknowledged = head.acknowledgedOrder(stream)
@@ -65,12 +62,15 @@ extension Site {
   /// Another life of the agent than the last one: what that one held is gone.
   private func noteInterruption(_ hello: Hello, _ stream: StreamKey) {
     guard let last = lastBatch[hello.server], last.stream != stream else { return }
+    let wasStopped = stopped.remove(last.stream) != nil
     let reason =
-      last.stream.boot == hello.boot
-      ? "the agent's process ended; what it had not yet sent is lost"
-      : "the server was restarted; what its agent had not yet sent is lost"
+      wasStopped
+      ? "the agent was stopped: it had sent all, and nothing was sampled until its next start"
+      : last.stream.boot == hello.boot
+        ? "the agent's process ended; what it had not yet sent is lost"
+        : "the server was restarted; what its agent had not yet sent is lost"
     interruptions[hello.server] = Interruption(
-      afterNanoseconds: last.nanoseconds, reason: reason)
+      afterNanoseconds: last.nanoseconds, batches: wasStopped ? 0 : nil, reason: reason)
   }
 
   /// Batches that the agent can not send again and that are not here will never come.
@@ -90,7 +90,10 @@ extension Site {
   ) {
     let batches = lost.reduce(0) { $0 + UInt64($1.count) }
     guard batches > 0 else { return }
-    let isOverflow = givenUp.map { up in lost.allSatisfy { up.from <= $0.lowerBound && $0.upperBound <= up.through } } ?? false
+    let isOverflow =
+      givenUp.map { up in
+        lost.allSatisfy { up.from <= $0.lowerBound && $0.upperBound <= up.through }
+      } ?? false
     // The agent counted the values of all it gave up; they are these batches' only if it is all.
     let told = givenUp.map { $0.through - $0.from + 1 }
     let loss = SampleLoss(
@@ -105,8 +108,10 @@ extension Site {
 
   func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {
     observed.lossFound(server, loss, at: now)
-    counters.lostSamples += loss.samples ?? 0
+    counters.lostSamples = counters.lostSamples.addingReportingOverflow(loss.samples ?? 0)
+      .partialValue
     newLosses.append(ServerLoss(server: server, loss: loss))
+    guard loss.batches != 0 else { return }
     logger.warning(
       "samples are lost",
       metadata: [
@@ -116,6 +121,8 @@ extension Site {
   }
 
   func closed(_ handle: SessionHandle, _ reason: Diagnostic) {
+    // The agent says this after its last sample; what came before it on the wire was taken.
+    if reason.code == DiagnosticCode.agentStopping.rawValue { stopped.insert(handle.stream) }
     observed.sessionClosed(handle.server, session: handle.session, reason: reason, at: now)
     guard live[handle.server]?.handle == handle else { return }
     live[handle.server] = nil
@@ -155,6 +162,10 @@ extension Site {
   }
 
   private func observeClock(_ sent: Stamp, _ handle: SessionHandle) {
-    clocks[handle.server]?.observed(sent: sent, received: Clock.wall())
+    let now = self.now
+    clocks[handle.server]?.observed(sent: sent, received: now.wallNanoseconds)
+    if let skew = clocks[handle.server]?.skew(sent) {
+      observed.clockMeasured(handle.server, offsetNanoseconds: skew, at: now)
+    }
   }
 }

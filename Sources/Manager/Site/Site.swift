@@ -32,6 +32,8 @@ package actor Site {
   /// A server whose process of before is gone; its next batch shows the hole.
   struct Interruption: Sendable {
     var afterNanoseconds: Int64?
+    /// 0 when nothing was made in between, `nil` when nobody can know.
+    var batches: UInt64?
     var reason: String
   }
 
@@ -63,6 +65,8 @@ package actor Site {
   var live: [ServerID: Live] = [:]
   var clocks: [ServerID: ClockModel] = [:]
   var interruptions: [ServerID: Interruption] = [:]
+  /// Streams whose agent said goodbye because it was stopped.
+  var stopped: Set<StreamKey> = []
   /// The last life of each server's agent, and the corrected time of its newest batch.
   var lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)] = [:]
   var newLosses: [ServerLoss] = []

@@ -21,7 +21,7 @@ extension StateStore {
     }
   }
 
-  /// The highest order of this stream that is on disk; 0 when none is.
+  /// Every order of this stream up to this one is on disk or settled as lost; 0 when none is.
   package func durableOrder(of key: StreamKey) async throws(DiagnosticError) -> UInt64 {
     try await read { db in try StreamTable.find(key, db)?.order ?? 0 }
   }
@@ -190,7 +190,8 @@ private struct StreamTable {
       Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
       Data(block.bytes),
     ])
-    raise(block.stream, to: block.lastOrder)
+    // A block above a hole settles nothing below it: what is missing may still come.
+    if block.firstOrder <= stream.order + 1 { raise(block.stream, to: block.lastOrder) }
   }
 
   private func isNew(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws -> Bool {

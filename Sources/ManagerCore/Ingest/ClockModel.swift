@@ -42,8 +42,9 @@ package struct ClockModel: Hashable, Codable, Sendable {
     offset.map { stamp.bootNanoseconds &+ $0 }
   }
 
-  /// Manager's wall clock minus the agent's at a frame.
-  package static func skew(sent: Stamp, received wallNanoseconds: Int64) -> Int64 {
-    wallNanoseconds &- sent.wallNanoseconds
+  /// Manager's wall clock minus the agent's, as of a frame's stamp; `nil` before the first frame.
+  /// It follows the fastest frame, so that a frame held up on its way is not taken for a wrong clock.
+  package func skew(_ stamp: Stamp) -> Int64? {
+    corrected(stamp).map { $0 &- stamp.wallNanoseconds }
   }
 }

@@ -12,13 +12,11 @@ struct FileSystemAssessment: Sendable {
 
   var id: String { "\(mgs)/\(name)" }
 
+  /// `targets` in the order in which they are shown.
   init(mgs: String, name: String, targets: [TargetAssessment], mgt: TargetAssessment?) {
     self.mgs = mgs
     self.name = name
-    self.targets = targets.sorted {
-      ($0.record.kind == .mdt ? 0 : 1, $0.record.label)
-        < ($1.record.kind == .mdt ? 0 : 1, $1.record.label)
-    }
+    self.targets = targets
     self.mgt = mgt
     (state, reason) = assess()
   }

@@ -6,7 +6,7 @@ struct SiteSnapshot: Sendable {
   let moment: Moment
   /// By host name.
   let servers: [ServerAssessment]
-  /// By MGS, file system, kind and label.
+  /// By file system, kind and label.
   let targets: [TargetAssessment]
   let fileSystems: [FileSystemAssessment]
   private let namesakes: [String: Int]
@@ -19,8 +19,9 @@ struct SiteSnapshot: Sendable {
     self.moment = moment
     let now = moment.monotonicNanoseconds
     var assessor = TargetAssessor(site: site, now: now)
-    let targets = site.targets.values.map { assessor.assess($0) }
-      .sorted { SiteSnapshot.order($0.record) < SiteSnapshot.order($1.record) }
+    // The order is made of small keys: moving 20,000 assessments about costs ten times as much.
+    let order = site.targets.values.map { SiteSnapshot.order($0.record) }.sorted(by: <)
+    let targets = order.compactMap { site.targets[$0.3].map { assessor.assess($0) } }
     self.targets = targets
     var doubled: [ServerID: [String]] = [:]
     for target in targets {

@@ -1,0 +1,208 @@
+import AgentCore
+import Protocol
+import Testing
+
+@Suite struct AgentLinkTests {
+  @Test func saysNothingButHelloBeforeTheWelcome() throws {
+    var bench = try LinkBench()
+    try bench.collect()
+    _ = bench.connect()
+    let messages = try bench.written()
+    #expect(messages.count == 1)
+    guard case .hello(let hello)? = messages.first else {
+      Issue.record("no hello")
+      return
+    }
+    #expect(hello.highestOrder == 1)
+    #expect(hello.firstHeldOrder == 1)
+    #expect(hello.givenUp == nil)
+  }
+
+  @Test func stateComesBeforeItsCycleEndAndADeclarationBeforeItsValues() throws {
+    var bench = try LinkBench()
+    try bench.collect()
+    _ = bench.connect()
+    _ = try bench.written()
+    _ = bench.welcome()
+    let messages = try bench.written()
+    let types = messages.map(\.type)
+    let section = try requireValue(types.firstIndex(of: MessageType.section.rawValue))
+    let cycle = try requireValue(types.firstIndex(of: MessageType.cycle.rawValue))
+    let declare = try requireValue(types.firstIndex(of: MessageType.declare.rawValue))
+    let samples = try requireValue(types.firstIndex(of: MessageType.samples.rawValue))
+    #expect(section < cycle)
+    #expect(declare < samples)
+  }
+
+  @Test func unacknowledgedBatchesAreSentAgainWithTheirOwnTimes() throws {
+    var bench = try LinkBench()
+    for value in 1...3 {
+      bench.now += LinkBench.second
+      try bench.collect(value: UInt64(value))
+    }
+    _ = bench.connect()
+    _ = bench.welcome()
+    let first = try bench.batches(try bench.written())
+    _ = bench.link.received(.acknowledge(order: 1), now: bench.now)
+    bench.link.disconnected()
+    bench.now += 60 * LinkBench.second
+    _ = bench.connect()
+    _ = bench.welcome(durableOrder: 1)
+    let again = try bench.batches(try bench.written())
+    #expect(first.map(\.order) == [1, 2, 3])
+    #expect(again.map(\.order) == [2, 3])
+    #expect(again.map(\.stamp) == Array(first.dropFirst().map(\.stamp)))
+    #expect(again.map(\.bits) == [[2], [3]])
+  }
+
+  @Test func whatOverflowsIsCountedAndTold() throws {
+    var bench = try LinkBench(bufferLimit: 3)
+    for value in 1...5 { try bench.collect(value: UInt64(value)) }
+    _ = bench.connect()
+    guard case .hello(let hello)? = try bench.written().first else { throw Missing() }
+    #expect(hello.firstHeldOrder == 3)
+    #expect(hello.givenUp == GivenUp(from: 1, through: 2, samples: 2))
+    _ = bench.welcome()
+    #expect(try bench.batches(try bench.written()).map(\.order) == [3, 4, 5])
+    // More overflows while the session lives: told at once, because the hello is past.
+    try bench.collect(value: 6)
+    let later = try bench.written()
+    #expect(later.contains(.dropped(from: 1, through: 3, samples: 3)))
+  }
+
+  @Test func aSectionThatChangesTwiceIsSentOnceAsItIsNow() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    _ = try bench.written()
+    try bench.collect(section: "old")
+    try bench.collect(section: "new")
+    let sections = try bench.written().compactMap { message in
+      if case .section(let section) = message { section.body } else { nil }
+    }
+    #expect(sections == [.string("new")])
+  }
+
+  @Test func aFailedCycleLeavesItsSectionsToAge() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    try bench.collect()
+    _ = try bench.written()
+    try bench.collect(outcome: .failed)
+    let messages = try bench.written()
+    #expect(!messages.contains(.sectionGone(SectionKey("target", "fs-OST0000"))))
+    let outcomes = messages.compactMap { message in
+      if case .cycle(let end) = message { end.outcome } else { nil }
+    }
+    #expect(outcomes == [.failed])
+  }
+
+  @Test func aSectionThatACompleteCycleNoLongerMakesIsGone() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    try bench.collect()
+    _ = try bench.written()
+    try bench.collect(outcome: .notApplicable)
+    #expect(try bench.written().contains(.sectionGone(SectionKey("target", "fs-OST0000"))))
+  }
+
+  @Test func aNewSourceOfACounterIsANewSeries() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    try bench.collect(value: 10, source: "mount 1")
+    try bench.collect(value: 2, source: "mount 2")
+    let messages = try bench.written()
+    #expect(try bench.batches(messages).map(\.ids) == [[0], [1]])
+  }
+
+  @Test func heartbeatsGoOutEachSecondWhileTheSessionIsOpen() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    _ = try bench.written()
+    var heartbeats = 0
+    for _ in 0..<20 {
+      bench.now += LinkBench.second / 4
+      bench.link.heard(now: bench.now)
+      #expect(bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil).isEmpty)
+      for case .heartbeat in try bench.written() { heartbeats += 1 }
+    }
+    #expect(heartbeats == 5)
+  }
+
+  @Test func aManagerThatIsSilentForThreeSecondsIsGivenUp() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    bench.now += 3 * LinkBench.second
+    #expect(bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil).isEmpty)
+    bench.now += LinkBench.second / 10
+    let effects = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+    guard case .close(let diagnostic, let tell)? = effects.first else { throw Missing() }
+    #expect(diagnostic.code == DiagnosticCode.peerSilent.rawValue)
+    #expect(!tell)
+  }
+
+  @Test func aSecondWelcomeAndAMessageOfAgentsEndTheSession() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    for effects in [bench.welcome(), bench.link.received(.renew(request: ""), now: bench.now)] {
+      guard case .close(let diagnostic, let tell)? = effects.first else { throw Missing() }
+      #expect(diagnostic.code == DiagnosticCode.messageUnexpected.rawValue)
+      #expect(tell)
+    }
+  }
+
+  @Test func aCertificateIsRenewedWithinTheManagersMargin() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    #expect(bench.link.tick(now: bench.now, certificateExpiresInSeconds: 601).isEmpty)
+    let due = bench.link.tick(now: bench.now, certificateExpiresInSeconds: 599)
+    #expect(due == [.makeRenewalRequest])
+    // Asked once a minute at most, however slow the manager is.
+    #expect(bench.link.tick(now: bench.now, certificateExpiresInSeconds: 599).isEmpty)
+  }
+
+  @Test func anExpiredCertificateAsksForRenewalAtOnce() throws {
+    var bench = try LinkBench()
+    let effects = bench.link.connected(now: bench.now, certificateExpired: true)
+    #expect(effects == [.makeRenewalRequest])
+  }
+
+  @Test func aLargeSectionNeverHoldsUpAHeartbeat() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    _ = try bench.written()
+    try bench.collect(section: String(repeating: "x", count: 1 << 20))
+    let first = try requireValue(bench.link.nextFrame(stamp: bench.stamp))
+    #expect(first.type == MessageType.section.rawValue)
+    #expect(first.isContinued)
+    bench.now += LinkBench.second
+    bench.link.heard(now: bench.now)
+    _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+    let next = try requireValue(bench.link.nextFrame(stamp: bench.stamp))
+    #expect(next.type == MessageType.heartbeat.rawValue)
+  }
+}
+
+@Suite struct ReconnectBackoffTests {
+  @Test func waitsDoubleUpToTheLongestAndStayWithinTheirUpperHalf() {
+    for entropy in [UInt64.min, 1 << 63, UInt64.max] {
+      var backoff = ReconnectBackoff()
+      var whole = ReconnectBackoff.shortest
+      for _ in 0..<12 {
+        let wait = backoff.next(entropy: entropy)
+        #expect(wait >= whole / 2 && wait <= whole)
+        whole = min(whole * 2, ReconnectBackoff.longest)
+      }
+      backoff.succeeded()
+      #expect(backoff.next(entropy: entropy) <= ReconnectBackoff.shortest)
+    }
+  }
+}
