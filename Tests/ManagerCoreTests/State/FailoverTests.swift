@@ -65,6 +65,20 @@ import Testing
     #expect(stage.target("fs1-OST0000")?.activeOn == "oss01")
   }
 
+  @Test func aMoveThereAndBackBehindASilentCollectorIsNoAlarm() throws {
+    var stage = try Stage.pair()
+    stage.servers["oss01"]?.cycles["ost"] = .silent
+    try stage.run(5)
+    stage.mount("fs1-OST0000", on: "oss02")
+    try stage.run(5)
+    stage.unmount("fs1-OST0000", on: "oss02")
+    stage.servers["oss01"]?.cycles["ost"] = .sampled
+    stage.pass(1)
+    try stage.cycle("oss01")
+    #expect(stage.findings(.targetOnTwoServers).isEmpty)
+    #expect(stage.target("fs1-OST0000")?.activeOn == "oss01")
+  }
+
   @Test func aDoubleMountIsAnEmergencyThatNamesBothServersAndTheirEvidence() throws {
     var stage = try Stage.pair()
     stage.mount("fs1-OST0000", on: "oss02")
