@@ -71,14 +71,18 @@ import Testing
     #expect(try await store.durableOrder(of: stream) == 10)
   }
 
-  @Test func aGapIsFilledLaterWithoutTurningBack() async throws {
+  @Test func aBlockAboveAHoleSettlesNothingBelowIt() async throws {
     let stream = Given.stream(1)
     try await store.append(
       write(Given.block(stream, orders: 6...9, from: 100, through: 200)), nanoseconds: 1)
     let answer = try await store.append(
       write(Given.block(stream, orders: 2...4, from: 50, through: 90)), nanoseconds: 2)
-    #expect(answer == [stream: 9])
+    #expect(answer == [stream: 0])
     #expect(try await store.storedOrders(of: stream) == OrderSet([2...4, 6...9]))
+    // The hole's first part comes, and what is whole from the beginning counts.
+    let filled = try await store.append(
+      write(Given.block(stream, orders: 1...1, from: 40, through: 45)), nanoseconds: 3)
+    #expect(filled == [stream: 1])
   }
 
   @Test func settledOrdersNeverGoDown() async throws {
