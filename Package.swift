@@ -73,14 +73,17 @@ let package = Package(
     room(
       "NodeAgent",
       [
-        "Protocol", "AgentCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL,
+        "Protocol", "AgentCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+        nioSSL,
         x509, crypto, asn1, logging, signals, arguments,
       ], settings: strictBesideGlibc),
     room(
       "Manager",
       [
-        "Protocol", "ManagerCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"), nioSSL,
-        x509, crypto, asn1, logging, lifecycle, signals, arguments, grdb, hummingbird("Hummingbird"),
+        "Protocol", "ManagerCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
+        nioSSL,
+        x509, crypto, asn1, logging, lifecycle, signals, arguments, grdb,
+        hummingbird("Hummingbird"),
         hummingbird("HummingbirdCore"), httpTypes,
       ]),
     room(
@@ -106,7 +109,8 @@ let package = Package(
     tests(
       "ManagerTests",
       [
-        "Manager", "ManagerCore", "Protocol", "NodeAgent", x509, crypto, asn1, nioSSL,
+        "Manager", "ManagerCore", "Protocol", "NodeAgent", "Platform", "AgentCore", x509, crypto,
+        asn1, nioSSL,
         nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nio("NIOTLS"), grdb, logging,
         lifecycle, httpTypes, httpClient,
       ]),

@@ -76,7 +76,8 @@ package struct DemoCommand: AsyncParsableCommand {
       stateDirectory: try directory(), https: https, agents: agents,
       configuration: try SiteConfiguration.standard(
         servers: servers, clients: clients, layouts: layouts),
-      seed: seed, faults: try fault.map { text throws(FaultSyntaxError) in
+      seed: seed,
+      faults: try fault.map { text throws(FaultSyntaxError) in
         try ScheduledFault(parsing: text)
       },
       duration: duration?.duration, logLevel: verbose ? .info : .critical)

@@ -96,8 +96,7 @@ extension Site {
   ) async throws -> [SeriesID: [HistoryPoint]] {
     var columns: [SeriesID: [HistoryPoint]] = [:]
     for block in blocks {
-      for (id, points) in try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
-      {
+      for (id, points) in try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range) {
         columns[id, default: []] += points
       }
     }

@@ -14,7 +14,8 @@ extension Site {
     try await resume(stream)
     let now = self.now
     let handle = SessionHandle(server: hello.server, session: nextSession(), stream: stream)
-    var clock = clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
+    var clock =
+      clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
       ?? ClockModel(boot: hello.boot)
     clock.observed(sent: sent, received: now.wallNanoseconds)
     observed.sessionOpened(
@@ -108,7 +109,8 @@ extension Site {
 
   func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {
     observed.lossFound(server, loss, at: now)
-    counters.lostSamples = counters.lostSamples.addingReportingOverflow(loss.samples ?? 0)
+    counters.lostSamples =
+      counters.lostSamples.addingReportingOverflow(loss.samples ?? 0)
       .partialValue
     newLosses.append(ServerLoss(server: server, loss: loss))
     guard loss.batches != 0 else { return }

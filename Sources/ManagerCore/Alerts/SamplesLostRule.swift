@@ -4,14 +4,16 @@ import Protocol
 extension AlertRule {
   static let samplesLost = AlertRule(code: .samplesLost) { site in
     site.servers.compactMap { server in
+      // A pause in which nothing was sampled is listed with the server, but is no loss.
       let recent = server.server.losses.filter {
-        site.now - $0.found < site.policy.lossShownNanoseconds
+        $0.loss.batches != 0 && site.now - $0.found < site.policy.lossShownNanoseconds
       }
       guard let last = recent.last else { return nil }
       let batches = last.loss.batches.map { "\($0) batches" } ?? "an unknown number of batches"
       let earlier = recent.count > 1 ? "; \(recent.count - 1) more losses before" : ""
       return RaisedFinding(
-        .samplesLost, .warning, on: server, in: site,
+        // The site is no worse for it: a hole in the charts, told for as long as it is news.
+        .samplesLost, .info, on: server, in: site,
         reason: "\(batches) of samples are lost: \(last.loss.reason)\(earlier)",
         since: last.found)
     }

@@ -134,8 +134,9 @@ package struct IngestSession: Sendable {
   }
 
   private func checked(_ section: Section) throws(DiagnosticError) -> Section {
-    guard let own = try? Section(
-      key: section.key, collector: section.collector, body: section.body),
+    guard
+      let own = try? Section(
+        key: section.key, collector: section.collector, body: section.body),
       own.digest == section.digest
     else {
       throw refusal(.messageMalformed, "section \(section.key) does not match its digest")

@@ -50,8 +50,7 @@ package struct CycleReport: Sendable {
     return (ends, samples)
   }
 
-  private static func parts(_ answer: CollectorAnswer) -> (CollectorOutcome, String?, Collection)
-  {
+  private static func parts(_ answer: CollectorAnswer) -> (CollectorOutcome, String?, Collection) {
     switch answer {
     case .sampled(let collection): (.sampled, nil, collection)
     case .notApplicable(let reason): (.notApplicable, reason, Collection())

@@ -1,0 +1,222 @@
+import AgentCore
+import Crypto
+import Foundation
+import Manager
+import ManagerCore
+import NIOSSL
+import NodeAgent
+import Platform
+import Protocol
+import Synchronization
+import Testing
+import X509
+
+/// Both programs' real shells over real sockets and TLS.
+@Suite(.serialized) struct LiveLinkSerialTests {
+  @Test func anEnrolledAgentIsHeardAndItsSamplesAreStored() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      try await site.withAgent("oss01") { _ in
+        try await eventually("oss01 is connected") {
+          try await site.server("oss01").summary.contact == .connected
+        }
+        try await eventually("its samples can be asked for") {
+          (try? await site.metric("test_host_runs_total"))?.groups.first?.samples ?? 0 >= 3
+        }
+      }
+      let detail = try await site.server("oss01")
+      #expect(detail.summary.readsTree)
+      #expect(detail.losses.isEmpty)
+    }
+  }
+
+  @Test func aTokenIsUsedOnceAndItsSecondUserLearnsWhy() async throws {
+    try await withManager { site in
+      let token = try await site.token()
+      try await site.enrol("oss01", token: token)
+      do {
+        try await site.enrol("oss02", token: token)
+        Issue.record("a token was used twice")
+      } catch let error as DiagnosticError {
+        #expect(error.diagnostic.code == DiagnosticCode.tokenUsedUp.rawValue)
+      }
+      #expect(try site.files("oss02").settings() == nil)
+    }
+  }
+
+  @Test func anAgentWithAnotherSitesTokenTrustsNobody() async throws {
+    try await withManager { other in
+      let token = try await other.token()
+      try await withManager { site in
+        do {
+          try await site.enrol("oss01", token: token)
+          Issue.record("a stranger was trusted")
+        } catch let error as DiagnosticError {
+          #expect(error.diagnostic.code == DiagnosticCode.managerUnproven.rawValue)
+        }
+      }
+    }
+  }
+
+  @Test func aCertificateIsRenewedOverTheSessionThatGoesOn() async throws {
+    try await withManager(certificateLifetime: .seconds(6)) { site in
+      try await site.enrol("oss01")
+      let first = try site.files("oss01").certificate().serialNumber
+      try await site.withAgent("oss01") { _ in
+        try await eventually("the agent has a new certificate") {
+          try site.files("oss01").certificate().serialNumber != first
+        }
+        let detail = try await site.server("oss01")
+        #expect(detail.summary.contact == .connected)
+        #expect(detail.losses.isEmpty)
+      }
+    }
+  }
+
+  @Test func anExpiredCertificateWithinTheGraceRenewsItself() async throws {
+    try await withManager(certificateLifetime: .seconds(1)) { site in
+      try await site.enrol("oss01")
+      let first = try site.files("oss01").certificate()
+      try await eventually("it has expired") { Date() > first.notValidAfter + 1 }
+      try await site.withAgent("oss01") { _ in
+        try await eventually("it was renewed") {
+          try site.files("oss01").certificate().serialNumber != first.serialNumber
+        }
+      }
+    }
+  }
+
+  @Test func revocationCutsALiveSessionAndIsToldAtTheNextTry() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      try await site.enrol("oss02")
+      let bystander = site.agent("oss02")
+      let running = Task { try await bystander.run() }
+      defer { running.cancel() }
+      try await site.withAgent("oss01") { agent in
+        try await eventually("connected") { await agent.isConnected() }
+        try await site.local("POST", "/api/v1/servers/oss01/revoke")
+        try await eventually("its session ended") { await !agent.isConnected() }
+      }
+      try await eventually("the other is served") { await bystander.isConnected() }
+      // What it is told when it dials again.
+      let said = try await exchange(
+        try hello(site, "oss01"), port: site.addresses.agentsPort, tls: try context(site, "oss01"))
+      #expect(try goodbye(in: said).code == DiagnosticCode.certificateRevoked.rawValue)
+    }
+  }
+
+  @Test func anAgentThatUsesAnothersIdentityIsRefusedByName() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      try await site.enrol("oss02")
+      let said = try await exchange(
+        try hello(site, "oss02"), port: site.addresses.agentsPort, tls: try context(site, "oss01"))
+      #expect(try goodbye(in: said).code == DiagnosticCode.identityMismatch.rawValue)
+    }
+  }
+
+  @Test func garbageInsideTlsIsAnsweredWithItsReason() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      let said = try await exchange(
+        Array("GET / HTTP/1.1\r\n\r\n\r\n\r\n".utf8), port: site.addresses.agentsPort,
+        tls: try context(site, "oss01"))
+      #expect(try goodbye(in: said).code == DiagnosticCode.frameTooLarge.rawValue)
+    }
+  }
+
+  @Test func garbageInsteadOfTlsLeavesTheOthersServed() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      try await site.withAgent("oss01") { agent in
+        try await eventually("connected") { await agent.isConnected() }
+        for port in [site.addresses.agentsPort, site.addresses.httpsPort] {
+          _ = try? await exchange(Array(repeating: 0x41, count: 10_000), port: port)
+        }
+        #expect(await agent.isConnected())
+        #expect(try await site.server("oss01").summary.contact == .connected)
+      }
+    }
+  }
+
+  @Test func aReadThatHangsHoldsUpNoOtherAndRecovers() async throws {
+    let gate = Gate()
+    try await withManager { site in
+      try await site.enrol("oss01")
+      let collectors = [
+        CollectorTask.counting("quick"), CollectorTask.counting("stuck") { gate.pass() },
+      ]
+      try await site.withAgent("oss01", collectors: collectors) { _ in
+        try await eventually("the quick one goes on") {
+          (try? await site.metric("test_quick_runs_total"))?.groups.first?.samples ?? 0 >= 5
+        }
+        try await eventually("the stuck one is named") {
+          try await site.server("oss01").findings.contains {
+            $0.diagnostic.code == DiagnosticCode.collectorStalled.rawValue
+          }
+        }
+        gate.open()
+        try await eventually("the stuck one is back") {
+          (try? await site.metric("test_stuck_runs_total"))?.groups.first?.samples ?? 0 >= 2
+        }
+      }
+    }
+  }
+
+  @Test func anEnrolmentOutlivesTheManagersRestart() async throws {
+    let directory = try temporaryDirectory()
+    try await withManager(directory: directory) { site in try await site.enrol("oss01") }
+    try await withManager(directory: directory) { site in
+      #expect(try await site.server("oss01").summary.contact == .never)
+      let said = try await exchange(
+        try hello(site, "oss01"), port: site.addresses.agentsPort, tls: try context(site, "oss01"))
+      #expect(!said.isEmpty)
+      #expect(throws: LiveSite.Refused.self) { try goodbye(in: said) }
+    }
+  }
+
+  // MARK: A peer by hand
+
+  private func hello(_ site: LiveSite, _ name: String) throws -> [UInt8] {
+    let settings = try #require(try site.files(name).settings())
+    var lanes = OutboundLanes()
+    try lanes.enqueue(
+      .hello(
+        Hello(
+          server: settings.server, boot: BootID("b"), incarnation: "i", hostname: name,
+          agentVersion: "0", highestOrder: 0, readsTree: true)))
+    let stamp = Stamp(bootNanoseconds: 1, wallNanoseconds: 1)
+    let frame = lanes.nextFrame(stamp: stamp)
+    return try #require(frame).encoded()
+  }
+
+  private func context(_ site: LiveSite, _ name: String) throws -> NIOSSLContext {
+    let files = site.files(name)
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(files.certificatePEM())
+      .map { .certificate($0) }
+    configuration.privateKey = .privateKey(
+      try NIOSSLPrivateKey(bytes: files.keyPEM(), format: .pem))
+    return try NIOSSLContext(configuration: configuration)
+  }
+
+  private func goodbye(in bytes: [UInt8]) throws -> Diagnostic {
+    var decoder = FrameDecoder()
+    var assembler = FrameAssembler()
+    let frames = try decoder.feed(bytes.span)
+    for frame in frames {
+      if case .goodbye(let diagnostic)? = try assembler.add(frame) { return diagnostic }
+    }
+    throw LiveSite.Refused(status: "", body: "no goodbye in \(bytes.count) bytes")
+  }
+}
+
+/// Holds threads until it is opened.
+private final class Gate: Sendable {
+  private let isOpen = Mutex(false)
+  func open() { isOpen.withLock { $0 = true } }
+  func pass() {
+    while !isOpen.withLock({ $0 }) { usleep(10_000) }
+  }
+}
