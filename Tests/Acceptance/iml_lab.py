@@ -216,10 +216,11 @@ class Agent:
         return run(
             AGENT, "enroll", "--manager", f"127.0.0.1:{self.manager.https_port}", "--token",
             token or self.manager.token(), "--state-dir", self.state, "--root", self.tree,
-            expect=expect)
+            "--hostname", self.name, expect=expect)
 
     def start(self, env=None):
-        command = [AGENT, "run", "--state-dir", self.state, "--root", self.tree]
+        command = [AGENT, "run", "--state-dir", self.state, "--root", self.tree,
+                   "--hostname", self.name]
         if self.through:
             command += ["--manager", f"127.0.0.1:{self.through.port}"]
         self.program = self.lab.keep(Program(f"agent {self.name}", command, env))

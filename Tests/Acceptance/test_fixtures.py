@@ -18,15 +18,8 @@ class CapturedTrees(Lab):
         return found[name]
 
     def agent(self, manager, name):
-        agent = Agent(self, manager, self.tree(name), name=name)
-        agent.enrol()
-        agent.start()
-        server = wait_until(
-            lambda: next((s for s in manager.json("server", "list")
-                          if s["contact"] == "connected" and s["id"] == agent_id(agent)), None),
-            f"the agent on {name} connected")
-        agent.name = server["hostname"]
-        return agent
+        # The trees were taken without a host name.
+        return Agent(self, manager, self.tree(name), name=name).enrolled().wait_connected()
 
     def check_tree(self, name):
         tree = Tree(self.tree(name))
@@ -127,13 +120,6 @@ class CapturedTrees(Lab):
         self.assertEqual(sum(claim["isActive"] for claim in shown["claims"]), 2)
         self.assertNotEqual(manager.json("status")["health"], "healthy")
         manager.cli("status", expect=(5,))
-
-
-def agent_id(agent):
-    for line in (agent.state / "agent.conf").read_text().splitlines():
-        if line.startswith("server"):
-            return line.partition("=")[2].strip()
-    return None
 
 
 if __name__ == "__main__":

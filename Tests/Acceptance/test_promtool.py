@@ -25,9 +25,12 @@ class UnixConnection(http.client.HTTPConnection):
 
 def get(connection, path, token=None):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    connection.request("GET", path, headers=headers)
-    answer = connection.getresponse()
-    return answer.status, answer.getheader("Content-Type") or "", answer.read().decode()
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type") or "", answer.read().decode()
+    finally:
+        connection.close()
 
 
 class Exposition(Lab):
