@@ -76,13 +76,6 @@ extension ObservedSite {
     _ fact: ReportedFact, key: SectionKey, of id: ServerID, at now: Moment
   ) {
     switch fact {
-    case .host(let host):
-      // `unknown` is what the agent says when nothing tells: the name of the enrolment is better.
-      guard !host.hostname.isEmpty, host.hostname != "unknown",
-        servers[id]?.record.hostname != host.hostname
-      else { return }
-      servers[id]?.record.hostname = host.hostname
-      effects.servers.insert(id)
     case .lnet(let lnet):
       let nids = NID.reachable(lnet.interfaces.map(\.nid))
       nidsChanged(of: id, from: servers[id]?.record.nids ?? [], to: nids)
@@ -92,7 +85,8 @@ extension ObservedSite {
     case .imports(let imports):
       setImports(imports.imports, of: id, at: now)
       bindAll(of: id, at: now)
-    case .lustre, .exports, .opaque: break
+    // Its name comes with the hello: there the operator may have said another than the kernel's.
+    case .host, .lustre, .exports, .opaque: break
     }
     // A body that is no target any more must not keep a claim alive.
     if case .target = fact { return }

@@ -55,7 +55,7 @@ extension ObservedSite {
     servers[id]?.startSession(
       session, hello: hello, address: address, at: now.monotonicNanoseconds)
     servers[id]?.record.lastBoot = hello.boot
-    if server.record.hostname.isEmpty { servers[id]?.record.hostname = hello.hostname }
+    if !hello.hostname.isEmpty { servers[id]?.record.hostname = hello.hostname }
     persist(id, at: now)
   }
 

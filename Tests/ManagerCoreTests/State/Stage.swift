@@ -128,7 +128,7 @@ struct Stage {
     site.sessionOpened(
       server.id, session: "\(name)-\(server.sessions + 1)",
       hello: Hello(
-        server: server.id, boot: BootID(server.boot), incarnation: "i", hostname: name,
+        server: server.id, boot: BootID(server.boot), incarnation: "i", hostname: server.name,
         agentVersion: "1.0", highestOrder: 0, readsTree: server.readsTree),
       address: "10.0.0.9:1", at: now)
   }
