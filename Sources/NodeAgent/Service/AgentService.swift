@@ -44,6 +44,8 @@ package actor AgentService {
   private let interval: Mutex<Duration>
   private var driver: LinkDriver?
   private var isStopping = false
+  /// When the last cycle began, monotonic.
+  private var lastCycle = Clock.monotonic()
   private var main: Task<Void, any Error>?
 
   package init(_ configuration: Configuration, notifier: ServiceNotifier = ServiceNotifier()) {
@@ -135,6 +137,7 @@ package actor AgentService {
     while !Task.isCancelled {
       let began = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
       let interval = currentInterval
+      lastCycle = Clock.monotonic()
       // Half a cycle: what is slower has its own pace, and the others are not late for it.
       let cycle = await runner.cycle(patience: interval / 2)
       let report = reporter.make(cycle, now: began)
@@ -144,11 +147,13 @@ package actor AgentService {
     }
   }
 
+  /// Tells systemd that cycles still begin: a hanging read does not stop them, a hanging agent does.
   private func keepAlive() async throws {
-    let interval = notifier.watchdogInterval ?? .seconds(3_600)
+    let pause = notifier.watchdogInterval ?? .seconds(3_600)
     while true {
-      notifier.watchdog()
-      try await Task.sleep(for: interval)
+      let age = Duration.nanoseconds(Clock.monotonic() - lastCycle)
+      if age < currentInterval * 3 + pause { notifier.watchdog() }
+      try await Task.sleep(for: pause)
     }
   }
 }
