@@ -89,19 +89,20 @@ def goodbye(data):
 
 def talk(port, data, seconds=20, tls=False):
     """Sends bytes to a port and reads until the other side closes; None when it never does."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
-        connection = plain
+    connection = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+    try:
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            connection = context.wrap_socket(plain)
-        try:
-            connection.sendall(data)
-            answer = b""
-            while chunk := connection.recv(65536):
-                answer += chunk
-            return answer
-        except (ConnectionError, ssl.SSLError):
-            return b""
-        except socket.timeout:
-            return None
+            connection = context.wrap_socket(connection)
+        connection.sendall(data)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+    except (ConnectionError, ssl.SSLError):
+        return b""
+    except socket.timeout:
+        return None
+    finally:
+        connection.close()
