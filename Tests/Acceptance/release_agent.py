@@ -24,17 +24,21 @@ class StaticAgent(unittest.TestCase):
         self.assertRegex(run("file", "-b", AGENT)[1], r"statically linked|static-pie linked")
 
     def test_it_inspects_a_tree_where_nothing_else_is(self):
-        """In a root with one file, itself, and a server's tree: no /lib, no /etc, no /proc."""
+        """In a root with itself and a server's tree: no /lib, no /etc, and of /proc one link."""
         if os.geteuid() != 0:
             self.skipTest("chroot needs root")
         with tempfile.TemporaryDirectory() as directory:
             root = pathlib.Path(directory) / "root"
             root.mkdir()
             shutil.copy(AGENT, root / "iml-agent")
+            # Swift's runtime asks at its start where its program lies.
+            (root / "proc" / "self").mkdir(parents=True)
+            (root / "proc" / "self" / "exe").symlink_to("/iml-agent")
             trees = write_trees(pathlib.Path(directory) / "trees", "--layout", "2.17", "--servers", "4")
             shutil.copytree(trees["oss01"], root / "tree")
+            chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin")
             done = subprocess.run(
-                ["chroot", root, "/iml-agent", "inspect", "--root", "/tree", "-o", "json"],
+                [chroot, root, "/iml-agent", "inspect", "--root", "/tree", "-o", "json"],
                 env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 0, done.stderr)
             alone = json.loads(done.stdout)
