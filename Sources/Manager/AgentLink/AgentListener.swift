@@ -161,6 +161,13 @@ private final class HandshakeReporter: ChannelInboundHandler {
       if case .refused(let diagnostic)? = slot.value {
         reason = diagnostic.reason
         code = diagnostic.code
+      } else if reason.contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") {
+        reason = "it showed no certificate"
+        code = DiagnosticCode.certificateMissing.rawValue
+      } else if reason.contains("WRONG_VERSION_NUMBER") || reason.contains("HTTP_REQUEST") {
+        reason = "it does not speak TLS"
+      } else if reason.contains("UNSUPPORTED_PROTOCOL") {
+        reason = "it does not speak TLS 1.3"
       }
       logger.warning(
         "an agent was refused in the TLS handshake",

@@ -83,6 +83,8 @@ package final class TLSMaterial: Sendable {
       var agents = TLSConfiguration.makeServerConfiguration(
         certificateChain: chain, privateKey: source)
       agents.minimumTLSVersion = .tlsv13
+      // An agent behind a cut link answers no farewell.
+      agents.shutdownTimeout = .milliseconds(500)
       agents.trustRoots = .certificates([root])
       // Demands a certificate; whose it is, the listener's callback judges.
       agents.certificateVerification = .noHostnameVerification

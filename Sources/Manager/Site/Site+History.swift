@@ -72,6 +72,11 @@ extension Site {
 
   private func closeInterruption(_ handle: SessionHandle, _ nanoseconds: Int64, _ now: Moment) {
     guard let interruption = interruptions.removeValue(forKey: handle.server) else { return }
+    // Within one and a half cycles no batch is missing: the new life went on where the old ended.
+    let cycle = Int64(settings.collectMilliseconds) * 1_000_000
+    if let after = interruption.afterNanoseconds, nanoseconds - after <= cycle + cycle / 2 {
+      return
+    }
     found(
       SampleLoss(
         afterNanoseconds: interruption.afterNanoseconds, beforeNanoseconds: nanoseconds,

@@ -48,6 +48,12 @@ extension Site {
       reason: "a newer session of this server came from \(address)")
     observed.sessionClosed(
       hello.server, session: old.handle.session, reason: reason, at: now)
+    logger.warning(
+      "an agent's session was replaced by a newer one",
+      metadata: [
+        "code": "\(reason.code)", "server": "\(hello.hostname)", "peer": "\(address)",
+        "session": "\(old.handle.session)",
+      ])
     let writer = old.writer
     Task { await writer.end(reason) }
   }

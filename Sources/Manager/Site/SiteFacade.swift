@@ -1,3 +1,4 @@
+import Logging
 import ManagerCore
 import Platform
 import Protocol
@@ -7,7 +8,6 @@ package struct SiteFacade: SiteService {
   let site: Site
   let enrolment: Enrolment
   let apiTokenBook: APITokens
-  let logSubject = "manager"
 
   package init(site: Site, enrolment: Enrolment, tokens: APITokens) {
     self.site = site
@@ -89,9 +89,19 @@ package struct SiteFacade: SiteService {
   package func enrol(
     _ request: EnrolmentRequest, from address: String
   ) async throws(DiagnosticError) -> EnrolmentAnswer {
-    let answer = try await enrolment.enrol(request, from: address)
-    await site.enrolled(answer, hostname: request.hostname)
-    return answer
+    do throws(DiagnosticError) {
+      let answer = try await enrolment.enrol(request, from: address)
+      await site.enrolled(answer, hostname: request.hostname)
+      return answer
+    } catch {
+      site.logger.warning(
+        "an enrolment was refused",
+        metadata: [
+          "peer": "\(address)", "code": "\(error.diagnostic.code)",
+          "subject": "\(error.diagnostic.subject)", "reason": "\(error.diagnostic.reason)",
+        ])
+      throw error
+    }
   }
 
   package func authenticate(bearer: String) async -> Caller? {

@@ -110,8 +110,9 @@ package actor LinkDriver {
           "code": "\(diagnostic.code)", "reason": "\(diagnostic.reason)",
           "remedy": "\(diagnostic.remedy)",
         ])
-      // A manager that only restarts, or renewed us, is dialled at once.
-      let soon: [DiagnosticCode] = [.managerStopping, .certificateExpired, .sessionReplaced]
+      // A manager that only restarts, renewed us or is behind with its store is dialled soon. A
+      // session that another process took over is not: two of us would replace each other for ever.
+      let soon: [DiagnosticCode] = [.managerStopping, .certificateExpired, .conflict]
       if soon.contains(where: { $0.rawValue == diagnostic.code }) {
         return backoff.next(entropy: entropy)
       }
@@ -163,6 +164,8 @@ package actor LinkDriver {
   private func tlsContext() throws -> NIOSSLContext {
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.minimumTLSVersion = .tlsv13
+    // A peer behind a cut link answers no farewell, and the next try waits for this.
+    configuration.shutdownTimeout = .milliseconds(500)
     configuration.certificateChain = try NIOSSLCertificate.fromPEMBytes(files.certificatePEM())
       .map { .certificate($0) }
     configuration.privateKey = .privateKey(

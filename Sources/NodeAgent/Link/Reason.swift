@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -11,7 +12,8 @@ package enum Reason {
         return "the name \(error.host) can not be resolved"
       }
       return error.connectionErrors.first.map { text($0.error) } ?? "no address answers"
-    case let error as IOError: return error.description
+    case let error as IOError:
+      return String(cString: strerror(error.errnoCode)).lowercased()
     case let error as ChannelError:
       return switch error {
       case .connectTimeout: "no answer within 5 s"
@@ -19,8 +21,8 @@ package enum Reason {
         "the connection was closed"
       default: "\(error)"
       }
-    case let error as NIOSSLError:
-      return "TLS: \(error)"
+    case NIOSSLError.uncleanShutdown: return "the connection was closed"
+    case let error as NIOSSLError: return "TLS: \(alert(in: "\(error)"))"
     case is NIOSSLExtraError: return "TLS: the certificate was not accepted"
     case let error as BoringSSLError: return "TLS: \(alert(in: "\(error)"))"
     default: return "\(error)"
@@ -38,6 +40,10 @@ package enum Reason {
       "WRONG_VERSION_NUMBER": "the other end does not speak TLS",
       "CERTIFICATE_VERIFY_FAILED": "the manager's certificate was not accepted",
     ]
-    return alerts.first { text.contains($0.key) }?.value ?? text
+    if let known = alerts.first(where: { text.contains($0.key) }) { return known.value }
+    // What is left names functions and files of the library; its last word is the reason.
+    let words = text.split { !($0.isLetter || $0 == "_") }
+    return words.last { $0.contains("_") && $0.allSatisfy { $0.isUppercase || $0 == "_" } }
+      .map { $0.lowercased().replacing("_", with: " ") } ?? "the handshake failed"
   }
 }

@@ -47,6 +47,8 @@ package actor AgentService {
   /// When the last cycle began, monotonic.
   private var lastCycle = Clock.monotonic()
   private var main: Task<Void, any Error>?
+  private var pause: Task<Void, Never>?
+  private var wantsCycle = false
 
   package init(_ configuration: Configuration, notifier: ServiceNotifier = ServiceNotifier()) {
     self.configuration = configuration
@@ -122,6 +124,7 @@ package actor AgentService {
       logger: logger
     ) { [weak self] milliseconds in
       self?.setInterval(.milliseconds(milliseconds))
+      Task { await self?.collectNow() }
     }
     lines.connect { line in Task { await driver.logged(line) } }
     return driver
@@ -142,9 +145,31 @@ package actor AgentService {
       let cycle = await runner.cycle(patience: interval / 2)
       let report = reporter.make(cycle, now: began)
       await driver.collected(report.ends, samples: report.samples, stamp: began)
-      next = max(next + interval, clock.now)
-      try await clock.sleep(until: next)
+      if wantsCycle {
+        wantsCycle = false
+        next = clock.now
+        continue
+      }
+      // The interval may have changed while the cycle lasted.
+      next = max(next + currentInterval, clock.now)
+      let due = next
+      let pause = Task { _ = try? await clock.sleep(until: due) }
+      self.pause = pause
+      await withTaskCancellationHandler {
+        await pause.value
+      } onCancel: {
+        pause.cancel()
+      }
+      wantsCycle = false
+      // Woken before its time: what follows counts from now.
+      next = min(next, clock.now)
     }
+  }
+
+  /// A session has opened, perhaps with another interval than the one that is being slept out.
+  private func collectNow() {
+    wantsCycle = true
+    pause?.cancel()
   }
 
   /// Tells systemd that cycles still begin: a hanging read does not stop them, a hanging agent does.
