@@ -35,7 +35,10 @@ package struct DemoCommand: AsyncParsableCommand {
   @Option(help: "End after this time, for example 90s.")
   package var duration: Span?
 
-  @Option(help: "Something that goes wrong: KIND:NAME@START[+DURATION]; may be repeated.")
+  @Option(
+    help:
+      "Something that goes wrong: KIND:NAME[@START][+DURATION], at once without START; may be repeated."
+  )
   package var fault: [String] = []
 
   @Option(help: "Lustre's layout on the servers: 2.12, 2.15, 2.17 or mixed.")

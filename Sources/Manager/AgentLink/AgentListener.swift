@@ -168,6 +168,12 @@ private final class HandshakeReporter: ChannelInboundHandler {
         reason = "it does not speak TLS"
       } else if reason.contains("UNSUPPORTED_PROTOCOL") {
         reason = "it does not speak TLS 1.3"
+      } else {
+        // The library's text names files and functions; the last word in capitals is the reason.
+        let words = reason.split { !($0.isLetter || $0 == "_") }
+        reason =
+          words.last { $0.contains("_") && $0.allSatisfy { $0.isUppercase || $0 == "_" } }
+          .map { "TLS: " + $0.lowercased().replacing("_", with: " ") } ?? "the handshake failed"
       }
       logger.warning(
         "an agent was refused in the TLS handshake",

@@ -68,7 +68,13 @@ package struct ServeCommand: AsyncParsableCommand {
   private func socketPath() throws -> String {
     if let socket { return socket }
     if stateDir != Self.defaultStateDirectory { return "\(stateDir)/manager.sock" }
-    try DurableFile.makeFolder("/run/iml", mode: 0o755)
+    do {
+      try DurableFile.makeFolder("/run/iml", mode: 0o755)
+    } catch {
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: "/run/iml", reason: "\(error)",
+        remedy: "Run it as the unit does, or give --socket PATH or --state-dir DIR.")
+    }
     return Self.defaultSocket
   }
 

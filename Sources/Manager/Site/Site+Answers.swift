@@ -60,12 +60,31 @@ extension Site {
       fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
     let names = ManagerFigures.serverLabels(observed.servers(at: now))
-    let candidates = ids.compactMap { id -> MetricQuery.Candidate? in
+    if let last = ids.last.flatMap(catalogue.series), last.kind == .gauge, request.isRate {
+      throw DiagnosticError(
+        .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
+        remedy: "Leave --rate out.")
+    }
+    let all = ids.compactMap { id -> MetricQuery.Candidate? in
       guard let series = catalogue.series(id), let subject = labels(of: series.subject, names)
       else { return nil }
       return MetricQuery.Candidate(
         id: id, series: series, labels: series.labels.merging(subject) { $1 })
-    }.filter(query.chooses)
+    }
+    let known = Set(all.flatMap { $0.labels.keys })
+    if let unknown = (request.by + request.match.keys.sorted()).first(where: { !known.contains($0) }
+    ) {
+      throw DiagnosticError(
+        .requestMalformed, subject: request.metric,
+        reason: "no series of it has a label \(unknown)",
+        remedy: "Its labels are: \(known.sorted().joined(separator: ", ")).")
+    }
+    let candidates = all.filter(query.chooses)
+    if candidates.isEmpty {
+      throw DiagnosticError(
+        .notFound, subject: request.metric, reason: "no series of it has these labels",
+        remedy: "See what there is: iml metrics query \(request.metric)")
+    }
     let columns = try await columns(Set(candidates.map(\.id)), query)
     return query.evaluate(series: candidates, columns: columns, now: now)
   }

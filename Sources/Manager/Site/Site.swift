@@ -115,6 +115,15 @@ package actor Site {
   /// A certificate was revoked: its live session is told and cut.
   package func cut(_ server: ServerID, serials: Set<String>, _ diagnostic: Diagnostic) async {
     guard let session = live[server], serials.contains(session.serial) else { return }
+    logger.warning(
+      "an agent's session is cut",
+      metadata: [
+        "server": "\(observed.hostname(of: server) ?? server.text)", "code": "\(diagnostic.code)",
+        "reason": "\(diagnostic.reason)",
+      ])
+    observed.sessionClosed(
+      server, session: session.handle.session, reason: diagnostic, at: now)
+    live[server] = nil
     await session.writer.end(diagnostic)
   }
 

@@ -91,10 +91,9 @@ package struct MetricQuery: Hashable, Sendable {
     group.resets = members.reduce(0) { $0 + $1.resets }
     let last = members.map(\.lastNanoseconds).max() ?? 0
     group.lastSecondsAgo = max(0, Double(now.wallNanoseconds) - Double(last)) / 1e9
-    let parts =
-      isRate
-      ? members.compactMap(\.rate)
-      : members.filter { $0.isCurrent(at: last) }.map(\.lastValue)
+    let current = members.filter { $0.isCurrent(at: last) }
+    group.silentSeries = members.count - current.count
+    let parts = isRate ? members.compactMap(\.rate) : current.map(\.lastValue)
     group.value = parts.isEmpty ? nil : parts.reduce(0, +)
     if !isRate, let only = members.first, members.count == 1 {
       group.minimum = only.values.min()

@@ -89,10 +89,12 @@ struct SampleTrack {
   }
 
   /// Follows each source on its own, because two of them alive at once (a target that two servers
-  /// claim) must not look like a reset at every point. A new source counts from 0: its life began
-  /// after the last point of the one before.
+  /// claim) must not look like a reset at every point. A new source counts from 0 when its life
+  /// began after the last point of the one before; when an older one lives on beside it, nobody
+  /// knows since when it counts, and its first value is no increase.
   private mutating func follow() {
     var lives: [UInt64: HistoryPoint] = [:]
+    let ends = Dictionary(points.map { ($0.source, $0.nanoseconds) }) { max($0, $1) }
     var before: HistoryPoint?
     for point in points {
       let life = lives.updateValue(point, forKey: point.source)
@@ -100,7 +102,10 @@ struct SampleTrack {
         add(point, after: life.nanoseconds, grown(from: life.bits, to: point.bits))
       } else if let before {
         resets += 1
-        add(point, after: before.nanoseconds, point.bits)
+        let isAlone = lives.keys.allSatisfy {
+          $0 == point.source || (ends[$0] ?? .min) < point.nanoseconds
+        }
+        if isAlone { add(point, after: before.nanoseconds, point.bits) }
       }
       before = point
     }

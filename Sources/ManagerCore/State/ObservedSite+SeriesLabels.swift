@@ -2,6 +2,8 @@ import Protocol
 
 /// The labels that tell a person whose series it is.
 extension ObservedSite {
+  package func hostname(of server: ServerID) -> String? { servers[server]?.record.hostname }
+
   /// `target`, `fs` and `mgs` (the MGS's first NID) of a target; empty for one that is not known.
   package func targetLabels(_ id: String) -> [String: String] {
     guard let record = targets[successors[id] ?? id]?.record else { return [:] }

@@ -54,9 +54,10 @@ struct TargetAssessor {
       result.state = .twice
       result.since = double.since
       result.reason = describe(double, claims)
-      if let newest = current.max(by: { $0.rank < $1.rank }) {
-        result.take(newest)
-        result.active = newest.server
+      // The one that had it first, whoever spoke last: the facts must not change sides.
+      if let first = current.min(by: { $0.seniority < $1.seniority }) {
+        result.take(first)
+        result.active = first.server
       }
     } else if let newest = current.max(by: { $0.rank < $1.rank }) {
       result.take(newest)
@@ -80,6 +81,7 @@ struct TargetAssessor {
     var held: ReportedSection
     /// Later evidence wins, then the later begin: in an orderly move, the new server.
     var rank: (Int64, Int64) { (evidence ?? .min, runStart ?? .min) }
+    var seniority: (Int64, String) { (runStart ?? .max, name) }
   }
 
   func heldClaims(of entry: ObservedTarget) -> [HeldClaim] {

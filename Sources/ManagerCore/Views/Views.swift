@@ -320,6 +320,8 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
   package struct Group: Codable, Hashable, Sendable {
     package var labels: [String: String]
     package var series: Int
+    /// Of them, those whose last sample is too old to be part of `value`.
+    package var silentSeries: Int
     /// Over the whole range: of a gauge the time's last value; of a counter its last reading, or
     /// with `rate` the reset-corrected increase divided by the time between first and last sample.
     package var value: Double?
@@ -333,6 +335,7 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
     package init(labels: [String: String]) {
       self.labels = labels
       series = 0
+      silentSeries = 0
       samples = 0
       resets = 0
       points = []

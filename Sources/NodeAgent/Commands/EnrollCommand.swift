@@ -27,7 +27,8 @@ package struct EnrollCommand: AsyncParsableCommand {
     let client = EnrolmentClient(
       host: manager.host, port: manager.port ?? 8443, token: text,
       hostname: try place.reportedHostname(),
-      files: AgentFiles(directory: place.stateDir))
+      files: AgentFiles(directory: place.stateDir),
+      remembersHostname: place.hostname != nil)
     let settings = try await client.enrol(on: MultiThreadedEventLoopGroup.singleton)
     print(
       "enrolled as \(settings.server), profile \(settings.profile); "

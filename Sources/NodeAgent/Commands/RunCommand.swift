@@ -19,9 +19,11 @@ package struct RunCommand: AsyncParsableCommand {
   package func run() async throws {
     signal(SIGPIPE, SIG_IGN)
     let host = place.host
+    let enrolled = try AgentFiles(directory: place.stateDir).settings()
     let service = AgentService(
       AgentService.Configuration(
-        stateDirectory: place.stateDir, hostname: try place.reportedHostname(),
+        stateDirectory: place.stateDir,
+        hostname: try place.hostname ?? enrolled?.hostname ?? place.reportedHostname(),
         boot: place.boot(), readsTree: !host.isLive,
         collectors: CollectorTask.all(reading: host),
         manager: manager.map { ($0.host, $0.port ?? 8440) }))

@@ -13,6 +13,8 @@ package struct AgentFiles: Sendable {
     package var managerHost: String
     package var managerPort: Int
     package var profile: String
+    /// The name that it was enrolled under, when the operator gave one.
+    package var hostname: String?
   }
 
   package let directory: String
@@ -43,7 +45,7 @@ package struct AgentFiles: Sendable {
     }
     return Settings(
       server: server, managerHost: host, managerPort: port,
-      profile: values["profile"] ?? "monitor")
+      profile: values["profile"] ?? "monitor", hostname: values["hostname"])
   }
 
   private func trimmed(_ text: Substring) -> String {
@@ -69,7 +71,8 @@ package struct AgentFiles: Sendable {
       profile = \(settings.profile)
 
       """
-    try DurableFile.write(Array(text.utf8), to: settingsPath)
+    let name = settings.hostname.map { "hostname = \($0)\n" } ?? ""
+    try DurableFile.write(Array((text + name).utf8), to: settingsPath)
   }
 
   /// A renewed certificate for the key we have.

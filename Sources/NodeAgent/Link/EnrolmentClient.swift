@@ -15,13 +15,19 @@ package struct EnrolmentClient: Sendable {
   package var token: String
   package var hostname: String
   package var files: AgentFiles
+  /// Whether later runs go by `hostname` too, whatever the kernel says.
+  package var remembersHostname: Bool
 
-  package init(host: String, port: Int, token: String, hostname: String, files: AgentFiles) {
+  package init(
+    host: String, port: Int, token: String, hostname: String, files: AgentFiles,
+    remembersHostname: Bool = false
+  ) {
     self.host = host
     self.port = port
     self.token = token
     self.hostname = hostname
     self.files = files
+    self.remembersHostname = remembersHostname
   }
 
   private var subject: String { "manager \(host):\(port)" }
@@ -58,7 +64,7 @@ package struct EnrolmentClient: Sendable {
     }
     let settings = AgentFiles.Settings(
       server: answer.server, managerHost: host, managerPort: answer.agentPort,
-      profile: answer.profile)
+      profile: answer.profile, hostname: remembersHostname ? hostname : nil)
     try files.store(
       settings, key: key.pemRepresentation, certificate: answer.certificate,
       authority: answer.authority)

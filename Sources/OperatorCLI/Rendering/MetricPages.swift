@@ -30,7 +30,8 @@ enum MetricPage {
       }
       var row = labels.isEmpty ? [Cell("all")] : labels.map { Cell(name: group.labels[$0]) }
       row += [
-        Cell(group.series), measure(group.value), measure(group.minimum), measure(group.maximum),
+        Cell(seriesText(group)), measure(group.value), measure(group.minimum),
+        measure(group.maximum),
         Cell(group.samples),
       ]
       if hasResets { row.append(Cell(group.resets)) }
@@ -45,6 +46,12 @@ enum MetricPage {
     }
     return Table(columns: columns, rows: rows)
   }
+}
+
+/// How many series stand behind a value: a sum over those that still speak must not pass for all.
+private func seriesText(_ group: MetricAnswer.Group) -> String {
+  group.silentSeries == 0
+    ? "\(group.series)" : "\(group.series - group.silentSeries) of \(group.series)"
 }
 
 /// `iml metrics list`

@@ -146,3 +146,41 @@ import Testing
       isRate: isRate)
   }
 }
+
+@Suite struct TwoSourceTests {
+  private static let second: Int64 = 1_000_000_000
+  private static let server = ServerID("00000000-0000-4000-8000-000000000001")
+
+  private func rate(_ points: [HistoryPoint]) throws -> (value: Double?, resets: Int) {
+    let series = StoredSeries(
+      subject: .target("t"), metric: "m", labels: [:], kind: .counter, unit: "bytes",
+      decimals: 0, width: 64)
+    let query = MetricQuery(
+      metric: "m", fromNanoseconds: 0, throughNanoseconds: 100 * Self.second, isRate: true)
+    let answer = query.evaluate(
+      series: [MetricQuery.Candidate(id: 1, series: series, labels: [:])], columns: [1: points],
+      now: Moment(monotonicNanoseconds: 0, wallNanoseconds: 100 * Self.second))
+    let group = try #require(answer.groups.first)
+    return (group.value, group.resets)
+  }
+
+  private func point(_ seconds: Int64, _ source: UInt64, _ bits: UInt64) -> HistoryPoint {
+    HistoryPoint(nanoseconds: seconds * Self.second, source: source, bits: bits)
+  }
+
+  @Test func aSecondLiveSourceBringsNoTrafficOfItsPast() throws {
+    let points = (0..<10).flatMap { second in
+      [point(second * 2, 1, 1_000)] + (second > 4 ? [point(second * 2 + 1, 2, 9_000_000)] : [])
+    }
+    let (value, resets) = try rate(points)
+    #expect(value == 0)
+    #expect(resets == 1)
+  }
+
+  @Test func aSourceThatFollowsAnotherCountsFromNought() throws {
+    let points = [point(0, 1, 500), point(10, 1, 600), point(20, 2, 50), point(30, 2, 150)]
+    let (value, resets) = try rate(points)
+    #expect(value == 250.0 / 30)
+    #expect(resets == 1)
+  }
+}

@@ -64,7 +64,8 @@ import Testing
     ]
     let group = try #require(ask([candidate(1)], columns).groups.first)
     #expect(group.resets == 1)
-    #expect(group.value == Double(200 + 70) / 25)
+    // The second source's first 50 came about at a time that nobody knows.
+    #expect(group.value == Double(200 + 20) / 25)
   }
 
   @Test func valuesNearTheTopOfSixtyFourBitsDoNotOverflow() throws {
