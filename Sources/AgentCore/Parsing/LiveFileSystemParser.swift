@@ -14,6 +14,8 @@ package enum LiveFileSystemParser {
       name: "", generation: nil, targets: [], imperativeRecovery: nil)
     var leftovers = Leftovers()
     var stanza = Stanza.targets
+    // Of a known file five; more than 32 are none that we know.
+    var details: [String: String] = [:]
     var index = 0
     while let line = bytes.line(&index) {
       let content = bytes.trimmed(line)
@@ -26,6 +28,7 @@ package enum LiveFileSystemParser {
         name = bytes.text(bytes.trimmed((content.lowerBound + 7)..<content.upperBound))
       } else if bytes.hasPrefix("flags:", content) {
         file.generation = generation(bytes, content)
+        details["flags"] = flags(bytes, content)
       } else {
         switch stanza {
         // A rule per line; they are the site's security settings, no fact about targets.
@@ -34,7 +37,10 @@ package enum LiveFileSystemParser {
           if bytes.hasPrefix("state:", content) {
             file.imperativeRecovery = bytes.text(
               bytes.trimmed((content.lowerBound + 6)..<content.upperBound))
-          } else if bytes.first(UInt8(ascii: ":"), in: content) == nil {
+          } else if let colon = bytes.first(UInt8(ascii: ":"), in: content), details.count < 32 {
+            details[bytes.text(content.lowerBound..<colon)] = bytes.text(
+              bytes.trimmed((colon + 1)..<content.upperBound))
+          } else {
             leftovers.keep(bytes, content)
           }
         case .targets:
@@ -49,7 +55,13 @@ package enum LiveFileSystemParser {
     }
     guard let name, !name.isEmpty else { return Parsed(nil, leftovers) }
     file.name = name
+    file.details = details.isEmpty ? nil : details
     return Parsed(file, leftovers)
+  }
+
+  private static func flags(_ bytes: Span<UInt8>, _ line: Range<Int>) -> String {
+    let end = bytes.find("gen:", in: line) ?? line.upperBound
+    return bytes.text(bytes.trimmed(min(line.lowerBound + 6, end)..<end))
   }
 
   /// `flags: 0x20     gen: 28`

@@ -14,6 +14,19 @@ package struct RecoveryFile: Hashable, Sendable {
   package var duration: Int64?
   /// Seconds; 2.12 and 2.13 always say 0.
   package var timeRemaining: Int64?
+  /// As the file says it: since the epoch, in 2.12 and 2.13 since the boot; wobbles by a second.
+  package var start: Int64?
+  /// Seconds, while a target waits for other MDTs.
+  package var timeWaited: Int64?
+  package var requestReplayClients: Int64?
+  package var lockReplayClients: Int64?
+  package var lastTransaction: Int64?
+  package var nextTransaction: Int64?
+  /// `ENABLED` or `DISABLED`.
+  package var versionBasedRecovery: String?
+  package var imperativeRecovery: String?
+  /// MDTs that a waiting target waits for, as the file lists them.
+  package var nonReadyTargets: String?
   package init() {}
 }
 
@@ -60,14 +73,20 @@ package enum RecoveryParser {
     case "queued_requests": return number(bytes, value, &file.queuedRequests)
     case "recovery_duration": return number(bytes, value, &file.duration)
     case "time_remaining": return number(bytes, value, &file.timeRemaining)
-    // Known, and of no use here: `recovery_start` counts from the boot in 2.12 and 2.13, and it
-    // wobbles by a second later; the transaction numbers say nothing to an operator.
-    case "recovery_start", "last_transno", "next_transno", "time_waited",
-      "req_replay_clients", "lock_repay_clients", "lock_replay_clients":
-      return bytes.signed(value) != nil
-    case "VBR", "IR", "non-ready MDTs": return true
+    case "recovery_start": return number(bytes, value, &file.start)
+    case "time_waited": return number(bytes, value, &file.timeWaited)
+    case "req_replay_clients": return number(bytes, value, &file.requestReplayClients)
+    // The kernel's spelling, stable through all releases, and the right one.
+    case "lock_repay_clients", "lock_replay_clients":
+      return number(bytes, value, &file.lockReplayClients)
+    case "last_transno": return number(bytes, value, &file.lastTransaction)
+    case "next_transno": return number(bytes, value, &file.nextTransaction)
+    case "VBR": file.versionBasedRecovery = bytes.text(value)
+    case "IR": file.imperativeRecovery = bytes.text(value)
+    case "non-ready MDTs": file.nonReadyTargets = bytes.text(value)
     default: return false
     }
+    return true
   }
 
   private static func number(

@@ -70,6 +70,7 @@ enum AlertRules {
     .samplesLost,
     .clockSkewed,
     .sameNameOnTwoMGSs,
+    .hostNameShared,
   ]
 
   /// Worst first, then oldest first.

@@ -114,7 +114,7 @@ struct TargetReader {
         section.readOnly = mount.isReadOnly
       }
       section.instance = instance.flatMap { gathering.number($0, identity.directory) }
-      section.recovery = readRecovery(&gathering, identity)
+      readRecovery(&gathering, identity, &section)
       section.degraded = readDegraded(&gathering, identity)
       readNumbers(&gathering, identity, instance: section.instance)
       readSpace(&gathering, identity)
@@ -188,25 +188,31 @@ struct TargetReader {
   }
 
   private func readRecovery(
-    _ gathering: inout Gathering, _ identity: Identity
-  ) -> RecoveryStatus? {
-    guard let recovery, let bytes = gathering.read(recovery, identity.directory) else {
-      return nil
-    }
+    _ gathering: inout Gathering, _ identity: Identity, _ section: inout TargetSection
+  ) {
+    guard let recovery, let bytes = gathering.read(recovery, identity.directory) else { return }
     let file = gathering.take(
       RecoveryParser.parse(bytes.span), from: recovery.name([identity.directory]))
-    guard let status = file.status else { return nil }
+    guard let status = file.status else { return }
+    section.recovery = status
+    section.versionBasedRecovery = file.versionBasedRecovery
+    section.imperativeRecovery = file.imperativeRecovery
+    section.waitsFor = file.nonReadyTargets
     let numbers: [(Metric, Int64?)] = [
       (.recoveryStatus, TargetReader.code(status)),
       (.recoveryCompleted, file.completedClients), (.recoveryConnected, file.connectedClients),
       (.recoveryEvicted, file.evictedClients), (.recoveryTotal, file.totalClients),
       (.recoveryDuration, file.duration), (.recoveryRemaining, file.timeRemaining),
       (.recoveryReplayed, file.replayedRequests), (.recoveryQueued, file.queuedRequests),
+      (.recoveryStart, file.start), (.recoveryWaited, file.timeWaited),
+      (.recoveryRequestReplay, file.requestReplayClients),
+      (.recoveryLockReplay, file.lockReplayClients),
+      (.recoveryLastTransaction, file.lastTransaction),
+      (.recoveryNextTransaction, file.nextTransaction),
     ]
     for (metric, value) in numbers {
       gathering.sample(metric, value, of: identity.subject, labels())
     }
-    return status
   }
 
   /// lustrefs-exporter's numbers.

@@ -47,6 +47,9 @@ package struct MGSSection: SectionBody {
     package var targets: [String]
     /// `full`, `startup`, `disabled`, `partial`.
     package var imperativeRecovery: String?
+    /// The other lines of `imperative_recovery_state`, and `flags`, as the file has them:
+    /// `nonir_clients`, `nidtbl_version`, `notify_count`, `notify_duration_total`, `notify_duation_max` (sic).
+    package var details: [String: String]?
     package init(
       name: String, generation: Int64?, targets: [String], imperativeRecovery: String?
     ) {
@@ -101,6 +104,11 @@ package struct TargetSection: SectionBody {
   /// `instance`: grows with each mount of the target.
   package var instance: Int64?
   package var recovery: RecoveryStatus?
+  /// `VBR` and `IR` of `recovery_status`: `ENABLED` or `DISABLED`.
+  package var versionBasedRecovery: String?
+  package var imperativeRecovery: String?
+  /// `non-ready MDTs` of a target that waits for them.
+  package var waitsFor: String?
   /// `degraded` of an OST.
   package var degraded: Bool?
   package init(kind: TargetKind, reference: TargetReference) {

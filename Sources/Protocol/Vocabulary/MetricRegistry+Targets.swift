@@ -143,6 +143,30 @@ extension Metric {
   package static let recoveryQueued = gauge(
     "lustre_recovery_queued_requests", labels: component, help: "Requests that wait for replay",
     from: "obdfilter.{target}.recovery_status", "mdt.{target}.recovery_status")
+  package static let recoveryStart = gauge(
+    "recovery_status_start_time_seconds", "seconds", labels: component,
+    help: "When the recovery began, since the epoch (in Lustre 2.12 and 2.13 since the boot)",
+    from: "obdfilter.{target}.recovery_status", "mdt.{target}.recovery_status")
+  package static let recoveryWaited = gauge(
+    "recovery_status_time_waited_seconds", "seconds", labels: component,
+    help: "How long the target has waited for other MDTs",
+    from: "obdfilter.{target}.recovery_status", "mdt.{target}.recovery_status")
+  package static let recoveryRequestReplay = gauge(
+    "lustre_recovery_request_replay_clients", labels: component,
+    help: "Clients that are replaying requests", from: "obdfilter.{target}.recovery_status",
+    "mdt.{target}.recovery_status")
+  package static let recoveryLockReplay = gauge(
+    "lustre_recovery_lock_replay_clients", labels: component,
+    help: "Clients that are replaying locks", from: "obdfilter.{target}.recovery_status",
+    "mdt.{target}.recovery_status")
+  package static let recoveryLastTransaction = gauge(
+    "lustre_recovery_last_transaction", labels: component,
+    help: "Number of the last transaction replayed", from: "obdfilter.{target}.recovery_status",
+    "mdt.{target}.recovery_status")
+  package static let recoveryNextTransaction = gauge(
+    "lustre_recovery_next_transaction", labels: component,
+    help: "Number of the transaction to be replayed next",
+    from: "obdfilter.{target}.recovery_status", "mdt.{target}.recovery_status")
 }
 
 extension MetricRegistry {
@@ -155,6 +179,8 @@ extension MetricRegistry {
   ]
   static let recovery: [Metric] = [
     .recoveryStatus, .recoveryCompleted, .recoveryConnected, .recoveryEvicted, .recoveryTotal,
-    .recoveryDuration, .recoveryRemaining, .recoveryReplayed, .recoveryQueued,
+    .recoveryDuration, .recoveryRemaining, .recoveryReplayed, .recoveryQueued, .recoveryStart,
+    .recoveryWaited, .recoveryRequestReplay, .recoveryLockReplay, .recoveryLastTransaction,
+    .recoveryNextTransaction,
   ]
 }

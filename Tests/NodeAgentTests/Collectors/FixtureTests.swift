@@ -235,6 +235,9 @@ struct FixtureTests {
           look.value("recovery_status_duration_seconds", labels) == fields["recovery_duration"])
         #expect(
           look.value("lustre_recovery_replayed_requests", labels) == fields["replayed_requests"])
+        #expect(
+          look.value("recovery_status_start_time_seconds", labels) == fields["recovery_start"])
+        #expect(look.value("lustre_recovery_last_transaction", labels) == fields["last_transno"])
         let share = fields["completed_clients"]?.split(separator: "/").map(String.init) ?? []
         #expect(look.value("recovery_status_completed_clients", labels) == share.first)
         #expect(

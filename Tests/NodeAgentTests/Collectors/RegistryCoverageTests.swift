@@ -10,6 +10,18 @@ import Testing
     for layout in Layout.allCases {
       samples += try ServerTree(layout).tree.look().samples
     }
+    // One status has its own numbers, and a target has one status at a time.
+    let waiting = try ServerTree(.v217)
+    try waiting.write(
+      "mdt/fs-1-MDT0000/recovery_status", "PPPD",
+      """
+      status: WAITING
+      non-ready MDTs:  fs-1-MDT0001
+      recovery_start: 1749555000
+      time_waited: 7
+
+      """)
+    samples += try waiting.tree.look().samples
     return samples
   }
 

@@ -154,10 +154,13 @@ struct ServerTree {
       recovery_start: 1749555000
       time_remaining: 142
       connected_clients: 3/4
+      req_replay_clients: 2
+      lock_repay_clients: 1
       completed_clients: 1
       evicted_clients: 0
       replayed_requests: 6
       queued_requests: 12
+      next_transno: 4294967307
 
       """)
     try write("mdt/fs-1-MDT0000/num_exports", "PPSS", "12\n")
