@@ -20,11 +20,13 @@ extension StateStore {
   package func siteRecords() async throws(DiagnosticError) -> SiteRecords {
     let remembered = try await documents(.server, as: ServerRecord.self)
     let servers = try await servers().filter { !$0.isForgotten }.map { entry in
-      ServerRecord(
+      var record = ServerRecord(
         id: entry.id, hostname: entry.hostname, profile: entry.profile.rawValue,
         enrolledNanoseconds: entry.enrolledNanoseconds, certificateSerial: entry.certificateSerial,
         certificateExpiresNanoseconds: entry.certificateExpiresNanoseconds, lastBoot: entry.boot,
         lastHeardNanoseconds: entry.heardNanoseconds, nids: remembered[entry.id.text]?.nids ?? [])
+      record.readsTree = remembered[entry.id.text]?.readsTree
+      return record
     }
     return SiteRecords(
       servers: servers.sorted { $0.id < $1.id },

@@ -55,6 +55,7 @@ extension ObservedSite {
     servers[id]?.startSession(
       session, hello: hello, address: address, at: now.monotonicNanoseconds)
     servers[id]?.record.lastBoot = hello.boot
+    servers[id]?.record.readsTree = hello.readsTree
     if !hello.hostname.isEmpty { servers[id]?.record.hostname = hello.hostname }
     persist(id, at: now)
   }

@@ -12,6 +12,8 @@ package struct ServerRecord: Hashable, Codable, Sendable {
   package var lastHeardNanoseconds: Int64?
   /// Its LNet NIDs when it last told them, so that failover servers have names after a restart.
   package var nids: [String]
+  /// Whether its agent last read a tree instead of a live server; `nil` when it never said.
+  package var readsTree: Bool?
   package init(
     id: ServerID, hostname: String, profile: String, enrolledNanoseconds: Int64,
     certificateSerial: String? = nil, certificateExpiresNanoseconds: Int64? = nil,

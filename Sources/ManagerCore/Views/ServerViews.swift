@@ -91,7 +91,7 @@ extension SiteSnapshot {
       health: assessed.health, reason: assessed.reason, lustreVersion: version,
       targets: server.targetIDs.values.compactMap { site.targets[$0]?.record.label }.sorted(),
       bootID: server.hello?.boot ?? server.record.lastBoot,
-      readsTree: server.hello?.readsTree ?? false)
+      readsTree: server.hello?.readsTree ?? server.record.readsTree ?? false)
   }
 
   func detail(of assessed: ServerAssessment, _ findings: [RaisedFinding]) -> ServerDetail {
