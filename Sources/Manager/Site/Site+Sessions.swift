@@ -10,8 +10,9 @@ extension Site {
   ) async throws(DiagnosticError) -> (SessionHandle, Welcome) {
     let stream = StreamKey(
       server: hello.server, boot: hello.boot, incarnation: hello.incarnation)
-    await replaceSession(of: hello, by: address)
     try await resume(stream)
+    // From here on nothing waits: of two sessions that open at once, one sees the other.
+    replaceSession(of: hello, by: address)
     let now = self.now
     let handle = SessionHandle(server: hello.server, session: nextSession(), stream: stream)
     var clock =
@@ -41,7 +42,7 @@ extension Site {
   }
 
   /// The newest session of a server counts; the one before is told and ends.
-  private func replaceSession(of hello: Hello, by address: String) async {
+  private func replaceSession(of hello: Hello, by address: String) {
     guard let old = live.removeValue(forKey: hello.server) else { return }
     let reason = Diagnostic(
       .sessionReplaced, .warning, subject: hello.hostname,
@@ -141,18 +142,27 @@ extension Site {
       ])
   }
 
-  func heard(_ handle: SessionHandle) { observed.heard(handle.server, at: now) }
+  func heard(_ handle: SessionHandle) {
+    if isLive(handle) { observed.heard(handle.server, at: now) }
+  }
+
+  /// Whether this is the session that speaks for its server. What a replaced one still had on the
+  /// wire is no word on the present; its samples are taken all the same.
+  private func isLive(_ handle: SessionHandle) -> Bool { live[handle.server]?.handle == handle }
 
   func section(_ section: Section, sent: Stamp, _ handle: SessionHandle) {
+    guard isLive(handle) else { return }
     observeClock(sent, handle)
     observed.sectionArrived(handle.server, section, at: now)
   }
 
   func sectionGone(_ key: SectionKey, _ handle: SessionHandle) {
+    guard isLive(handle) else { return }
     observed.sectionGone(handle.server, key, at: now)
   }
 
   func cycle(_ end: CycleEnd, sent: Stamp, _ handle: SessionHandle) {
+    guard isLive(handle) else { return }
     observeClock(sent, handle)
     let now = self.now
     // Evidence never lies in the future, whatever clocks say.
@@ -162,7 +172,7 @@ extension Site {
   }
 
   func digests(_ digests: [SectionDigest], _ handle: SessionHandle) -> [SectionKey] {
-    observed.digests(handle.server, digests, at: now)
+    isLive(handle) ? observed.digests(handle.server, digests, at: now) : []
   }
 
   func logged(_ lines: [LogLine], _ handle: SessionHandle) {

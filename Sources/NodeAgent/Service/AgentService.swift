@@ -84,6 +84,7 @@ package actor AgentService {
       main.cancel()
     }
     notifier.stopping()
+    await runner.end()
     if case .failure(let error) = result, !(error is CancellationError), !isStopping {
       throw error
     }

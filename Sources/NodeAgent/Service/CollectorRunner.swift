@@ -75,7 +75,12 @@ package actor CollectorRunner {
         try? await Task.sleep(for: patience)
         if !Task.isCancelled { self.giveUp(number) }
       }
-      await withCheckedContinuation { waiter = $0 }
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { waiter = $0 }
+      } onCancel: {
+        // An agent that is told to stop does not wait for a read that hangs.
+        Task { await self.giveUp(number) }
+      }
       timeout.cancel()
     }
     let cycle = Cycle(
@@ -85,6 +90,11 @@ package actor CollectorRunner {
       })
     finished = []
     return cycle
+  }
+
+  /// No cycle follows. Threads whose reads hang end when these come back.
+  package func end() {
+    for pool in threads.values { pool.shutdownGracefully { _ in } }
   }
 
   private func isDue(_ task: CollectorTask, _ now: Int64) -> Bool {
