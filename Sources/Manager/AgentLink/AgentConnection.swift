@@ -73,8 +73,12 @@ struct AgentConnection: Sendable {
         heard.fell()
         return
       }
-      count += 1
-      try await writer.send(.heartbeat(count))
+      // A peer that takes no byte is no better than one that sends none.
+      if await writer.blockedNanoseconds > WireLimits.lostAfter.wholeNanoseconds {
+        heard.fell()
+        return
+      }
+      if await writer.offer(.heartbeat(count + 1)) { count += 1 }
     }
   }
 
@@ -104,7 +108,7 @@ struct AgentConnection: Sendable {
     Diagnostic(
       .peerSilent, .warning, subject: address,
       reason: heard.hasFallenSilent
-        ? "not a byte came for \(WireLimits.lostAfter)" : "the connection was closed")
+        ? "not a byte came or was taken for \(WireLimits.lostAfter)" : "the connection was closed")
   }
 
   private func admitted(_ writer: AgentWriter) throws(DiagnosticError) -> SessionReader {

@@ -2,19 +2,30 @@ import NIOCore
 import Platform
 import Protocol
 
-/// The manager's voice on one session. What managers say is small, so it is written at once.
+/// The manager's voice on one session. A peer that does not read must hold up nobody but itself, so
+/// nothing outside of its own connection ever waits for a write.
 actor AgentWriter {
   private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
   private let channel: any Channel
+  private var sending = 0
+  /// When the oldest write that is still under way began, monotonic.
+  private var blockedSince: Int64?
 
   init(_ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ channel: any Channel) {
     self.outbound = outbound
     self.channel = channel
   }
 
+  /// Waits until the peer's side takes it.
   func send(_ message: Message) async throws {
     var lanes = OutboundLanes()
     try lanes.enqueue(message)
+    if sending == 0 { blockedSince = Clock.monotonic() }
+    sending += 1
+    defer {
+      sending -= 1
+      blockedSince = sending == 0 ? nil : Clock.monotonic()
+    }
     while let frame = lanes.nextFrame(
       stamp: Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall()))
     {
@@ -22,10 +33,21 @@ actor AgentWriter {
     }
   }
 
-  /// Says why, leaves it a moment to arrive, and closes.
+  /// Sends without waiting. False, and nothing is sent, while an earlier write is under way.
+  func offer(_ message: Message) -> Bool {
+    guard sending == 0 else { return false }
+    Task { try? await self.send(message) }
+    return true
+  }
+
+  /// How long a write has not been taken, in nanoseconds; 0 when none waits.
+  var blockedNanoseconds: Int64 { blockedSince.map { Clock.monotonic() - $0 } ?? 0 }
+
+  /// Says why, leaves it a moment to arrive, and closes, whether or not the peer reads.
   func end(_ diagnostic: Diagnostic) async {
-    try? await send(.goodbye(diagnostic))
+    let farewell = Task { try? await self.send(.goodbye(diagnostic)) }
     try? await Task.sleep(for: .milliseconds(50))
     channel.close(promise: nil)
+    farewell.cancel()
   }
 }

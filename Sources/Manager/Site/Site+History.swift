@@ -146,8 +146,10 @@ extension Site {
     for (server, session) in live {
       let order = head.acknowledgedOrder(session.handle.stream)
       guard order > session.acknowledged else { continue }
-      live[server]?.acknowledged = order
-      try? await session.writer.send(.acknowledge(order: order))
+      // One that does not read is tried again at the next flush; the others do not wait for it.
+      if await session.writer.offer(.acknowledge(order: order)) {
+        live[server]?.acknowledged = order
+      }
     }
   }
 

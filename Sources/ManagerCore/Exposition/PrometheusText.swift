@@ -72,6 +72,10 @@ package enum PrometheusText {
       default: bytes.append(UInt8(ascii: "_"))
       }
     }
+    // Labels that begin with two underscores are Prometheus's own.
+    while !colons, bytes.starts(with: [UInt8(ascii: "_"), UInt8(ascii: "_")]) {
+      bytes.removeFirst()
+    }
     return bytes.isEmpty ? "_" : String(decoding: bytes, as: UTF8.self)
   }
 

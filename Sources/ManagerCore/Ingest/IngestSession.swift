@@ -125,12 +125,31 @@ package struct IngestSession: Sendable {
         "it speaks protocol \(hello.major), this manager speaks \(Hello.majorVersion)",
         remedy: "Install an agent of the manager's major version.")
     }
-    guard hello.hostname.utf8.count <= 255, hello.incarnation.utf8.count <= 64,
+    guard IngestSession.isHostName(hello.hostname) else {
+      throw refusal(
+        .messageMalformed, "it calls itself by what is no host name",
+        remedy: "Give the server a host name of letters, digits, dots and dashes.")
+    }
+    guard hello.incarnation.utf8.count <= 64,
       hello.boot.text.utf8.count <= 128, hello.agentVersion.utf8.count <= 64,
       hello.capabilities.count <= 256
     else { throw refusal(.messageMalformed, "a hello with a name longer than names are") }
     self.hello = hello
     return hello
+  }
+
+  /// RFC 1123, and underscores: it is printed in terminals and logs.
+  private static func isHostName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.count <= 253
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+          UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
   }
 
   private func checked(_ section: Section) throws(DiagnosticError) -> Section {
@@ -170,6 +189,7 @@ package struct IngestSession: Sendable {
   private func refusal(_ code: DiagnosticCode, _ reason: String, remedy: String = "")
     -> DiagnosticError
   {
-    DiagnosticError(code, subject: hello?.hostname ?? server.text, reason: reason, remedy: remedy)
+    DiagnosticError(
+      code, subject: self.hello?.hostname ?? server.text, reason: reason, remedy: remedy)
   }
 }

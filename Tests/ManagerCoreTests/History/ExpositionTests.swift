@@ -114,3 +114,14 @@ import Testing
       samples: [StoredSample(series: id, source: 1, bits: bits)])
   }
 }
+
+@Suite struct ReservedLabelTests {
+  @Test func aLabelNeverTakesANameThatIsPrometheussOwn() {
+    let family = MetricFamily(
+      "m", .gauge, help: "h",
+      samples: [MetricFamily.Sample(.unsigned(1), ["__name__": "x", "__": "y", "_a": "z"])])
+    let text = PrometheusText.render([family])
+    #expect(text.contains("_name__=\"x\""))
+    #expect(!text.contains("{__") && !text.contains(",__"))
+  }
+}

@@ -164,6 +164,16 @@ import X509
     }
   }
 
+  @Test func aHostNameWithControlCharactersIsRefused() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      let said = try await exchange(
+        try hello(site, "oss01", calls: "oss01\u{1b}[31m"), port: site.addresses.agentsPort,
+        tls: try context(site, "oss01"))
+      #expect(try goodbye(in: said).code == DiagnosticCode.messageMalformed.rawValue)
+    }
+  }
+
   @Test func anEnrolmentOutlivesTheManagersRestart() async throws {
     let directory = try temporaryDirectory()
     try await withManager(directory: directory) { site in try await site.enrol("oss01") }
@@ -178,13 +188,16 @@ import X509
 
   // MARK: A peer by hand
 
-  private func hello(_ site: LiveSite, _ name: String) throws -> [UInt8] {
+  private func hello(_ site: LiveSite, _ name: String, calls itself: String? = nil) throws
+    -> [UInt8]
+  {
     let settings = try #require(try site.files(name).settings())
     var lanes = OutboundLanes()
     try lanes.enqueue(
       .hello(
         Hello(
-          server: settings.server, boot: BootID("b"), incarnation: "i", hostname: name,
+          server: settings.server, boot: BootID("b"), incarnation: "i",
+          hostname: itself ?? name,
           agentVersion: "0", highestOrder: 0, readsTree: true)))
     let stamp = Stamp(bootNanoseconds: 1, wallNanoseconds: 1)
     let frame = lanes.nextFrame(stamp: stamp)
