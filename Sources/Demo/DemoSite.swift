@@ -96,6 +96,10 @@ struct DemoSite: Sendable {
     var hasShown = false
     while !Task.isCancelled {
       site.advance(to: Clock.monotonic() - began)
+      // A server that lost its power says nothing more: its agent ends before its files go.
+      for (server, demo) in zip(site.servers, servers) where !server.isPoweredOn {
+        await demo.follow(isPoweredOn: false, agentRuns: false, linkUp: server.linkUp)
+      }
       try trees.write(site)
       for (server, demo) in zip(site.servers, servers) {
         tell(known[server.name], server)

@@ -76,7 +76,8 @@ private final class HandshakeWatch: ChannelInboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if case .handshakeFailed(let inner) = error as? NIOSSLError {
-      refusals.log(address: address, reason: "TLS handshake failed: \(inner)")
+      refusals.log(
+        address: address, reason: "TLS handshake failed: \(TLSReason.text(inner).reason)")
     }
     context.fireErrorCaught(error)
   }

@@ -156,24 +156,9 @@ private final class HandshakeReporter: ChannelInboundHandler {
     deadline?.cancel()
     if !isDone {
       isDone = true
-      var reason = "\(error)"
-      var code = "tls"
+      var (code, reason) = TLSReason.text(error)
       if case .refused(let diagnostic)? = slot.value {
-        reason = diagnostic.reason
-        code = diagnostic.code
-      } else if reason.contains("PEER_DID_NOT_RETURN_A_CERTIFICATE") {
-        reason = "it showed no certificate"
-        code = DiagnosticCode.certificateMissing.rawValue
-      } else if reason.contains("WRONG_VERSION_NUMBER") || reason.contains("HTTP_REQUEST") {
-        reason = "it does not speak TLS"
-      } else if reason.contains("UNSUPPORTED_PROTOCOL") {
-        reason = "it does not speak TLS 1.3"
-      } else {
-        // The library's text names files and functions; the last word in capitals is the reason.
-        let words = reason.split { !($0.isLetter || $0 == "_") }
-        reason =
-          words.last { $0.contains("_") && $0.allSatisfy { $0.isUppercase || $0 == "_" } }
-          .map { "TLS: " + $0.lowercased().replacing("_", with: " ") } ?? "the handshake failed"
+        (code, reason) = (diagnostic.code, diagnostic.reason)
       }
       logger.warning(
         "an agent was refused in the TLS handshake",

@@ -80,6 +80,7 @@ struct SessionReader {
       session.server, serial: serial, request: request)
     try await writer.send(
       .renewed(certificate: renewed.certificate, authority: renewed.authority))
+    await connection.site.renewed(session.server)
     if session.admission == .renewalOnly {
       throw DiagnosticError(
         .certificateExpired, subject: session.hello?.hostname ?? session.server.text,

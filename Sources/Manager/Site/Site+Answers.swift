@@ -1,3 +1,4 @@
+import Logging
 import ManagerCore
 import Platform
 import Protocol
@@ -28,10 +29,22 @@ extension Site {
   }
 
   func enrolled(_ answer: EnrolmentAnswer, hostname: String) async {
-    guard let entry = try? await store.server(answer.server) else { return }
+    await certified(answer.server, hostname: hostname)
+  }
+
+  /// A session's certificate was renewed.
+  func renewed(_ server: ServerID) async {
+    let name = observed.hostname(of: server)
+    await certified(server, hostname: name)
+    logger.notice(
+      "an agent's certificate was renewed", metadata: ["server": "\(name ?? server.text)"])
+  }
+
+  private func certified(_ server: ServerID, hostname: String?) async {
+    guard let entry = try? await store.server(server) else { return }
     observed.serverEnrolled(
       ServerRecord(
-        id: answer.server, hostname: hostname, profile: answer.profile,
+        id: server, hostname: hostname ?? entry.hostname, profile: entry.profile.rawValue,
         enrolledNanoseconds: entry.enrolledNanoseconds,
         certificateSerial: entry.certificateSerial,
         certificateExpiresNanoseconds: entry.certificateExpiresNanoseconds), at: now)

@@ -16,6 +16,7 @@ extension ObservedSite {
     record.lastBoot = old.lastBoot
     record.lastHeardNanoseconds = old.lastHeardNanoseconds
     record.nids = old.nids
+    record.readsTree = old.readsTree
     if servers[record.id]?.sections[SectionKey(HostSection.sectionName)] != nil {
       record.hostname = old.hostname
     }

@@ -10,8 +10,7 @@ package struct InspectCommand: ParsableCommand {
 
   package enum Output: String, ExpressibleByArgument, CaseIterable, Sendable { case text, json }
 
-  @Option(help: "Read this tree instead of the live server.")
-  package var root = "/"
+  @OptionGroup package var place: PlaceOptions
 
   @Option(name: [.customShort("o"), .long], help: "How to print: text or json.")
   package var output = Output.text
@@ -24,7 +23,11 @@ package struct InspectCommand: ParsableCommand {
   package init() {}
 
   package func run() throws {
-    let inspection = try inspect(root: root, only: only)
+    var inspection = try inspect(root: place.root, only: only)
+    // The name that its manager knows it by, where an agent is enrolled.
+    let enrolled = try? AgentFiles(directory: place.stateDir).settings()
+    inspection.server.hostname =
+      place.hostname ?? enrolled?.hostname ?? inspection.server.hostname
     switch output {
     case .json: print(try inspection.json())
     case .text: print(inspection.text())

@@ -63,7 +63,9 @@ extension Message {
       return
     }
     do {
-      self = try Message(json: known, payload)
+      let message = try Message(json: known, payload)
+      try MessageLimits.check(message)
+      self = message
     } catch let error as WireError {
       throw error
     } catch {

@@ -14,6 +14,12 @@ package enum WireLimits {
   package static let seriesPerSession = 1_000_000
   package static let labels = 16
   package static let textBytes = 1_024
+  /// A reason, a remedy, a log line: a paragraph. Managers keep hundreds of them a server.
+  package static let proseBytes = 4_096
+  /// A certificate with its CA, or a request, in PEM.
+  package static let pemBytes = 65_536
+  /// Section keys in one message: more than the largest server has sections.
+  package static let sectionKeys = 100_000
   package static let mgsNIDs = 64
   package static let logLines = 1_000
   /// Batch orders count up from 1; 63 bits outlast any agent and fit every store's integers.

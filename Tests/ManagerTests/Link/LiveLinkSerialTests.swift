@@ -66,6 +66,12 @@ import X509
         try await eventually("the agent has a new certificate") {
           try site.files("oss01").certificate().serialNumber != first
         }
+        let serial = try site.files("oss01").certificate().serialNumber.description
+        let shown = serial.lowercased().filter { $0.isLetter || $0.isNumber }
+        try await eventually("the manager shows the new one") {
+          let known = try await site.server("oss01").certificateSerial ?? ""
+          return !known.isEmpty && shown.hasSuffix(known)
+        }
         let detail = try await site.server("oss01")
         #expect(detail.summary.contact == .connected)
         #expect(detail.losses.isEmpty)
