@@ -29,6 +29,8 @@ package struct CollectionFailure: Hashable, Codable, Sendable {
 package struct Collection: Sendable {
   package var sections: [Section] = []
   package var samples: [Sample] = []
+  /// What jobs did since the reading before.
+  package var jobs: [JobReport] = []
   package var leftovers: [Leftover] = []
   package var failures: [CollectionFailure] = []
   package init() {}

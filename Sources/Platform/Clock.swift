@@ -9,6 +9,9 @@ package enum Clock {
   /// Since the epoch; a person or NTP may step it.
   package static func wall() -> Int64 { read(CLOCK_REALTIME) }
 
+  /// Processor time of the calling thread.
+  package static func thread() -> Int64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
   private static func read(_ id: clockid_t) -> Int64 {
     var time = timespec()
     clock_gettime(id, &time)

@@ -56,6 +56,7 @@ private func samplePath(_ route: Route) -> String {
         GET /api/v1/targets/{name} viewer - TargetDetail
         GET /api/v1/metrics viewer - [MetricListing]
         GET /api/v1/metrics/{name} viewer - MetricAnswer
+        GET /api/v1/jobs/top viewer - JobTopView
         GET /api/v1/enrolment-tokens admin - [EnrolmentTokenView]
         POST /api/v1/enrolment-tokens admin EnrolmentTokenRequest EnrolmentTokenView
         DELETE /api/v1/enrolment-tokens/{id} admin - nothing

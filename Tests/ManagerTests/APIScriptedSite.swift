@@ -102,6 +102,15 @@ final class APIScriptedSite: SiteService {
       metric: request.metric, unit: "bytes", kind: .counter, isRate: request.isRate,
       fromNanoseconds: 0, throughNanoseconds: 1, groups: [])
   }
+  func jobTop(_ request: JobTopRequest) async throws(DiagnosticError) -> JobTopView {
+    note(
+      "jobTop by \(request.by) target \(request.target ?? "-") fs \(request.fileSystem ?? "-") "
+        + "seconds \(request.seconds) limit \(request.limit)")
+    try check(request.target ?? "")
+    return JobTopView(
+      [], by: request.by, limit: request.limit, targets: [:], fromNanoseconds: 0,
+      throughNanoseconds: 1)
+  }
   func exposition() async -> String {
     note("exposition")
     return "# TYPE up gauge\nup 1\n"

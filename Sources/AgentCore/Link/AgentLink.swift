@@ -65,6 +65,7 @@ package struct AgentLink: Sendable {
   private var nextDigests: Int64 = 0
   private var lastHeard: Int64 = 0
   private var logs: [LogLine] = []
+  private var jobs = JobReportBuffer()
   private var renewWithin: Int64?
   private var nextRenewal: Int64 = 0
 
@@ -112,6 +113,8 @@ package struct AgentLink: Sendable {
     case .welcome(let welcome): return welcomed(welcome, now: now)
     case .acknowledge(let order):
       buffer.acknowledged(through: order)
+    case .jobsHeld(let sequence):
+      jobs.held(through: sequence)
     case .resend(let keys):
       state.resend(keys)
     case .renewed(let certificate, let authority):
@@ -121,7 +124,7 @@ package struct AgentLink: Sendable {
     case .heartbeat, .unrecognised:
       break
     case .hello, .digests, .renew, .dropped, .section, .sectionGone, .cycle, .declare,
-      .samples, .logs:
+      .samples, .logs, .jobs:
       return [
         .close(
           Diagnostic(
@@ -154,6 +157,7 @@ package struct AgentLink: Sendable {
     phase = .open
     buffer.acknowledged(through: welcome.durableOrder)
     buffer.rewind()
+    jobs.rewind()
     state.rewind()
     renewWithin = welcome.renewWithinSeconds
     nextRenewal = now
@@ -165,8 +169,11 @@ package struct AgentLink: Sendable {
 
   /// One cycle of collectors has ended. `samples` share `stamp`.
   package mutating func collected(
-    _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], stamp: Stamp
+    _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample],
+    jobs reports: [JobReport] = [],
+    stamp: Stamp
   ) {
+    jobs.append(reports)
     for (end, sections) in ends { state.collected(end, sections: sections) }
     guard !samples.isEmpty else { return }
     var values: [(id: UInt32, bits: SampleBits)] = []
@@ -261,6 +268,8 @@ package struct AgentLink: Sendable {
     if let batch = buffer.nextUnsent() {
       declare(batch.ids)
       lanes.enqueue(type: MessageType.samples.rawValue, payload: encoder.encode(batch))
+    } else if let report = jobs.nextUnsent() {
+      send(.jobs(report))
     } else if !logs.isEmpty {
       send(.logs(logs))
       logs = []

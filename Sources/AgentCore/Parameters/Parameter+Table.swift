@@ -32,6 +32,7 @@ extension Parameter {
   // MDT
   package static let metadataTargets = Parameter("mdt", .proc, .sys, .debug)
   package static let mdtStats = Parameter("mdt.{target}.md_stats", .proc, .debug)
+  package static let mdtJobStats = Parameter("mdt.{target}.job_stats", .proc, .debug)
   package static let mdtRecovery = Parameter("mdt.{target}.recovery_status", .proc, .debug)
   package static let mdtExports = Parameter("mdt.{target}.exports", .proc, .debug)
   package static let mdtExportUUIDs = Parameter("mdt.{target}.exports.{nid}.uuid", .proc, .debug)
@@ -46,6 +47,7 @@ extension Parameter {
   // OST
   package static let objectTargets = Parameter("obdfilter", .proc, .sys, .debug)
   package static let ostStats = Parameter("obdfilter.{target}.stats", .proc, .debug)
+  package static let ostJobStats = Parameter("obdfilter.{target}.job_stats", .proc, .debug)
   package static let ostRecovery = Parameter("obdfilter.{target}.recovery_status", .proc, .debug)
   package static let ostExports = Parameter("obdfilter.{target}.exports", .proc, .debug)
   package static let ostExportUUIDs = Parameter(

@@ -18,6 +18,8 @@ package struct APILimits: Sendable {
   package var queryItems = 64
   /// Ten years, so that a span in nanoseconds never comes near 64 bits.
   package var querySeconds: Int64 = 315_360_000
+  /// Jobs in one answer: more than anybody reads.
+  package var jobs: Int64 = 1_000
   /// From connecting to a complete request head, and between requests: a client that trickles its
   /// header or says nothing holds its place no longer. Above a scraper's usual 15 s.
   package var idle = TimeAmount.seconds(30)

@@ -45,6 +45,18 @@ package struct QueryParameters: Hashable, Sendable {
     return values.first
   }
 
+  /// A whole number within a range, `nil` when it is absent.
+  package func number(_ name: String, in range: ClosedRange<Int64>) throws(DiagnosticError)
+    -> Int64?
+  {
+    guard let text = try one(name) else { return nil }
+    guard let number = Int64(text), range.contains(number) else {
+      throw DiagnosticError.malformed(
+        "'\(name)' is no whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
   /// `true` or `false`; absent is false.
   package func flag(_ name: String) throws(DiagnosticError) -> Bool {
     switch try one(name) {

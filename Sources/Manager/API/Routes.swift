@@ -66,6 +66,11 @@ private let metricRoutes: [Route] = [
     "A metric's history: `by` and `match=LABEL=VALUE` repeat, `seconds` back, `rate=true`.",
     query: ["by", "match", "seconds", "rate"], problems: [.notFound]
   ) { request, site in try await site.query(try MetricRequest(request)) },
+  .read(
+    "/api/v1/jobs/top",
+    "The jobs that did most: `by` read, write, iops or metadata, on a `target` or `fs`, `seconds` back, at most `limit`.",
+    query: ["by", "target", "fs", "seconds", "limit"], problems: [.notFound, .ambiguousName]
+  ) { request, site in try await site.jobTop(try JobTopRequest(request)) },
 ]
 
 private let accessRoutes: [Route] = [
@@ -120,13 +125,28 @@ extension MetricRequest {
         throw DiagnosticError.malformed("'match' names the label '\(label)' twice")
       }
     }
-    if let text = try request.query.one("seconds") {
-      guard let number = Int64(text), (1...limits.querySeconds).contains(number) else {
-        throw DiagnosticError.malformed(
-          "'seconds' is no whole number from 1 to \(limits.querySeconds)")
-      }
-      seconds = number
-    }
+    seconds = try request.query.number("seconds", in: 1...limits.querySeconds) ?? seconds
     isRate = try request.query.flag("rate")
+  }
+}
+
+extension JobTopRequest {
+  /// Reads `by`, `target`, `fs`, `seconds` and `limit`.
+  package init(_ request: RouteRequest, limits: APILimits = APILimits()) throws(DiagnosticError) {
+    self.init()
+    if let text = try request.query.one("by") {
+      guard let measure = JobMeasure(rawValue: text) else {
+        let known = JobMeasure.allCases.map(\.rawValue).joined(separator: ", ")
+        throw DiagnosticError.malformed("'by' is none of \(known)")
+      }
+      by = measure
+    }
+    target = try request.query.one("target")
+    fileSystem = try request.query.one("fs")
+    if target != nil, fileSystem != nil {
+      throw DiagnosticError.malformed("'target' and 'fs' exclude each other")
+    }
+    seconds = try request.query.number("seconds", in: 1...limits.querySeconds) ?? seconds
+    limit = Int(try request.query.number("limit", in: 1...limits.jobs) ?? Int64(limit))
   }
 }

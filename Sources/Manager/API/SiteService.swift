@@ -23,6 +23,28 @@ package struct MetricRequest: Hashable, Sendable {
   }
 }
 
+/// Which jobs did most.
+package struct JobTopRequest: Hashable, Sendable {
+  package var by: JobMeasure
+  /// By label or id; `nil` for all.
+  package var target: String?
+  /// By name or id; `nil` for all.
+  package var fileSystem: String?
+  /// How far back from now.
+  package var seconds: Int64
+  package var limit: Int
+  package init(
+    by: JobMeasure = .write, target: String? = nil, fileSystem: String? = nil,
+    seconds: Int64 = 600, limit: Int = 20
+  ) {
+    self.by = by
+    self.target = target
+    self.fileSystem = fileSystem
+    self.seconds = seconds
+    self.limit = limit
+  }
+}
+
 /// Everything that the API can ask of the manager. A name that nobody knows is `not-found`, one that
 /// several things have is `ambiguous-name`; any code without an HTTP status of its own becomes
 /// `internal-error` and its reason stays in the log.
@@ -43,6 +65,7 @@ package protocol SiteService: Sendable {
 
   func metricNames() async -> [MetricListing]
   func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer
+  func jobTop(_ request: JobTopRequest) async throws(DiagnosticError) -> JobTopView
   /// The last values of all series in Prometheus's text format.
   func exposition() async -> String
 

@@ -71,6 +71,7 @@ struct SessionReader {
     case .dropped(let from, let through, let samples):
       await site.dropped(GivenUp(from: from, through: through, samples: samples), handle)
     case .logs(let lines): await site.logged(lines, handle)
+    case .jobs(let report): await site.jobs(report, handle)
     case .hello, .renew, .goodbye: break
     }
   }

@@ -121,6 +121,7 @@ package struct ManagerService: Sendable {
     await Task {
       await site.endAllSessions()
       await site.flush(force: true)
+      await site.flushJobs(force: true)
     }.value
     try store.close()
     if let failure, !(failure is CancellationError) { throw failure }
@@ -159,6 +160,7 @@ package struct ManagerService: Sendable {
     }
     return Site(
       store: store,
+      jobStore: try JobStore(directory: "\(configuration.stateDirectory)/jobs"),
       settings: Site.Settings(
         collectMilliseconds: Int(configuration.collectInterval / .milliseconds(1)),
         renewWithinSeconds: renewWithin, historyLimits: limits,
@@ -176,6 +178,7 @@ package struct ManagerService: Sendable {
     var nextWatchdog = Clock.monotonic()
     while true {
       await site.flush()
+      await site.flushJobs()
       if Clock.monotonic() >= nextWatchdog {
         notifier.watchdog()
         nextWatchdog += (notifier.watchdogInterval ?? .seconds(3_600)).wholeNanoseconds
@@ -183,6 +186,7 @@ package struct ManagerService: Sendable {
       if Clock.monotonic() >= nextHourly {
         nextHourly += Duration.seconds(3_600).wholeNanoseconds
         await site.trim()
+        await site.trimJobs()
         if try material.renewIfDue(nanoseconds: Clock.wall()) {
           try tls.replace(material.httpsConfiguration)
           logger.notice("the manager's certificate was renewed")

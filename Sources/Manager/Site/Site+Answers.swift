@@ -19,7 +19,7 @@ extension Site {
     try observed.targetDetail(name, at: now)
   }
 
-  func readiness() -> [Diagnostic] { storeFailure.map { [$0] } ?? [] }
+  func readiness() -> [Diagnostic] { [storeFailure, jobFailure].compactMap { $0 } }
 
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)

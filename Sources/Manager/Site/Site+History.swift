@@ -134,7 +134,7 @@ extension Site {
     }
   }
 
-  private func persistEffects() async throws(DiagnosticError) {
+  func persistEffects() async throws(DiagnosticError) {
     pendingEffects += observed.takeEffects()
     guard !pendingEffects.isEmpty else { return }
     let batch = pendingEffects

@@ -27,6 +27,7 @@ package actor Site {
     let writer: AgentWriter
     var clock: ClockModel
     var acknowledged: UInt64
+    var acknowledgedJobs: UInt64 = 0
   }
 
   /// A server whose process of before is gone; its next batch shows the hole.
@@ -55,11 +56,13 @@ package actor Site {
   }
 
   let store: StateStore
+  let jobStore: JobStore
   let settings: Settings
   let logger: Logger
   var observed: ObservedSite
   var catalogue: SeriesCatalogue
   var head: HistoryHead
+  var jobBook = JobBook()
   var latest = LatestValues()
   let startedNanoseconds = Clock.wall()
   var live: [ServerID: Live] = [:]
@@ -75,6 +78,7 @@ package actor Site {
   var pendingSeries: [(SeriesID, StoredSeries)] = []
   var counters = Counters()
   var storeFailure: Diagnostic?
+  var jobFailure: Diagnostic?
   private var sessionNumber: UInt64 = 0
 
   /// The manager's own counters, for its exposition.
@@ -89,10 +93,12 @@ package actor Site {
   }
 
   package init(
-    store: StateStore, settings: Settings, observed: ObservedSite, catalogue: SeriesCatalogue,
+    store: StateStore, jobStore: JobStore, settings: Settings, observed: ObservedSite,
+    catalogue: SeriesCatalogue,
     lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)], logger: Logger
   ) {
     self.store = store
+    self.jobStore = jobStore
     self.settings = settings
     self.observed = observed
     self.catalogue = catalogue

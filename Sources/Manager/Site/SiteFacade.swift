@@ -54,6 +54,10 @@ package struct SiteFacade: SiteService {
     try await site.query(request)
   }
 
+  package func jobTop(_ request: JobTopRequest) async throws(DiagnosticError) -> JobTopView {
+    try await site.jobTop(request)
+  }
+
   package func exposition() async -> String { await site.exposition() }
 
   package func enrolmentTokens() async throws(DiagnosticError) -> [EnrolmentTokenView] {

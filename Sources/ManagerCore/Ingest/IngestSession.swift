@@ -20,6 +20,7 @@ package struct IngestSession: Sendable {
     case batch(SampleBatch)
     case dropped(from: UInt64, through: UInt64, samples: UInt64)
     case logs([LogLine])
+    case jobs(JobReport)
     case renew(request: String)
     case goodbye(Diagnostic)
   }
@@ -105,7 +106,9 @@ package struct IngestSession: Sendable {
       }
       return .dropped(from: from, through: through, samples: samples)
     case .logs(let lines): return .logs(lines)
-    case .hello, .welcome, .acknowledge, .resend, .renewed, .renew, .goodbye, .unrecognised:
+    case .jobs(let report): return .jobs(report)
+    case .hello, .welcome, .acknowledge, .jobsHeld, .resend, .renewed, .renew, .goodbye,
+      .unrecognised:
       throw refusal(
         .messageUnexpected, "a message of type \(message.type), which only managers send")
     }

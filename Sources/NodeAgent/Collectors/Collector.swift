@@ -10,12 +10,19 @@ package protocol Collector: Sendable {
   /// How much time to leave between two cycles at least; zero means every cycle. In between, its
   /// sections and series stand.
   var period: Duration { get }
+  /// Runs it cycle after cycle. Only a collector that must compare with what it read before has one of
+  /// its own.
+  func task(_ host: HostRoot, _ source: ContextSource) -> CollectorTask
   /// Blocks while it reads.
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer
 }
 
 extension Collector {
   package var period: Duration { .zero }
+
+  package func task(_ host: HostRoot, _ source: ContextSource) -> CollectorTask {
+    CollectorTask(name: name, period: period) { collect(host, source.current()) }
+  }
 }
 
 /// What all collectors of one cycle share.
@@ -46,6 +53,7 @@ package let allCollectors: [any Collector] = [
   ExportsCollector(),
   MountsCollector(),
   ImportsCollector(),
+  JobsCollector(),
 ]
 
 /// Why a Lustre collector has nothing to say on a machine without Lustre.

@@ -120,6 +120,8 @@ struct Gathering {
     }
   }
 
+  mutating func jobs(_ report: JobReport) { collection.jobs.append(report) }
+
   /// 64 bits as the kernel printed them.
   mutating func sample(
     _ metric: Metric, bits: SampleBits, of subject: SeriesSubject = .server,
@@ -141,7 +143,9 @@ struct Gathering {
   /// How the cycle ended. Nothing at all beside failures means that nothing is known: then the
   /// sections of the last good cycle must not be taken back.
   func answer(orNotApplicable reason: String) -> CollectorAnswer {
-    if !collection.sections.isEmpty || !collection.samples.isEmpty { return .sampled(collection) }
+    if !collection.sections.isEmpty || !collection.samples.isEmpty || !collection.jobs.isEmpty {
+      return .sampled(collection)
+    }
     guard let first = collection.failures.first else {
       return collection.leftovers.isEmpty
         ? .notApplicable(reason: reason) : .sampled(collection)

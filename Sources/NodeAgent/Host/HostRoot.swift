@@ -23,13 +23,7 @@ package struct HostRoot: Sendable {
 
   /// The whole file. Files of the kernel say their size is 0, so this reads until nothing comes.
   package func read(_ path: String, limit: Int = HostRoot.readLimit) throws(HostError) -> [UInt8] {
-    let file = try open(path, O_RDONLY | O_NONBLOCK)
-    var about = stat()
-    guard fstat(file.number, &about) == 0 else { throw .system(path: path, number: errno) }
-    guard about.st_mode & S_IFMT == S_IFREG else {
-      if about.st_mode & S_IFMT == S_IFDIR { throw .system(path: path, number: EISDIR) }
-      throw .notAFile(path: path)
-    }
+    let file = try openFile(path)
     // One page holds nearly every parameter.
     var bytes = [UInt8](repeating: 0, count: 4_096)
     var length = 0
@@ -115,7 +109,7 @@ package struct HostRoot: Sendable {
 
   /// The kernel's own mounts are trusted as they are; a tree is walked part by part, because a
   /// link in it may point anywhere.
-  private func open(_ path: String, _ flags: Int32) throws(HostError) -> OpenFile {
+  func open(_ path: String, _ flags: Int32) throws(HostError) -> OpenFile {
     let parts = path.split(separator: "/").filter { $0 != "." }.map(String.init)
     guard !parts.contains("..") else { throw .outsideRoot(path: path) }
     if isLive { return try OpenFile(path: path, flags) }

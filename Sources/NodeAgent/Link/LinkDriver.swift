@@ -67,9 +67,10 @@ package actor LinkDriver {
   package var isOpen: Bool { link.isOpen }
 
   package func collected(
-    _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], stamp: Stamp
+    _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], jobs: [JobReport],
+    stamp: Stamp
   ) {
-    link.collected(ends, samples: samples, stamp: stamp)
+    link.collected(ends, samples: samples, jobs: jobs, stamp: stamp)
     wake?.yield()
   }
 

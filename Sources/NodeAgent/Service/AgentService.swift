@@ -145,7 +145,8 @@ package actor AgentService {
       // Half a cycle: what is slower has its own pace, and the others are not late for it.
       let cycle = await runner.cycle(patience: interval / 2)
       let report = reporter.make(cycle, now: began)
-      await driver.collected(report.ends, samples: report.samples, stamp: began)
+      await driver.collected(
+        report.ends, samples: report.samples, jobs: report.jobs, stamp: began)
       if wantsCycle {
         wantsCycle = false
         next = clock.now

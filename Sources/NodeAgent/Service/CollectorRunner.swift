@@ -6,11 +6,18 @@ import Protocol
 /// Something to run each cycle, and its name.
 package struct CollectorTask: Sendable {
   package var name: String
-  /// The least time between two runs; zero means every cycle.
-  package var period: Duration
+  /// The least time between the beginnings of two runs; zero means every cycle.
+  package var period: @Sendable () -> Duration
   package var collect: @Sendable () -> CollectorAnswer
   package init(
     name: String, period: Duration = .zero, collect: @escaping @Sendable () -> CollectorAnswer
+  ) {
+    self.init(name: name, period: { period }, collect: collect)
+  }
+
+  package init(
+    name: String, period: @escaping @Sendable () -> Duration,
+    collect: @escaping @Sendable () -> CollectorAnswer
   ) {
     self.name = name
     self.period = period
@@ -20,11 +27,7 @@ package struct CollectorTask: Sendable {
   /// Every collector of this program, reading below one root.
   package static func all(reading host: HostRoot) -> [CollectorTask] {
     let source = ContextSource(host)
-    return allCollectors.map { collector in
-      CollectorTask(name: collector.name, period: collector.period) {
-        collector.collect(host, source.current())
-      }
-    }
+    return allCollectors.map { $0.task(host, source) }
   }
 }
 
@@ -100,7 +103,7 @@ package actor CollectorRunner {
   private func isDue(_ task: CollectorTask, _ now: Int64) -> Bool {
     guard let last = lastBegan[task.name] else { return true }
     // A cycle that begins a little early must not push the run to the next one.
-    return now - last >= task.period.nanoseconds - 50_000_000
+    return now - last >= task.period().nanoseconds - 50_000_000
   }
 
   private func start(_ task: CollectorTask) {
@@ -113,7 +116,7 @@ package actor CollectorRunner {
         (try? await pool.runIfActive { task.collect() })
         ?? .failed(reason: "the agent is stopping")
       self.ended(
-        Finished(name: task.name, period: task.period, began: began, answer: answer))
+        Finished(name: task.name, period: task.period(), began: began, answer: answer))
     }
   }
 

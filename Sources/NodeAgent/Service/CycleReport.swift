@@ -13,13 +13,15 @@ package struct CycleReport: Sendable {
   package init() {}
 
   package mutating func make(_ cycle: CollectorRunner.Cycle, now: Stamp) -> (
-    ends: [(end: CycleEnd, sections: [Section])], samples: [Sample]
+    ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], jobs: [JobReport]
   ) {
     var ends: [(end: CycleEnd, sections: [Section])] = []
     var samples: [Sample] = []
+    var jobs: [JobReport] = []
     for result in cycle.finished {
       let (outcome, reason, collection) = Self.parts(result.answer)
       samples += collection.samples
+      jobs += collection.jobs
       ends.append(
         (
           CycleEnd(
@@ -47,7 +49,7 @@ package struct CycleReport: Sendable {
       ends.append(
         (CycleEnd(collector: Self.ownName, outcome: .sampled, reason: nil, began: now), [own]))
     }
-    return (ends, samples)
+    return (ends, samples, jobs)
   }
 
   private static func parts(_ answer: CollectorAnswer) -> (CollectorOutcome, String?, Collection) {

@@ -4,6 +4,7 @@ import ArgumentParser
 package enum OperatorVerbs {
   package static let subcommands: [any ParsableCommand.Type] = [
     StatusVerb.self, ServerVerbs.self, FileSystemVerbs.self, TargetVerbs.self, MetricsVerbs.self,
+    JobVerbs.self,
     TokenVerbs.self,
   ]
 }

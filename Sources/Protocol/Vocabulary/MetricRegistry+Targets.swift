@@ -80,6 +80,11 @@ extension Metric {
     "lustre_blocksize_bytes", "bytes", labels: component, help: "Block size of the storage",
     from: "obdfilter.{target}.blocksize", "osd-{backend}.{target}.blocksize")
 
+  package static let jobEntries = gauge(
+    "lustre_job_stats_jobs", labels: component,
+    help: "Jobs that the target remembers; what they do is told by `iml job top`",
+    from: "obdfilter.{target}.job_stats", "mdt.{target}.job_stats")
+
   package static let exports = gauge(
     "lustre_exports", labels: component,
     help: "Exports, the servers' own connections and the target itself included; no client count",
@@ -175,7 +180,7 @@ extension MetricRegistry {
     .writeMaximum, .writeBytes, .operations, .operationTime, .operationTimeMinimum,
     .operationTimeMaximum, .operationValue, .operationValueMinimum, .operationValueMaximum,
     .statsStart, .capacity, .freeSpace, .availableSpace, .inodes, .freeInodes, .blockSize,
-    .exports, .clients, .dirty, .granted, .pending, .evictions, .degraded,
+    .jobEntries, .exports, .clients, .dirty, .granted, .pending, .evictions, .degraded,
   ]
   static let recovery: [Metric] = [
     .recoveryStatus, .recoveryCompleted, .recoveryConnected, .recoveryEvicted, .recoveryTotal,

@@ -19,6 +19,8 @@ extension Message {
     case .declare: MessageType.declare.rawValue
     case .samples: MessageType.samples.rawValue
     case .logs: MessageType.logs.rawValue
+    case .jobs: MessageType.jobs.rawValue
+    case .jobsHeld: MessageType.jobsHeld.rawValue
     case .unrecognised(let type): type
     }
   }
@@ -44,6 +46,8 @@ extension Message {
     case .declare(let declarations): DeclarationCodec.encode(declarations)
     case .samples(let encoded): encoded
     case .logs(let lines): try CanonicalJSON.encode(LogsBody(lines: lines))
+    case .jobs(let report): JobReportCodec.encode(report)
+    case .jobsHeld(let sequence): try CanonicalJSON.encode(OrderBody(order: sequence))
     case .unrecognised: []
     }
   }
@@ -60,6 +64,10 @@ extension Message {
     }
     if known == .samples {
       self = .samples(encoded: payload)
+      return
+    }
+    if known == .jobs {
+      self = .jobs(try JobReportCodec.decode(payload.span))
       return
     }
     do {
@@ -92,6 +100,10 @@ extension Message {
       let order = try body(OrderBody.self).order
       try WireLimits.check(orders: order)
       self = .acknowledge(order: order)
+    case .jobsHeld:
+      let sequence = try body(OrderBody.self).order
+      try WireLimits.check(orders: sequence)
+      self = .jobsHeld(sequence: sequence)
     case .goodbye: self = .goodbye(try body(Diagnostic.self))
     case .digests: self = .digests(try body(DigestsBody.self).sections)
     case .resend: self = .resend(try body(KeysBody.self).keys)
@@ -118,7 +130,7 @@ extension Message {
       }
       for line in lines { try WireLimits.check(line.stamp) }
       self = .logs(lines)
-    case .declare, .samples: throw WireError.malformed("\(type) is not JSON")
+    case .declare, .samples, .jobs: throw WireError.malformed("\(type) is not JSON")
     }
   }
 }

@@ -11,6 +11,7 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
   case renew = 8
   case renewed = 9
   case dropped = 10
+  case jobsHeld = 20
   // state
   case section = 32
   case sectionGone = 33
@@ -19,6 +20,7 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
   case declare = 64
   case samples = 65
   case logs = 66
+  case jobs = 80
 }
 
 /// The lane of a type, known or not: 1–31 control, 32–63 state, 64 and above bulk.
@@ -164,6 +166,10 @@ package enum Message: Hashable, Sendable {
   case declare([UInt32: SeriesDeclaration])
   case samples(encoded: [UInt8])
   case logs([LogLine])
+  /// What the jobs of one target did.
+  case jobs(JobReport)
+  /// Job reports up to this sequence of this life of the agent are stored for good.
+  case jobsHeld(sequence: UInt64)
   /// From a newer peer; ignored and counted.
   case unrecognised(type: UInt8)
 }

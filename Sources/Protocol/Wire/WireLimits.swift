@@ -22,6 +22,8 @@ package enum WireLimits {
   package static let sectionKeys = 100_000
   package static let mgsNIDs = 64
   package static let logLines = 1_000
+  /// Named jobs in one report, or in one minute of them: four measures, each with its top, leave room.
+  package static let topJobs = 4_096
   /// Batch orders count up from 1; 63 bits outlast any agent and fit every store's integers.
   package static let highestOrder = UInt64(Int64.max)
   /// Values that an agent may say it gave up: more than any memory holds.

@@ -1,0 +1,99 @@
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// Job reports: from the link to the store, and what operators ask of them.
+extension Site {
+  func jobs(_ report: JobReport, _ handle: SessionHandle) async {
+    let stream = handle.stream
+    do throws(DiagnosticError) {
+      if !jobBook.knows(stream) {
+        jobBook.resume(stream, stored: try await jobStore.sequence(of: stream))
+      }
+    } catch {
+      // The agent keeps the report and sends it again in its next session.
+      failed(error)
+      return
+    }
+    let now = self.now
+    let target = observed.resolve(handle.server, report.target, at: now).targetID
+    let began = corrected(report.began, handle, now)
+    let span = JobSpan(
+      report, target: target, fromNanoseconds: min(began, corrected(report.since, handle, now)),
+      throughNanoseconds: began)
+    if !jobBook.take(report, span, from: stream, now: now) {
+      // It was stored before its acknowledgement got through.
+      await acknowledgeJobs(handle.server)
+    }
+  }
+
+  private func corrected(_ stamp: Stamp, _ handle: SessionHandle, _ now: Moment) -> Int64 {
+    min(clocks[handle.server]?.corrected(stamp) ?? now.wallNanoseconds, now.wallNanoseconds)
+  }
+
+  /// Writes what is due and acknowledges it.
+  package func flushJobs(force: Bool = false) async {
+    let writes = jobBook.cut(now: now, force: force)
+    guard !writes.isEmpty else { return }
+    do throws(DiagnosticError) {
+      // A span never names a target that the store does not know.
+      try await persistEffects()
+      try await jobStore.append(writes, nanoseconds: Clock.wall())
+      jobBook.wrote(writes)
+      jobFailure = nil
+      for server in live.keys { await acknowledgeJobs(server) }
+    } catch {
+      failed(error)
+    }
+  }
+
+  private func failed(_ error: DiagnosticError) {
+    if jobFailure == nil {
+      logger.error(
+        "job statistics can not be stored: agents keep what they have",
+        metadata: ["reason": "\(error.diagnostic.reason)"])
+    }
+    jobFailure = error.diagnostic
+  }
+
+  private func acknowledgeJobs(_ server: ServerID) async {
+    guard let session = live[server] else { return }
+    let sequence = jobBook.storedSequence(session.handle.stream)
+    guard sequence > session.acknowledgedJobs else { return }
+    if await session.writer.offer(.jobsHeld(sequence: sequence)) {
+      live[server]?.acknowledgedJobs = sequence
+    }
+  }
+
+  func jobTop(_ request: JobTopRequest) async throws(DiagnosticError) -> JobTopView {
+    let now = self.now
+    var targets: [TargetSummary]
+    if let name = request.target {
+      targets = [try observed.targetDetail(name, at: now).summary]
+    } else if let name = request.fileSystem {
+      targets = try observed.fileSystemDetail(name, at: now).targets
+    } else {
+      targets = observed.targets(at: now)
+    }
+    // An MGT has no jobs.
+    targets.removeAll { $0.kind == .mgt }
+    let labels = Dictionary(targets.map { ($0.id, $0.label) }, uniquingKeysWith: { a, _ in a })
+    let (span, overflow) = request.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let from = overflow ? 0 : max(0, now.wallNanoseconds - span)
+    let range = from...now.wallNanoseconds
+    // The book first: what is stored in between is then seen twice only if it is in both answers.
+    let held = jobBook.spans(ended: range)
+    let stored = try await jobStore.spans(of: Set(labels.keys), ended: range)
+    return JobTopView(
+      stored + held.filter { !stored.contains($0) }, by: request.by, limit: request.limit,
+      targets: labels, fromNanoseconds: from, throughNanoseconds: now.wallNanoseconds)
+  }
+
+  func trimJobs() {
+    let before = Clock.wall() - settings.retention.wholeNanoseconds
+    do throws(DiagnosticError) { try jobStore.removeDays(endedBefore: before) } catch {
+      failed(error)
+    }
+  }
+}

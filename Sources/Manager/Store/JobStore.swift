@@ -1,0 +1,266 @@
+import Foundation
+import GRDB
+import ManagerCore
+import Protocol
+import Synchronization
+
+/// Job spans on disk: one SQLite file a day of writing (`jobs/jobs-2026-01-31.sqlite`), so that
+/// retention is the removal of files. Names of jobs and targets stand once in a file.
+package final class JobStore: Sendable {
+  private let directory: String
+  private let files = Mutex<[String: DatabaseQueue]>([:])
+  private static let prefix = "jobs-"
+  private static let suffix = ".sqlite"
+  /// A span that was written in a day's file ended before the day's end, and lasted a minute or the
+  /// time that its agent was away.
+  private static let applicationID: Int32 = 0x494D_4C4A
+
+  /// - Parameter directory: made when it is not there.
+  package init(directory: String) throws(DiagnosticError) {
+    self.directory = directory
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700])
+    } catch {
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: directory, reason: error.localizedDescription)
+    }
+  }
+
+  /// One transaction; when it returns, all of it is on disk.
+  package func append(_ writes: [JobBook.Write], nanoseconds: Int64) async throws(DiagnosticError) {
+    let day = JobStore.day(nanoseconds)
+    try await run(day, creating: true) { db in
+      var names = NameTable()
+      for write in writes {
+        try db.cachedStatement(
+          sql: """
+            INSERT INTO streams (server, boot, incarnation, sequence) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)
+            """
+        ).execute(arguments: [
+          write.stream.server.text, write.stream.boot.text, write.stream.incarnation,
+          Int64(clamping: write.sequence),
+        ])
+        for span in write.spans { try JobStore.insert(span, &names, db) }
+      }
+    }
+  }
+
+  /// The highest sequence stored of a stream; 0 when there is none.
+  package func sequence(of stream: StreamKey) async throws(DiagnosticError) -> UInt64 {
+    var highest: UInt64 = 0
+    for day in try days() {
+      let found = try await run(day) { db in
+        try Int64.fetchOne(
+          db,
+          sql: "SELECT sequence FROM streams WHERE server = ? AND boot = ? AND incarnation = ?",
+          arguments: [stream.server.text, stream.boot.text, stream.incarnation])
+      }
+      highest = max(highest, UInt64(clamping: found.flatMap { $0 } ?? 0))
+    }
+    return highest
+  }
+
+  /// Spans of these targets that ended within the range.
+  package func spans(
+    of targets: Set<String>, ended range: ClosedRange<Int64>
+  ) async throws(DiagnosticError) -> [JobSpan] {
+    let first = JobStore.day(range.lowerBound)
+    var spans: [JobSpan] = []
+    // What an agent held back was written on a later day, never on an earlier one.
+    for day in try days() where day >= first {
+      spans +=
+        try await run(day) { [path = path(day)] db in
+          try JobStore.spans(db, targets, range, path)
+        } ?? []
+    }
+    return spans
+  }
+
+  /// Removes the files of days that ended before a time.
+  package func removeDays(endedBefore nanoseconds: Int64) throws(DiagnosticError) {
+    let kept = JobStore.day(nanoseconds)
+    for day in try days() where day < kept {
+      files.withLock { $0[day] = nil }
+      for ending in ["", "-wal", "-shm"] {
+        try? FileManager.default.removeItem(atPath: path(day) + ending)
+      }
+    }
+  }
+
+  // MARK: Rows
+
+  private static func insert(_ span: JobSpan, _ names: inout NameTable, _ db: Database) throws {
+    var writer = ByteWriter()
+    JobReportCodec.append([JobIncrease(job: "", increase: span.rest)], to: &writer)
+    writer.varint(UInt64(span.top.count))
+    for job in span.top {
+      writer.varint(UInt64(bitPattern: try names.id(job.job, db)))
+      for measure in JobMeasure.allCases { writer.varint(job.increase[measure]) }
+    }
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO spans (target, from_ns, through_ns, covered_ns, jobs, rest_jobs, untracked, body)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      try names.id(span.target, db), span.fromNanoseconds, span.throughNanoseconds,
+      span.coveredNanoseconds, Int64(clamping: span.jobs), Int64(clamping: span.restJobs),
+      Int64(clamping: span.untracked), Data(writer.bytes),
+    ])
+  }
+
+  private static func spans(
+    _ db: Database, _ targets: Set<String>, _ range: ClosedRange<Int64>, _ path: String
+  ) throws -> [JobSpan] {
+    var names: [Int64: String] = [:]
+    func name(_ id: Int64) throws -> String {
+      if let known = names[id] { return known }
+      let found = try String.fetchOne(
+        db.cachedStatement(sql: "SELECT text FROM names WHERE id = ?"), arguments: [id])
+      guard let found else { throw StoreFailure.corrupt(path, "spans: no name \(id)") }
+      names[id] = found
+      return found
+    }
+    var spans: [JobSpan] = []
+    let rows = try Row.fetchAll(
+      db, sql: "SELECT * FROM spans WHERE through_ns BETWEEN ? AND ? ORDER BY through_ns, id",
+      arguments: [range.lowerBound, range.upperBound])
+    for row in rows {
+      let target = try name(row["target"])
+      guard targets.contains(target) else { continue }
+      let jobs: Int64 = row["jobs"]
+      let restJobs: Int64 = row["rest_jobs"]
+      let untracked: Int64 = row["untracked"]
+      let body = [UInt8](row["body"] as Data)
+      let (rest, entries) = try decode(body.span, path)
+      spans.append(
+        JobSpan(
+          target: target, fromNanoseconds: row["from_ns"], throughNanoseconds: row["through_ns"],
+          coveredNanoseconds: row["covered_ns"],
+          top: try entries.map { JobIncrease(job: try name($0.name), increase: $0.increase) },
+          rest: rest, restJobs: UInt64(clamping: restJobs), jobs: UInt64(clamping: jobs),
+          untracked: UInt64(clamping: untracked)))
+    }
+    return spans
+  }
+
+  private static func decode(_ bytes: Swift.Span<UInt8>, _ path: String) throws -> (
+    rest: JobCounters, entries: [(name: Int64, increase: JobCounters)]
+  ) {
+    do throws(WireError) {
+      var cursor = ByteCursor()
+      let rest = try JobReportCodec.list(&cursor, bytes).first?.increase ?? JobCounters()
+      var entries: [(name: Int64, increase: JobCounters)] = []
+      for _ in 0..<(try cursor.count(bytes, of: "jobs", limit: WireLimits.topJobs)) {
+        let name = Int64(bitPattern: try cursor.varint(bytes))
+        entries.append(
+          (
+            name,
+            JobCounters(
+              readBytes: try cursor.varint(bytes), writtenBytes: try cursor.varint(bytes),
+              ioOperations: try cursor.varint(bytes), metadataOperations: try cursor.varint(bytes))
+          ))
+      }
+      return (rest, entries)
+    } catch {
+      throw StoreFailure.corrupt(path, "spans: \(error.reason)")
+    }
+  }
+
+  // MARK: Files
+
+  private func path(_ day: String) -> String { "\(directory)/\(Self.prefix)\(day)\(Self.suffix)" }
+
+  private static func day(_ nanoseconds: Int64) -> String {
+    Date(timeIntervalSince1970: Double(nanoseconds) / 1e9).formatted(.iso8601.year().month().day())
+  }
+
+  private func days() throws(DiagnosticError) -> [String] {
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: directory)
+        .filter { $0.hasPrefix(Self.prefix) && $0.hasSuffix(Self.suffix) }
+        .map { String($0.dropFirst(Self.prefix.count).dropLast(Self.suffix.count)) }.sorted()
+    } catch {
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: directory, reason: error.localizedDescription)
+    }
+  }
+
+  /// `nil` when there is no file of that day and none is to be made.
+  @discardableResult
+  private func run<Value: Sendable>(
+    _ day: String, creating: Bool = false, _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(DiagnosticError) -> Value? {
+    do {
+      guard let queue = try open(day, creating: creating) else { return nil }
+      return try await queue.write(body)
+    } catch {
+      throw StoreFailure.diagnose(error, path: path(day))
+    }
+  }
+
+  private func open(_ day: String, creating: Bool) throws -> DatabaseQueue? {
+    try files.withLock { files in
+      if let known = files[day] { return known }
+      let path = path(day)
+      guard creating || FileManager.default.fileExists(atPath: path) else { return nil }
+      var configuration = Configuration()
+      configuration.foreignKeysEnabled = true
+      configuration.prepareDatabase { db in
+        try db.execute(sql: "PRAGMA page_size = 16384")
+        try db.execute(sql: "PRAGMA journal_mode = WAL")
+        try db.execute(sql: "PRAGMA synchronous = FULL")
+      }
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      try queue.write { db in
+        let id = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        guard id == 0 || id == Self.applicationID else {
+          throw StoreFailure.corrupt(path, "it is another program's database")
+        }
+        try db.execute(sql: Self.schema)
+      }
+      files[day] = queue
+      return queue
+    }
+  }
+
+  private static let schema = """
+    PRAGMA application_id = \(applicationID);
+    CREATE TABLE IF NOT EXISTS streams (
+      server TEXT NOT NULL, boot TEXT NOT NULL, incarnation TEXT NOT NULL,
+      sequence INTEGER NOT NULL, PRIMARY KEY (server, boot, incarnation)
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS names (
+      id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS spans (
+      id INTEGER PRIMARY KEY,
+      target INTEGER NOT NULL REFERENCES names (id),
+      from_ns INTEGER NOT NULL, through_ns INTEGER NOT NULL, covered_ns INTEGER NOT NULL,
+      jobs INTEGER NOT NULL, rest_jobs INTEGER NOT NULL, untracked INTEGER NOT NULL,
+      body BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS spans_by_end ON spans (through_ns);
+    """
+}
+
+/// The numbers of names, looked up once a transaction.
+private struct NameTable {
+  private var known: [String: Int64] = [:]
+
+  mutating func id(_ text: String, _ db: Database) throws -> Int64 {
+    if let id = known[text] { return id }
+    let found = try Int64.fetchOne(
+      db.cachedStatement(sql: "SELECT id FROM names WHERE text = ?"), arguments: [text])
+    if let found {
+      known[text] = found
+      return found
+    }
+    try db.cachedStatement(sql: "INSERT INTO names (text) VALUES (?)").execute(arguments: [text])
+    known[text] = db.lastInsertedRowID
+    return db.lastInsertedRowID
+  }
+}

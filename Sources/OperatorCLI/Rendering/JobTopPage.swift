@@ -1,0 +1,80 @@
+import ManagerCore
+import Protocol
+
+/// `iml job top`: one row a job, then what is left.
+enum JobTopPage {
+  static func render(_ answer: Reply<JobTopView>, _ style: Style) -> String {
+    let view = answer.view
+    return page([title(view), table(view).render(style), notes(view)])
+  }
+
+  private static func title(_ view: JobTopView) -> String {
+    let span = (Double(view.throughNanoseconds) - Double(view.fromNanoseconds)) / 1e9
+    let seen = Int((view.coverage * 100).rounded(.down))
+    let targets = view.targets == 1 ? "1 target" : "\(view.targets) targets"
+    var text = "Jobs by \(word(view.by)), the last \(Quantities.span(span)) on \(targets)"
+    text += "; \(seen) % of that time was looked at"
+    if let age = view.newestSecondsAgo { text += ", last \(Quantities.ago(age))" }
+    return text + "\n"
+  }
+
+  private static func word(_ measure: JobMeasure) -> String {
+    switch measure {
+    case .read: "bytes read"
+    case .write: "bytes written"
+    case .iops: "I/O operations"
+    case .metadata: "metadata operations"
+    }
+  }
+
+  private static func table(_ view: JobTopView) -> Table {
+    let columns: [Table.Column] = [
+      .init("JOB"), .init("SHARE", .number), .init("READ", .number), .init("READ/S", .number),
+      .init("WRITTEN", .number), .init("WRITTEN/S", .number), .init("IO OPS", .number),
+      .init("IO OPS/S", .number), .init("MD OPS", .number), .init("MD OPS/S", .number),
+      .init("TARGETS", .number),
+    ]
+    func row(_ name: Cell, _ increase: JobCounters, _ targets: Cell) -> [Cell] {
+      let seconds = view.coveredSeconds
+      func rate(_ amount: UInt64, _ unit: String) -> Cell {
+        guard seconds > 0 else { return Cell(Quantities.nothing) }
+        return Cell(
+          Quantities.measure(Double(amount) / seconds, unit: unit, perSecond: true))
+      }
+      return [
+        name, Cell(Quantities.percent(increase[view.by], of: view.total[view.by])),
+        Cell(Quantities.bytes(increase.readBytes)), rate(increase.readBytes, "bytes"),
+        Cell(Quantities.bytes(increase.writtenBytes)), rate(increase.writtenBytes, "bytes"),
+        Cell(Quantities.count(increase.ioOperations)), rate(increase.ioOperations, "1"),
+        Cell(Quantities.count(increase.metadataOperations)),
+        rate(increase.metadataOperations, "1"), targets,
+      ]
+    }
+    var rows = view.jobs.map { row(Cell(name: $0.job), $0.increase, Cell($0.targets)) }
+    let none = Cell(Quantities.nothing)
+    if view.otherJobs > 0 {
+      let name = view.otherJobs == 1 ? "1 other job" : "\(view.otherJobs) other jobs"
+      rows.append(row(Cell("(\(name))"), view.others, none))
+    }
+    if !view.unnamed.isZero { rows.append(row(Cell("(unnamed)"), view.unnamed, none)) }
+    rows.append(row(Cell("(all)"), view.total, Cell(view.targets)))
+    return Table(columns: columns, rows: rows)
+  }
+
+  private static func notes(_ view: JobTopView) -> String {
+    var lines: [String] = []
+    if !view.unnamed.isZero {
+      lines.append(
+        "Jobs that were not among those that did most of a target count as unnamed: each job's numbers are at least what stands here."
+      )
+    }
+    if !view.silentTargets.isEmpty {
+      lines.append("No job was told of by: \(view.silentTargets.joined(separator: ", ")).")
+    }
+    if view.untrackedJobs > 0 {
+      lines.append(
+        "Up to \(view.untrackedJobs) jobs of a target could not be followed and are in no number.")
+    }
+    return lines.map { printable($0) + "\n" }.joined()
+  }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import ManagerCore
+import Protocol
+
+/// `iml job top`
+struct JobTopVerb: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "top", abstract: "Show the jobs that did most.",
+    discussion: """
+      Agents name the jobs that did most on each target by each measure, and count all others \
+      exactly: what stands as unnamed belongs to jobs that were never among those that did most.
+      """)
+  @Option(help: "Rank by read, write, iops or metadata.") var by = JobMeasure.write
+  @Option(help: "Only this target, by label or id.") var target: NameArgument?
+  @Option(
+    name: [.customLong("fs")], help: "Only the targets of this file system, by name or id.")
+  var fileSystem: NameArgument?
+  @Option(help: ArgumentHelp("How far back: 90s, 15m, 1h, 2d, 1w.", valueName: "span"))
+  var last = SpanArgument(seconds: 600)
+  @Option(help: "At most so many jobs, up to 1000.") var limit = 20
+  @OptionGroup var options: ConnectionOptions
+
+  func validate() throws {
+    if target != nil, fileSystem != nil {
+      throw ValidationError("--target and --fs exclude each other: a target has one file system.")
+    }
+    if !(1...1_000).contains(limit) { throw ValidationError("--limit is from 1 to 1000.") }
+  }
+
+  mutating func run() async throws {
+    let route = Route("jobs", "top")
+      .with("by", by.rawValue).with("target", target?.text).with("fs", fileSystem?.text)
+      .with("seconds", String(last.seconds)).with("limit", String(limit))
+    let answer = try await options.client.get(JobTopView.self, route)
+    try options.show(answer) { JobTopPage.render($0, $1) }
+    if answer.targets == 0 {
+      options.hint(
+        "No target has told of jobs in this time. Lustre keeps job statistics once jobid_var is set."
+      )
+    }
+  }
+}
+
+extension JobMeasure: ExpressibleByArgument {}
