@@ -1,7 +1,7 @@
 import Protocol
 
 extension Inspection {
-  /// One JSON object: `server`, `sections`, `series`, `leftovers`, `failures`. Numbers are written
+  /// One JSON object: `server`, `sections`, `series`, `jobs`, `leftovers`, `failures`. Numbers are written
   /// digit by digit, because a JSON encoder's doubles would round large ones.
   package func json() throws -> String {
     var lines = ["{"]
@@ -11,6 +11,9 @@ extension Inspection {
     lines.append("  },")
     lines.append("  \"series\": [")
     lines.append(contentsOf: Self.list(try samples.map(Self.encoded)))
+    lines.append("  ],")
+    lines.append("  \"jobs\": [")
+    lines.append(contentsOf: Self.list(try jobs.map { try Self.encoded(InspectedJobs($0)) }))
     lines.append("  ],")
     lines.append("  \"leftovers\": [")
     lines.append(contentsOf: Self.list(try leftovers.map { try Self.encoded($0) }))
@@ -51,5 +54,22 @@ extension Inspection {
     return "{\"metric\":\(try encoded(declaration.key.metric)),"
       + "\"labels\":\(try encoded(sample.shownLabels)),\"value\":\(sample.valueText),"
       + "\"kind\":\(try encoded(declaration.kind)),\"unit\":\(try encoded(declaration.unit))}"
+  }
+}
+
+/// The jobs of one target, each with what it did since its entry began.
+private struct InspectedJobs: Encodable {
+  var target: String
+  var jobs: UInt64
+  var top: [JobIncrease]
+  var rest: JobCounters
+  var restJobs: UInt64
+
+  init(_ report: JobReport) {
+    target = report.target.label
+    jobs = report.jobs
+    top = report.top
+    rest = report.rest
+    restJobs = report.restJobs
   }
 }

@@ -25,6 +25,18 @@ extension Inspection {
           [sample.seriesText, sample.valueText, sample.declaration.unit]
         }, rightAligned: 1)
     }
+    let jobs = jobs.filter { !$0.top.isEmpty }
+    if !jobs.isEmpty {
+      heading("Jobs that did most since they began", &lines)
+      lines += Self.columns(
+        [["target", "job", "bytes read", "bytes written", "I/O operations", "metadata operations"]]
+          + jobs.flatMap { report in
+            report.top.map { job in
+              [report.target.label, Self.oneLine(job.job)]
+                + JobMeasure.allCases.map { String(job.increase[$0]) }
+            }
+          })
+    }
     if !leftovers.isEmpty {
       heading("Not understood", &lines)
       lines += Self.columns(leftovers.map { [$0.source, Self.oneLine($0.text)] })

@@ -38,6 +38,7 @@ package struct Inspection: Sendable {
   }
 
   var samples: [Sample] { collections.flatMap { $0.samples } }
+  var jobs: [JobReport] { collections.flatMap { $0.jobs } }
   var leftovers: [Leftover] { collections.flatMap { $0.leftovers } }
 
   /// Reads that failed, and collectors that failed as a whole.

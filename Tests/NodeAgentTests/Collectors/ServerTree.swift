@@ -147,6 +147,7 @@ struct ServerTree {
 
   private func writeMDT() throws {
     try write("mdt/fs-1-MDT0000/md_stats", "PPPP", metadataStats)
+    try write("mdt/fs-1-MDT0000/job_stats", "PPPP", "job_stats:\n")
     try write(
       "mdt/fs-1-MDT0000/recovery_status", "PPPD",
       """
@@ -179,6 +180,15 @@ struct ServerTree {
   }
 
   private func writeOST() throws {
+    try write(
+      "obdfilter/fs-1-OST000a/job_stats", "PPPP",
+      """
+      job_stats:
+      - job_id:          dd.0
+        snapshot_time:   1749555518
+        write_bytes:     { samples: 2, unit: bytes, min: 1, max: 4096, sum: 4097 }
+
+      """)
     try write("obdfilter/fs-1-OST000a/stats", "PPPD", objectStats)
     try write(
       "obdfilter/fs-1-OST000a/recovery_status", "PPPD",

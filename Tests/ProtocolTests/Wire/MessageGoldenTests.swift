@@ -57,6 +57,14 @@ import Testing
       #"{"lines":[{"cursor":12,"origin":"kernel","priority":4,"#
         + #""stamp":{"bootNanoseconds":1,"wallNanoseconds":-2},"text":"LustreError: é\n"}]}"#
     ),
+    (
+      80,
+      """
+      01 03 02 03 9003 8001 01 0b 6673312d4f535430303030 01 0c 31302e302e302e3140746370
+      0a 0b 09 05 06 07 08 01 04 64642e30 01 ac02 02 ffffffffffffffffff01
+      """
+    ),
+    (20, #"{"order":44}"#),
   ]
 
   private func bytes(_ payload: String) -> [UInt8] {

@@ -86,5 +86,17 @@ func everyMessage() throws -> [Message] {
     .logs([
       LogLine(origin: "kernel", cursor: 12, stamp: stamp, priority: 4, text: "LustreError: é\n")
     ]),
+    .jobs(jobReport), .jobsHeld(sequence: 44),
   ]
 }
+
+let jobReport = JobReport(
+  sequence: 3, target: TargetReference(label: "fs1-OST0000", mgs: ["10.0.0.1@tcp"]), since: stamp,
+  began: Stamp(bootNanoseconds: 200, wallNanoseconds: 64),
+  top: [
+    JobIncrease(
+      job: "dd.0",
+      increase: JobCounters(
+        readBytes: 1, writtenBytes: 300, ioOperations: 2, metadataOperations: .max))
+  ], rest: JobCounters(readBytes: 5, writtenBytes: 6, ioOperations: 7, metadataOperations: 8),
+  restJobs: 9, jobs: 10, untracked: 11, isPartial: true)

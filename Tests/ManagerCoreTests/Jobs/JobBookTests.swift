@@ -1,0 +1,126 @@
+import ManagerCore
+import Protocol
+import Testing
+
+@Suite struct JobBookTests {
+  private static let second: Int64 = 1_000_000_000
+
+  private static func stream(_ incarnation: String = "a") throws -> StreamKey {
+    StreamKey(
+      server: try #require(ServerID("11111111-2222-4333-8444-555555555555")), boot: BootID("b"),
+      incarnation: incarnation)
+  }
+
+  private static func report(
+    _ sequence: UInt64, _ jobs: [String: UInt64] = ["dd.0": 10], rest: UInt64 = 0
+  ) -> JobReport {
+    let stamp = Stamp(bootNanoseconds: 0, wallNanoseconds: 0)
+    return JobReport(
+      sequence: sequence, target: TargetReference(label: "fs-OST0000"), since: stamp, began: stamp,
+      top: jobs.sorted { $0.key < $1.key }.map {
+        JobIncrease(job: $0.key, increase: JobCounters(writtenBytes: $0.value, ioOperations: 1))
+      }, rest: JobCounters(writtenBytes: rest), restJobs: rest > 0 ? 1 : 0, jobs: 7)
+  }
+
+  private static func span(_ report: JobReport, _ target: String = "T0", at end: Int64) -> JobSpan {
+    JobSpan(
+      report, target: target, fromNanoseconds: (end - 10) * second, throughNanoseconds: end * second
+    )
+  }
+
+  private static func moment(_ seconds: Int64) -> Moment {
+    Moment(monotonicNanoseconds: seconds * second, wallNanoseconds: seconds * second)
+  }
+
+  private func take(
+    _ book: inout JobBook, _ report: JobReport, _ target: String = "T0", at end: Int64
+  ) throws -> Bool {
+    book.take(
+      report, Self.span(report, target, at: end), from: try Self.stream(), now: Self.moment(end))
+  }
+
+  @Test func reportsOfAMinuteBecomeOneSpanATarget() throws {
+    var book = JobBook()
+    for number in 1...6 {
+      #expect(try take(&book, Self.report(UInt64(number), rest: 1), at: Int64(number) * 10))
+    }
+    #expect(try take(&book, Self.report(7, ["cp.1": 3]), "T1", at: 60))
+    #expect(book.cut(now: Self.moment(69)).isEmpty)
+    let writes = book.cut(now: Self.moment(70))
+    #expect(writes.map(\.sequence) == [7])
+    let spans = writes.flatMap(\.spans)
+    #expect(spans.map(\.target) == ["T0", "T1"])
+    #expect(spans[0].top.map(\.increase.writtenBytes) == [60])
+    #expect(spans[0].rest.writtenBytes == 6)
+    #expect(spans[0].coveredNanoseconds == 60 * Self.second)
+    #expect(spans[0].fromNanoseconds == 0 && spans[0].throughNanoseconds == 60 * Self.second)
+  }
+
+  @Test func aReportIsCountedOnce() throws {
+    var book = JobBook()
+    book.resume(try Self.stream(), stored: 4)
+    #expect(try take(&book, Self.report(4), at: 10) == false, "the store has it")
+    #expect(try take(&book, Self.report(5), at: 20))
+    #expect(try take(&book, Self.report(5), at: 20) == false, "sent again after a new session")
+    let writes = book.cut(now: Self.moment(20), force: true)
+    #expect(try take(&book, Self.report(5), at: 20) == false)
+    #expect(book.storedSequence(try Self.stream()) == 4, "not before it is written")
+    book.wrote(writes)
+    #expect(book.storedSequence(try Self.stream()) == 5)
+    #expect(book.cut(now: Self.moment(99), force: true).isEmpty)
+  }
+
+  @Test func whatCouldNotBeWrittenIsTriedAgainAndSeenMeanwhile() throws {
+    var book = JobBook()
+    #expect(try take(&book, Self.report(1), at: 10))
+    let first = book.cut(now: Self.moment(10), force: true)
+    #expect(book.spans(ended: 0...100 * Self.second).count == 1)
+    #expect(try take(&book, Self.report(2), at: 20))
+    #expect(book.spans(ended: 0...100 * Self.second).count == 2)
+    #expect(book.spans(ended: 15 * Self.second...100 * Self.second).count == 1)
+    let second = book.cut(now: Self.moment(20), force: true)
+    #expect(second.count == 2 && second.first == first.first)
+    book.wrote(second)
+    #expect(book.spans(ended: 0...100 * Self.second).isEmpty)
+  }
+
+  @Test func aSpanOfTooManyNamesKeepsThoseThatDidMostAndEveryByte() throws {
+    let many = Dictionary(
+      uniqueKeysWithValues: (0..<3_000).map { ("job.\($0)", UInt64($0 + 1)) })
+    let others = Dictionary(
+      uniqueKeysWithValues: (0..<3_000).map { ("other.\($0)", UInt64(10_000 + $0)) })
+    var span = Self.span(Self.report(1, many), at: 10)
+    span.merge(Self.span(Self.report(2, others), at: 20))
+    #expect(span.top.count <= WireLimits.topJobs)
+    let sum = (many.values.reduce(0, +)) + (others.values.reduce(0, +))
+    #expect(span.top.reduce(span.rest.writtenBytes) { $0 + $1.increase.writtenBytes } == sum)
+    #expect(span.top.contains { $0.job == "other.2999" })
+    #expect(span.restJobs > 0)
+  }
+
+  @Test func theViewRanksAndLeavesNothingOut() {
+    let spans = [
+      Self.span(Self.report(1, ["a": 5, "b": 50], rest: 7), "T0", at: 10),
+      Self.span(Self.report(2, ["a": 60, "c": 1], rest: 2), "T1", at: 20),
+      Self.span(Self.report(3, ["z": 999]), "gone", at: 20),
+    ]
+    let view = JobTopView(
+      spans, by: .write, limit: 2, targets: ["T0": "fs-OST0000", "T1": "fs-OST0001", "T2": "x"],
+      fromNanoseconds: 0, throughNanoseconds: 20 * Self.second)
+    #expect(view.jobs.map(\.job) == ["a", "b"])
+    #expect(view.jobs.map(\.targets) == [2, 1])
+    #expect(view.jobs.map(\.increase.writtenBytes) == [65, 50])
+    #expect(view.otherJobs == 1 && view.others.writtenBytes == 1)
+    #expect(view.unnamed.writtenBytes == 9 && view.total.writtenBytes == 125)
+    #expect(view.targets == 2 && view.silentTargets == ["x"])
+    #expect(abs(view.coverage - 20.0 / 60.0) < 1e-9)
+    #expect(view.coveredSeconds == 10 && view.newestSecondsAgo == 0)
+  }
+
+  @Test func aJobThatDidNothingByTheMeasureIsNotRankedByIt() {
+    let view = JobTopView(
+      [Self.span(Self.report(1, ["a": 5]), at: 10)], by: .metadata, limit: 5,
+      targets: ["T0": "fs-OST0000"], fromNanoseconds: 0, throughNanoseconds: 20 * Self.second)
+    #expect(view.jobs.isEmpty && view.otherJobs == 1 && view.others.writtenBytes == 5)
+  }
+}

@@ -1,0 +1,108 @@
+import AgentCore
+import Protocol
+import Testing
+
+@testable import NodeAgent
+
+/// The reader over real files: what is told of a target that comes, goes, or is mounted anew.
+@Suite struct JobStatsReaderTests {
+  private struct Site {
+    let tree: TemporaryTree
+    var reader = JobStatsReader()
+
+    init() throws {
+      tree = try TemporaryTree()
+      try tree.write("/sys/fs/lustre/version", "2.15.8\n")
+    }
+
+    func write(_ target: String, instance: Int = 1, _ jobs: [String: Int]) throws {
+      var text = "job_stats:\n"
+      for (name, bytes) in jobs.sorted(by: { $0.key < $1.key }) {
+        text += "- job_id:          \(name)\n"
+        text += "  read_bytes:      { samples: 1, unit: bytes, min: 1, max: 1, sum: \(bytes) }\n"
+      }
+      try tree.write("/proc/fs/lustre/obdfilter/\(target)/job_stats", text)
+      try tree.write("/sys/fs/lustre/obdfilter/\(target)/instance", "\(instance)\n")
+    }
+
+    /// Bytes read by target and job.
+    mutating func read() throws -> [String: [String: UInt64]] {
+      let host = HostRoot(tree.path)
+      guard case .sampled(let collection) = reader.collect(host, CollectorContext(host)) else {
+        return [:]
+      }
+      #expect(collection.leftovers.isEmpty)
+      var found: [String: [String: UInt64]] = [:]
+      for report in collection.jobs {
+        found[report.target.label] = Dictionary(
+          uniqueKeysWithValues: report.top.map { ($0.job, $0.increase.readBytes) })
+      }
+      return found
+    }
+  }
+
+  @Test func aTargetOfBeforeCountsFromTheSecondReading() throws {
+    var site = try Site()
+    try site.write("fs-OST0000", ["dd.0": 100])
+    #expect(try site.read().isEmpty)
+    try site.write("fs-OST0000", ["dd.0": 107, "cp.1": 5])
+    #expect(try site.read() == ["fs-OST0000": ["dd.0": 7, "cp.1": 5]])
+  }
+
+  @Test func aTargetThatComesCountsFromItsMountOn() throws {
+    var site = try Site()
+    try site.write("fs-OST0000", ["dd.0": 100])
+    _ = try site.read()
+    try site.write("fs-OST0001", ["dd.0": 3])
+    #expect(try site.read()["fs-OST0001"] == ["dd.0": 3])
+  }
+
+  @Test func aTargetThatIsMountedAnewCountsFromItsMountOn() throws {
+    var site = try Site()
+    try site.write("fs-OST0000", ["dd.0": 100])
+    _ = try site.read()
+    try site.write("fs-OST0000", instance: 2, ["dd.0": 150])
+    #expect(try site.read() == ["fs-OST0000": ["dd.0": 150]])
+  }
+
+  @Test func aFileThatCanNotBeReadForAWhileLosesNothing() throws {
+    var site = try Site()
+    try site.write("fs-OST0000", ["dd.0": 100])
+    _ = try site.read()
+    let file = "/proc/fs/lustre/obdfilter/fs-OST0000/job_stats"
+    try site.tree.remove(file)
+    try site.tree.fifo(file)
+    #expect(try site.read()["fs-OST0000"] == nil, "a FIFO is not opened, let alone waited for")
+    try site.tree.remove(file)
+    try site.write("fs-OST0000", ["dd.0": 130])
+    #expect(try site.read() == ["fs-OST0000": ["dd.0": 30]])
+  }
+
+  @Test func whatATargetDidBeforeItWasReadForTheFirstTimeIsNotCounted() throws {
+    var site = try Site()
+    try site.tree.directory("/proc/fs/lustre/obdfilter/fs-OST0000")
+    #expect(try site.read().isEmpty)
+    try site.write("fs-OST0000", ["dd.0": 100])
+    #expect(try site.read().isEmpty, "it was there before: its counters may be old")
+    try site.write("fs-OST0000", ["dd.0": 101])
+    #expect(try site.read() == ["fs-OST0000": ["dd.0": 1]])
+  }
+
+  @Test func aFileLargerThanAnyBufferIsReadInPieces() throws {
+    var site = try Site()
+    let jobs = Dictionary(uniqueKeysWithValues: (0..<6_000).map { ("job.\($0)", $0) })
+    try site.write("fs-OST0000", [:])
+    _ = try site.read()
+    try site.write("fs-OST0000", jobs)
+    let told = try #require(try site.read()["fs-OST0000"])
+    #expect(told["job.5999"] == 5_999 && told["job.5980"] == 5_980)
+  }
+
+  @Test func inspectTellsWhatJobsDidSinceTheyBegan() throws {
+    let site = try Site()
+    try site.write("fs-OST0000", ["dd.0": 100])
+    let look = try site.tree.look("jobs")
+    #expect(look.collections.flatMap(\.jobs).flatMap(\.top).map(\.increase.readBytes) == [100])
+    #expect(look.value("lustre_job_stats_jobs", ["target": "fs-OST0000"]) == "1")
+  }
+}
