@@ -60,6 +60,9 @@ package struct ReportedState: Sendable {
     }
     guard let collector = unsentCycles.first else { return nil }
     unsentCycles.removeFirst()
-    return cycles[collector].map(Message.cycle)
+    guard let end = cycles[collector] else { return nil }
+    // A unit whose subject is gone speaks once more, and never again.
+    if end.outcome == .notApplicable, CollectorName.isUnit(collector) { cycles[collector] = nil }
+    return .cycle(end)
   }
 }

@@ -24,6 +24,10 @@ extension ObservedSite {
       dropUnrepeated(by: end.collector, of: id, at: now)
     }
     if end.outcome == .sampled { confirmPending(by: end.collector, of: id, at: now) }
+    if end.outcome == .notApplicable, CollectorName.isUnit(end.collector) {
+      // What it read is gone; it has nothing more to say.
+      servers[id]?.collectors[end.collector] = nil
+    }
     compareClaims(of: id, at: now)
     if now.monotonicNanoseconds - server.persisted >= policy.persistNanoseconds {
       persist(id, at: now)

@@ -220,7 +220,8 @@ extension ObservedSite {
     let label = section.reference.label
     guard !label.isEmpty, label.utf8.count <= StateLimits.labelBytes else { return }
     if let collector = servers[id]?.sections[key]?.section.collector {
-      collectorsByKind[section.kind, default: []].insert(collector)
+      // A unit (`ost/fs1-OST0003`) tells of one target; its collector lists them all.
+      collectorsByKind[section.kind, default: []].insert(CollectorName.whole(collector))
     }
     let mgs = mgsID(of: section.reference, from: id)
     // Without NIDs a section keeps the target that it had: a silence about the MGS moves nothing.

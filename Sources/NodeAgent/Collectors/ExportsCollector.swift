@@ -3,25 +3,17 @@ import Protocol
 
 /// Who is connected to the targets here. One file a client and target: by far the most files that
 /// the agent reads, so it is read less often than the rest.
-struct ExportsCollector: Collector {
+struct ExportsCollector: TargetCollecting {
   let name = "exports"
   let sections = ["exports"]
   /// 10,000 clients of 20 targets are 200,000 small files, seconds of work.
   let period = Duration.seconds(10)
+  let readers = TargetReader.all
+  let absence = "no target here tells who is connected"
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
-    var gathering = Gathering(name, host)
-    for reader in TargetReader.all {
-      for identity in reader.identities(&gathering, context.facts) ?? [] {
-        collect(reader, identity, &gathering)
-      }
-    }
-    return gathering.answer(orNotApplicable: "no target here tells who is connected")
-  }
-
-  private func collect(
-    _ reader: TargetReader, _ identity: TargetReader.Identity, _ gathering: inout Gathering
+  func collect(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ facts: NodeFacts,
+    _ gathering: inout Gathering
   ) {
     // A directory is a NID, and stays behind when its client is gone.
     guard let nids = gathering.directories(reader.exports, identity.directory) else { return }
@@ -47,7 +39,7 @@ struct ExportsCollector: Collector {
     gathering.section(
       ExportsSection(
         reference: identity.reference, clients: clients, serverConnections: servers),
-      subject: reader.sectionSubject(identity))
+      subject: reader.subject(identity.directory))
   }
 
   /// True when some directory of exports can be read for certain to hold no UUIDs.

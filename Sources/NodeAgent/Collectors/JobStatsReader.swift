@@ -3,115 +3,95 @@ import Platform
 import Protocol
 import Synchronization
 
-/// Reads `job_stats` of all targets of a server, and remembers what it read.
-struct JobStatsReader {
-  /// Entries of all targets together: 700,000 of some 70 bytes. More are told as not followed.
-  static let entryLimit = 700_000
-
-  private struct Place: Hashable {
-    var kind: TargetKind
-    var directory: String
-  }
-
-  private struct Followed {
-    var follower: JobFollower
+/// Reads `job_stats` of one target, and remembers what it read.
+final class JobStatsReader: Sendable {
+  private struct State: Sendable {
+    var follower: JobFollower?
     /// Changes with each mount of the target.
     var instance: Int64?
+    var countsSince: Stamp?
+    var lastBegan: Stamp?
   }
 
-  private static let kinds: [(reader: TargetReader, file: Parameter)] = [
-    (.mdt, .mdtJobStats), (.ost, .ostJobStats),
-  ]
+  private let state: Mutex<State>
+  /// Entries that it holds, and processor time of its last reading; to be asked while it reads.
+  private let entries = Atomic<Int>(0)
+  private let cost = Atomic<Int64>(0)
+  /// Entries that it may hold.
+  private let room = Atomic<Int>(JobStatsKeeper.entryLimit)
 
-  /// Everything counts from the first reading on, as of the moment of it.
-  private let countsEverything: Bool
-  private var followed: [Place: Followed] = [:]
-  /// The targets of each kind when they were last listed, and when that was.
-  private var listed: [TargetKind: (directories: Set<String>, at: Stamp)] = [:]
-  private var buffer: [UInt8] = []
-  private let clock = HostClock()
+  /// - Parameter countsSince: `nil` when the target may have been here before that.
+  init(countsSince: Stamp?) { state = Mutex(State(countsSince: countsSince)) }
 
-  init(countsEverything: Bool = false) { self.countsEverything = countsEverything }
+  var entryCount: Int { entries.load(ordering: .relaxed) }
+  var costNanoseconds: Int64 { cost.load(ordering: .relaxed) }
+  func setRoom(_ count: Int) { room.store(count, ordering: .relaxed) }
 
-  mutating func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
-    var gathering = Gathering("jobs", host)
-    for (reader, file) in Self.kinds {
-      let now = clock.now()
-      guard let identities = reader.identities(&gathering, context.facts) else { continue }
-      let present = Set(identities.map(\.directory))
-      for place in followed.keys where place.kind == reader.kind {
-        if !present.contains(place.directory) { followed[place] = nil }
-      }
-      for identity in identities { read(reader, file, identity, &gathering) }
-      listed[reader.kind] = (present, now)
-    }
-    return gathering.answer(orNotApplicable: "no target here keeps job statistics")
-  }
-
-  private mutating func read(
-    _ reader: TargetReader, _ file: Parameter, _ identity: TargetReader.Identity,
-    _ gathering: inout Gathering
+  func read(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ gathering: inout Gathering
   ) {
-    let place = Place(kind: reader.kind, directory: identity.directory)
+    let before = Clock.thread()
+    let file = reader.kind == .mdt ? Parameter.mdtJobStats : Parameter.ostJobStats
     let instance = reader.instance.flatMap { gathering.number($0, identity.directory) }
-    var state = current(place, instance)
-    let others = followed.values.reduce(0) { $0 + $1.follower.count } - state.follower.count
-    state.follower.entryLimit = Self.entryLimit - others
-    // Taken out while it is read: a copy would be a copy of all jobs.
-    followed[place] = nil
+    let paths = file.paths([identity.directory])
     let name = file.name([identity.directory])
-    let outcome = scan(file.paths([identity.directory]), &state.follower, gathering.host)
-    switch outcome {
-    case .absent: return
-    case .unread(let error): gathering.fail(name, error)
-    case .read(let leftovers, let failure):
-      for text in leftovers.texts { gathering.leftover(name, text) }
-      if let failure { gathering.fail(name, failure) }
-      let report = state.follower.end(isWhole: failure == nil, target: identity.reference)
-      if let report { gathering.jobs(report) }
-      gathering.sample(
-        .jobEntries, Int64(state.follower.count), of: identity.subject,
-        ["component": reader.component])
+    // One reading at a time, on the target's own lane: nobody waits here.
+    state.withLock { state in
+      var follower = current(&state, instance)
+      state.follower = nil
+      follower.entryLimit = room.load(ordering: .relaxed)
+      let outcome = JobStatsReader.scan(paths, &follower, gathering.host)
+      switch outcome {
+      case .absent:
+        // Nothing was read: the target offers no job statistics, or is about to.
+        state.countsSince = nil
+        return
+      case .unread(let error): gathering.fail(name, error)
+      case .read(let began, let leftovers, let failure):
+        for text in leftovers.texts { gathering.leftover(name, text) }
+        if let failure { gathering.fail(name, failure) }
+        let report = follower.end(isWhole: failure == nil, target: identity.reference)
+        if let report { gathering.jobs(report) }
+        gathering.sample(
+          .jobEntries, Int64(follower.count), of: identity.subject,
+          ["component": reader.component])
+        state.lastBegan = began
+        entries.store(follower.count, ordering: .relaxed)
+      }
+      state.follower = follower
     }
-    followed[place] = state
+    cost.store(max(0, Clock.thread() - before), ordering: .relaxed)
   }
 
-  /// What is known of a target's jobs; nothing when it was mounted since the last reading: then all
+  /// What is known of the target's jobs; nothing when it was mounted since the last reading: then all
   /// that its jobs did was done since.
-  private func current(_ place: Place, _ instance: Int64?) -> Followed {
-    let before = listed[place.kind]
-    var since: Stamp?
-    if let known = followed[place] {
-      if known.instance == nil || instance == nil || known.instance == instance {
-        return Followed(follower: known.follower, instance: instance ?? known.instance)
-      }
-      since = before?.at
-    } else if let before, !before.directories.contains(place.directory) {
-      since = before.at
+  private func current(_ state: inout State, _ instance: Int64?) -> JobFollower {
+    defer { state.instance = instance ?? state.instance }
+    if let known = state.follower {
+      if state.instance == nil || instance == nil || state.instance == instance { return known }
+      state.countsSince = state.lastBegan
     }
-    if countsEverything { since = Stamp(bootNanoseconds: 0, wallNanoseconds: 0) }
-    return Followed(
-      follower: JobFollower(countsSince: since, seed: .random(in: .min ... .max)),
-      instance: instance)
+    return JobFollower(
+      countsSince: state.countsSince, seed: .random(in: .min ... .max))
   }
 
   private enum Outcome {
     case absent
     case unread(HostError)
-    case read(Leftovers, failure: HostError?)
+    case read(Stamp, Leftovers, failure: HostError?)
   }
 
   /// From the first path that there is.
-  private mutating func scan(
+  private static func scan(
     _ paths: [String], _ follower: inout JobFollower, _ host: HostRoot
   ) -> Outcome {
     var failure: HostError?
+    var buffer: [UInt8] = []
     for path in paths {
       var scanner = JobStatsScanner()
+      let began = HostClock().now()
       var hasBegun = false
       do {
-        let began = clock.now()
         try host.stream(path, buffer: &buffer) { bytes, piece in
           if !hasBegun {
             follower.begin(began)
@@ -124,9 +104,9 @@ struct JobStatsReader {
           }
           return 0
         }
-        return .read(scanner.leftovers, failure: nil)
+        return .read(began, scanner.leftovers, failure: nil)
       } catch {
-        if hasBegun { return .read(scanner.leftovers, failure: error) }
+        if hasBegun { return .read(began, scanner.leftovers, failure: error) }
         if !error.isAbsence { failure = failure ?? error }
       }
     }
@@ -134,25 +114,45 @@ struct JobStatsReader {
   }
 }
 
-/// Keeps one reader for the agent's life, and the pace at which it may read.
+/// The readers of all targets of a server, for the agent's life, and the pace at which they read.
 final class JobStatsKeeper: Sendable {
+  /// Entries of all targets together: 700,000 of some 70 bytes. More are told as not followed.
+  static let entryLimit = 700_000
   /// Of one processor, at most: files of hundreds of MiB are read seldom, small ones every cycle.
   private static let share: Int64 = 100
   private static let longestPause: Int64 = 300_000_000_000
 
-  private let reader = Mutex(JobStatsReader())
-  private let cost = Atomic<Int64>(0)
+  private struct State: Sendable {
+    var readers: [String: JobStatsReader] = [:]
+    var listedAt: Stamp?
+  }
+  private let state = Mutex(State())
 
-  /// A hundred times the processor time of the last reading.
-  var pause: Duration {
-    let nanoseconds = cost.load(ordering: .relaxed)
-    return .nanoseconds(min(nanoseconds * Self.share, Self.longestPause))
+  /// A target that comes counts from the last list that did not have it.
+  func reader(of lane: String) -> JobStatsReader {
+    state.withLock { state in
+      if let known = state.readers[lane] { return known }
+      let reader = JobStatsReader(countsSince: state.listedAt)
+      state.readers[lane] = reader
+      return reader
+    }
   }
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    let before = Clock.thread()
-    let answer = reader.withLock { $0.collect(host, context) }
-    cost.store(max(0, Clock.thread() - before), ordering: .relaxed)
-    return answer
+  /// All targets that there are. The readers of others are let go.
+  func listed(_ lanes: Set<String>, at stamp: Stamp) {
+    state.withLock { state in
+      state.readers = state.readers.filter { lanes.contains($0.key) }
+      state.listedAt = stamp
+      let all = state.readers.values.reduce(0) { $0 + $1.entryCount }
+      for reader in state.readers.values {
+        reader.setRoom(max(0, Self.entryLimit - all + reader.entryCount))
+      }
+    }
+  }
+
+  /// A hundred times the processor time that all targets' last readings took.
+  func pause(_ reader: JobStatsReader) -> Duration {
+    let all = state.withLock { $0.readers.values.reduce(0) { $0 + $1.costNanoseconds } }
+    return .nanoseconds(min(all * Self.share, Self.longestPause))
   }
 }

@@ -2,21 +2,46 @@ import AgentCore
 import Platform
 import Protocol
 
-/// What the jobs of the targets here do. The reading alone tells what each did since its entry
-/// began; `task` keeps what was read, and tells increases.
-struct JobsCollector: Collector {
+/// What the jobs of the targets here do. One look tells what each did since its entry began; cycle
+/// after cycle, what they did since the reading before.
+struct JobsCollector: TargetCollecting {
   let name = "jobs"
   let sections: [String] = []
+  let readers = [TargetReader.mdt, TargetReader.ost]
+  let absence = "no target here keeps job statistics"
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    var reader = JobStatsReader(countsEverything: true)
-    return reader.collect(host, context)
+  func collect(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ facts: NodeFacts,
+    _ gathering: inout Gathering
+  ) {
+    JobStatsReader(countsSince: Stamp(bootNanoseconds: 0, wallNanoseconds: 0))
+      .read(reader, identity, &gathering)
   }
 
   func task(_ host: HostRoot, _ source: ContextSource) -> CollectorTask {
     let keeper = JobStatsKeeper()
-    return CollectorTask(name: name, period: { keeper.pause }) {
-      keeper.collect(host, source.current())
+    return CollectorTask(name: name) {
+      // Before the list: whoever was mounted in between counts from here on.
+      let now = HostClock().now()
+      var present: Set<String> = []
+      let listing = list(host, source.current()) { reader, directory in
+        let lane = reader.lane(directory)
+        present.insert(lane)
+        let jobs = keeper.reader(of: lane)
+        return CollectorUnit(
+          subject: reader.subject(directory), lane: lane, period: { keeper.pause(jobs) }
+        ) {
+          var gathering = Gathering("\(name)/\(reader.subject(directory))", host)
+          let identity = reader.identity(directory, &gathering, source.current().facts)
+          jobs.read(reader, identity, &gathering)
+          return gathering.answer(orNotApplicable: absence)
+        }
+      }
+      switch listing {
+      case .units, .notApplicable: keeper.listed(present, at: now)
+      case .failed: break
+      }
+      return listing
     }
   }
 }

@@ -1,14 +1,14 @@
-import AgentCore
-
 /// The MDTs that are set up here.
-struct MDTCollector: Collector {
+struct MDTCollector: TargetCollecting {
   let name = "mdt"
   let sections = ["target"]
+  let readers = [TargetReader.mdt]
+  let absence = "no MDT is set up here"
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
-    var gathering = Gathering(name, host)
-    TargetReader.mdt.collect(&gathering, context.facts)
-    return gathering.answer(orNotApplicable: "no MDT is set up here")
+  func collect(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ facts: NodeFacts,
+    _ gathering: inout Gathering
+  ) {
+    reader.collect(identity, facts, &gathering)
   }
 }

@@ -14,7 +14,10 @@ struct MGSCollector: Collector {
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
     guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
     var gathering = Gathering(name, host)
-    TargetReader.mgt.collect(&gathering, context.facts)
+    for directory in TargetReader.mgt.directories(&gathering) ?? [] {
+      let identity = TargetReader.mgt.identity(directory, &gathering, context.facts)
+      TargetReader.mgt.collect(identity, context.facts, &gathering)
+    }
     guard !gathering.collection.sections.isEmpty else {
       return gathering.answer(orNotApplicable: "no MGS is set up here")
     }

@@ -1,14 +1,14 @@
-import AgentCore
-
 /// The OSTs that are set up here.
-struct OSTCollector: Collector {
+struct OSTCollector: TargetCollecting {
   let name = "ost"
   let sections = ["target"]
+  let readers = [TargetReader.ost]
+  let absence = "no OST is set up here"
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
-    var gathering = Gathering(name, host)
-    TargetReader.ost.collect(&gathering, context.facts)
-    return gathering.answer(orNotApplicable: "no OST is set up here")
+  func collect(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ facts: NodeFacts,
+    _ gathering: inout Gathering
+  ) {
+    reader.collect(identity, facts, &gathering)
   }
 }

@@ -70,25 +70,30 @@ struct TargetReader {
   /// No server serves this many targets; a tree of garbage must not fill the memory.
   private static let targetLimit = 512
 
-  /// The targets set up here; `nil` when that can not be told, which `gathering` then knows.
-  func identities(_ gathering: inout Gathering, _ facts: NodeFacts) -> [Identity]? {
-    guard let directories = gathering.directories(targets) else { return nil }
-    return directories.prefix(TargetReader.targetLimit).map { directory in
-      let backend = facts.backends[directory]
-      let device = backend.flatMap { gathering.text(.osdDevice, $0, directory) }
-      let mount = facts.mount(of: directory, device: device)
-      return Identity(
-        directory: directory, reference: facts.reference(directory, mount: mount), mount: mount,
-        device: mount?.source ?? device, backend: backend)
-    }
+  /// The directories of the targets set up here, which asks none of them; `nil` when that can not be
+  /// told, which `gathering` then knows.
+  func directories(_ gathering: inout Gathering) -> [String]? {
+    gathering.directories(targets).map { Array($0.prefix(TargetReader.targetLimit)) }
   }
+
+  /// A target as all collectors name it.
+  func identity(_ directory: String, _ gathering: inout Gathering, _ facts: NodeFacts) -> Identity {
+    let backend = facts.backends[directory]
+    let device = backend.flatMap { gathering.text(.osdDevice, $0, directory) }
+    let mount = facts.mount(of: directory, device: device)
+    return Identity(
+      directory: directory, reference: facts.reference(directory, mount: mount), mount: mount,
+      device: mount?.source ?? device, backend: backend)
+  }
+
+  /// What is read by itself: one target, by whatever collector.
+  func lane(_ directory: String) -> String { "\(targets.pattern).\(directory)" }
 
   /// A name that says something else than its directory gets the directory before it, so that two
   /// devices of one name do not hide each other's sections.
-  func sectionSubject(_ identity: Identity) -> String {
-    let said = TargetLabel(identity.directory)?.kind ?? TargetReader.kindWord(identity.directory)
-    return said == nil || said == kind
-      ? identity.directory : "\(targets.pattern).\(identity.directory)"
+  func subject(_ directory: String) -> String {
+    let said = TargetLabel(directory)?.kind ?? TargetReader.kindWord(directory)
+    return said == nil || said == kind ? directory : lane(directory)
   }
 
   /// What a name such as `OST0001`, which is no label, still says.
@@ -96,30 +101,28 @@ struct TargetReader {
     name.hasPrefix("OST") ? .ost : name.hasPrefix("MDT") ? .mdt : nil
   }
 
-  /// Section and series of every target of this kind.
-  func collect(_ gathering: inout Gathering, _ facts: NodeFacts) {
-    for identity in identities(&gathering, facts) ?? [] {
-      var section = TargetSection(kind: kind, reference: identity.reference)
-      if let label = TargetLabel(identity.directory), label.kind == kind {
-        section.fileSystem = label.fileSystem
-        section.index = label.index
-      } else {
-        gathering.leftover(targets.pattern, identity.directory)
-      }
-      section.uuid = gathering.text(uuid, identity.directory)
-      section.backend = identity.backend
-      section.device = identity.device
-      section.mountPoint = identity.mount?.mountPoint
-      if let mount = identity.mount, facts.version?.isAtLeast(2, 16) == true {
-        section.readOnly = mount.isReadOnly
-      }
-      section.instance = instance.flatMap { gathering.number($0, identity.directory) }
-      readRecovery(&gathering, identity, &section)
-      section.degraded = readDegraded(&gathering, identity)
-      readNumbers(&gathering, identity, instance: section.instance)
-      readSpace(&gathering, identity)
-      gathering.section(section, subject: sectionSubject(identity))
+  /// Section and series of one target.
+  func collect(_ identity: Identity, _ facts: NodeFacts, _ gathering: inout Gathering) {
+    var section = TargetSection(kind: kind, reference: identity.reference)
+    if let label = TargetLabel(identity.directory), label.kind == kind {
+      section.fileSystem = label.fileSystem
+      section.index = label.index
+    } else {
+      gathering.leftover(targets.pattern, identity.directory)
     }
+    section.uuid = gathering.text(uuid, identity.directory)
+    section.backend = identity.backend
+    section.device = identity.device
+    section.mountPoint = identity.mount?.mountPoint
+    if let mount = identity.mount, facts.version?.isAtLeast(2, 16) == true {
+      section.readOnly = mount.isReadOnly
+    }
+    section.instance = instance.flatMap { gathering.number($0, identity.directory) }
+    readRecovery(&gathering, identity, &section)
+    section.degraded = readDegraded(&gathering, identity)
+    readNumbers(&gathering, identity, instance: section.instance)
+    readSpace(&gathering, identity)
+    gathering.section(section, subject: subject(identity.directory))
   }
 
   private func labels() -> [String: String] { ["component": component] }

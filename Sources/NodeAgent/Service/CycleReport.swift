@@ -29,13 +29,21 @@ package struct CycleReport: Sendable {
             periodMilliseconds: Int64(result.period / .milliseconds(1))),
           collection.sections
         ))
+      let isDull =
+        result.isGone
+        || outcome == .sampled && collection.leftovers.isEmpty
+          && collection.failures.isEmpty
+      if isDull, CollectorName.isUnit(result.name) {
+        collectors[result.name] = nil
+        continue
+      }
       collectors[result.name] = CollectorsSection.Collector(
         name: result.name, outcome: outcome, reason: reason,
         leftovers: Self.unique(collection.leftovers.map(\.source)),
         failures: Self.unique(collection.failures.map { "\($0.source): \($0.reason)" }))
     }
     for stalled in cycle.stalled {
-      let reason = "its read has not come back"
+      let reason = stalled.reason
       ends.append(
         (
           CycleEnd(

@@ -8,10 +8,12 @@ import Testing
 @Suite struct JobStatsReaderTests {
   private struct Site {
     let tree: TemporaryTree
-    var reader = JobStatsReader()
+    private let task: CollectorTask
 
     init() throws {
       tree = try TemporaryTree()
+      let host = HostRoot(tree.path)
+      task = JobsCollector().task(host, ContextSource(host, freshMilliseconds: 0))
       try tree.write("/sys/fs/lustre/version", "2.15.8\n")
     }
 
@@ -26,23 +28,23 @@ import Testing
     }
 
     /// Bytes read by target and job.
-    mutating func read() throws -> [String: [String: UInt64]] {
-      let host = HostRoot(tree.path)
-      guard case .sampled(let collection) = reader.collect(host, CollectorContext(host)) else {
-        return [:]
-      }
-      #expect(collection.leftovers.isEmpty)
+    func read() throws -> [String: [String: UInt64]] {
+      guard case .units(let list) = task.work, case .units(let units) = list() else { return [:] }
       var found: [String: [String: UInt64]] = [:]
-      for report in collection.jobs {
-        found[report.target.label] = Dictionary(
-          uniqueKeysWithValues: report.top.map { ($0.job, $0.increase.readBytes) })
+      for unit in units {
+        guard case .sampled(let collection) = unit.collect() else { continue }
+        #expect(collection.leftovers.isEmpty)
+        for report in collection.jobs {
+          found[report.target.label] = Dictionary(
+            uniqueKeysWithValues: report.top.map { ($0.job, $0.increase.readBytes) })
+        }
       }
       return found
     }
   }
 
   @Test func aTargetOfBeforeCountsFromTheSecondReading() throws {
-    var site = try Site()
+    let site = try Site()
     try site.write("fs-OST0000", ["dd.0": 100])
     #expect(try site.read().isEmpty)
     try site.write("fs-OST0000", ["dd.0": 107, "cp.1": 5])
@@ -50,7 +52,7 @@ import Testing
   }
 
   @Test func aTargetThatComesCountsFromItsMountOn() throws {
-    var site = try Site()
+    let site = try Site()
     try site.write("fs-OST0000", ["dd.0": 100])
     _ = try site.read()
     try site.write("fs-OST0001", ["dd.0": 3])
@@ -58,7 +60,7 @@ import Testing
   }
 
   @Test func aTargetThatIsMountedAnewCountsFromItsMountOn() throws {
-    var site = try Site()
+    let site = try Site()
     try site.write("fs-OST0000", ["dd.0": 100])
     _ = try site.read()
     try site.write("fs-OST0000", instance: 2, ["dd.0": 150])
@@ -66,7 +68,7 @@ import Testing
   }
 
   @Test func aFileThatCanNotBeReadForAWhileLosesNothing() throws {
-    var site = try Site()
+    let site = try Site()
     try site.write("fs-OST0000", ["dd.0": 100])
     _ = try site.read()
     let file = "/proc/fs/lustre/obdfilter/fs-OST0000/job_stats"
@@ -79,7 +81,7 @@ import Testing
   }
 
   @Test func whatATargetDidBeforeItWasReadForTheFirstTimeIsNotCounted() throws {
-    var site = try Site()
+    let site = try Site()
     try site.tree.directory("/proc/fs/lustre/obdfilter/fs-OST0000")
     #expect(try site.read().isEmpty)
     try site.write("fs-OST0000", ["dd.0": 100])
@@ -89,7 +91,7 @@ import Testing
   }
 
   @Test func aFileLargerThanAnyBufferIsReadInPieces() throws {
-    var site = try Site()
+    let site = try Site()
     let jobs = Dictionary(uniqueKeysWithValues: (0..<6_000).map { ("job.\($0)", $0) })
     try site.write("fs-OST0000", [:])
     _ = try site.read()

@@ -1,0 +1,72 @@
+import AgentCore
+import Protocol
+
+/// A collector that reads one target after the other, each by itself: a target whose reads hang holds
+/// up its own report only.
+protocol TargetCollecting: Collector {
+  var readers: [TargetReader] { get }
+  /// Why there is nothing to say where Lustre has no such target.
+  var absence: String { get }
+  /// Reads one target.
+  func collect(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ facts: NodeFacts,
+    _ gathering: inout Gathering)
+}
+
+extension TargetCollecting {
+  /// All targets, one after the other, as the one look of `inspect`.
+  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
+    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    var gathering = Gathering(name, host)
+    for reader in readers {
+      for directory in reader.directories(&gathering) ?? [] {
+        let identity = reader.identity(directory, &gathering, context.facts)
+        collect(reader, identity, context.facts, &gathering)
+      }
+    }
+    return gathering.answer(orNotApplicable: absence)
+  }
+
+  func task(_ host: HostRoot, _ source: ContextSource) -> CollectorTask {
+    CollectorTask(name: name) {
+      list(host, source.current()) { reader, directory in
+        unit(reader, directory, host, source)
+      }
+    }
+  }
+
+  private func unit(
+    _ reader: TargetReader, _ directory: String, _ host: HostRoot, _ source: ContextSource
+  ) -> CollectorUnit {
+    let subject = reader.subject(directory)
+    let period = period
+    return CollectorUnit(subject: subject, lane: reader.lane(directory), period: { period }) {
+      let facts = source.current().facts
+      var gathering = Gathering("\(name)/\(subject)", host)
+      let identity = reader.identity(directory, &gathering, facts)
+      collect(reader, identity, facts, &gathering)
+      return gathering.answer(orNotApplicable: absence)
+    }
+  }
+
+  /// The targets that are set up here, by their directories alone.
+  func list(
+    _ host: HostRoot, _ context: CollectorContext,
+    _ unit: (TargetReader, String) -> CollectorUnit
+  ) -> CollectorListing {
+    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    var gathering = Gathering(name, host)
+    var units: [CollectorUnit] = []
+    for reader in readers {
+      // Half a list would pass for the news that the other targets are gone.
+      guard let directories = reader.directories(&gathering) else {
+        let failure = gathering.collection.failures.first
+        return .failed(
+          reason: "\(failure?.source ?? reader.targets.pattern): \(failure?.reason ?? "unreadable")"
+        )
+      }
+      units += directories.map { unit(reader, $0) }
+    }
+    return units.isEmpty ? .notApplicable(reason: absence) : .units(units)
+  }
+}
