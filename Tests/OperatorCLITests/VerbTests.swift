@@ -230,7 +230,7 @@ import Testing
       return children.isEmpty ? [words] : children.flatMap { leaves($0, words) }
     }
     let all = OperatorVerbs.subcommands.flatMap { leaves($0, []) }
-    #expect(all.count == 17)
+    #expect(all.count == 18)
     for path in all {
       let console = RecordingConsole()
       _ = await Console.$current.withValue(console.console) {
