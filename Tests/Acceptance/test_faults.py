@@ -95,6 +95,34 @@ class Faults(Lab):
         self.assertEqual(len(losses), len(holes), f"{losses} for {holes}")
         return losses
 
+    def check_pause(self, agent, *downtimes, resets=0):
+        """All that was sampled is there, at its own time; the only holes are the times in which the
+        agent was down, and each is told once, as a time in which nothing was sampled."""
+        holes = self.holes(agent)
+        self.assertEqual(len(holes), len(downtimes), f"{holes} for {downtimes}")
+        for (a, b), (killed, started, cycle) in zip(holes, downtimes):
+            # The last cycle before the kill and the first after the start, with a machine's slowness.
+            self.assertLess((killed - a) / 1e9, 2.2 * cycle, "a sample before the kill is missing")
+            self.assertGreater((b - killed) / 1e9, 0)
+            self.assertLess((b - started) / 1e9, 10, "a sample after the start is missing")
+        losses = self.check_losses_are_the_holes(agent)
+        for loss in losses:
+            self.assertEqual((loss["batches"], loss["samples"]), (0, 0), loss)
+            self.assertIn("nothing was sampled until its next start", loss["reason"])
+        self.assertNotIn("samples-lost", self.server.codes())
+        for label, group in self.tracks().items():
+            if label not in Tree(agent.tree).osts():
+                continue
+            base, rate = self.fields[label]
+            # Each value tells when the file was written, and so when it was read.
+            late = [point["nanoseconds"] / 1e9 - (point["value"] - base) / rate
+                    for point in group["points"][1:]
+                    if base < point["value"] < base + int(rate * self.stepper.seconds)]
+            self.assertGreater(len(late), 5)
+            self.assertLess(max(late) - min(late), 0.9 * COLLECT, f"{label}: not at its own time")
+            self.assertEqual(group["resets"], resets, label)
+        return losses
+
     def lost_then_back(self, during=None):
         wait_until(lambda: self.server.contact(self.far.name) == "lost", "the far agent lost",
                    seconds=10)
@@ -150,20 +178,82 @@ class Links(Faults):
 
 
 class KilledAgents(Faults):
-    def test_a_killed_agent_comes_back_and_its_loss_is_told(self):
+    def down(self, cycle=COLLECT):
+        """Kills the far agent and starts it again; gives both times and how often it sampled."""
         self.far.kill()
+        killed = time.time_ns()
+        time.sleep(4)
+        started = time.time_ns()
+        self.far.start()
+        return killed, started, cycle
+
+    def test_a_killed_agent_comes_back_and_has_lost_nothing(self):
+        self.far.kill()
+        killed = time.time_ns()
         self.lost_then_back(self.check_shown_as_unknown)
         time.sleep(3)
+        started = time.time_ns()
         self.far.start()
         self.far.wait_connected()
         time.sleep(5)
         last = self.end_load()
         self.check_values(last)
-        losses = self.check_losses_are_the_holes(self.far)
-        self.assertEqual(len(losses), 1)
-        self.assertIsNone(losses[0].get("batches"), "nobody can know how many it held")
-        self.assertNotEqual(losses[0]["reason"], "")
+        losses = self.check_pause(self.far, (killed, started, COLLECT))
+        self.assertIn("process ended", losses[0]["reason"])
         self.check_nothing_lost(self.near)
+
+    def test_agents_killed_behind_a_cut_link_replay_all_that_they_spooled(self):
+        self.link.cut()
+        time.sleep(8)
+        first = self.down()
+        # Until a manager tells it how often, an agent samples each ten seconds: once in this life.
+        time.sleep(5)
+        second = self.down(cycle=5)
+        self.assertGreaterEqual(len(list((self.far.state / "spool").glob("*.segment"))), 2)
+        self.link.heal()
+        self.far.wait_connected()
+        time.sleep(4)
+        last = self.end_load()
+        self.check_values(last)
+        self.check_pause(self.far, first, second)
+        wait_until(lambda: len(list((self.far.state / "spool").glob("*.segment"))) == 1,
+                   "what is acknowledged is removed")
+        self.check_nothing_lost(self.near)
+
+    def test_a_rebooted_server_replays_what_it_spooled_with_its_own_times(self):
+        self.link.cut()
+        time.sleep(8)
+        self.far.kill()
+        killed = time.time_ns()
+        boot = next(self.far.tree.glob("proc/sys/kernel/random/boot_id"))
+        boot.write_text("11111111-2222-4333-8444-555555555555\n")
+        time.sleep(4)
+        self.link.heal()
+        started = time.time_ns()
+        self.far.start()
+        self.far.wait_connected()
+        time.sleep(4)
+        self.end_load()
+        losses = self.check_pause(self.far, (killed, started, COLLECT), resets=1)
+        self.assertIn("the server was restarted", losses[0]["reason"])
+        self.check_nothing_lost(self.near)
+
+    def test_a_spool_that_can_not_be_written_is_told_and_recovers(self):
+        spool = self.far.state / "spool"
+        self.far.program.terminate()
+        (self.far.state / "kept").mkdir()
+        spool.rename(self.far.state / "kept" / "spool")
+        spool.write_text("no folder\n")
+        self.far.start()
+        self.far.wait_connected()
+
+        def failing():
+            return [f for f in self.server.findings() if f["code"] == "collector-failed"
+                    and f["subject"] == self.far.name and "spool" in f["reason"]]
+        wait_until(failing, "the spool's failure among the findings")
+        spool.unlink()
+        wait_until(lambda: not failing(), "the spool's recovery")
+        wait_until(lambda: list(spool.glob("*.segment")), "a segment")
 
     def test_an_agent_that_is_stopped_loses_nothing_that_it_held(self):
         code, seconds = self.far.program.terminate()
@@ -212,20 +302,22 @@ class KilledManagers(Faults):
         self.far.wait_connected()
         self.stepper.stop()
 
-    def test_a_manager_and_an_agent_killed_at_once_say_what_is_missing(self):
-        # The manager has received what it has not stored, and nobody is left to send it again.
+    def test_a_manager_and_an_agent_killed_at_once_lose_nothing(self):
+        # The manager has received what it has not stored; the agent's spool has it too.
         time.sleep(12)
         self.far.kill()
+        killed = time.time_ns()
         self.server.kill()
         time.sleep(5)
         self.server.start()
+        started = time.time_ns()
         self.far.start()
         for agent in (self.far, self.near):
             agent.wait_connected()
         time.sleep(3)
         last = self.end_load()
         self.check_values(last)
-        self.assertEqual(len(self.check_losses_are_the_holes(self.far)), 1)
+        self.check_pause(self.far, (killed, started, COLLECT))
         self.check_nothing_lost(self.near)
 
 

@@ -54,12 +54,21 @@ package struct AgentLink: Sendable {
   private let identity: Identity
   private var phase = Phase.down
   private var state = ReportedState()
-  private var series = SeriesTable()
-  private var buffer: BatchBuffer
+  var series = SeriesTable()
+  var buffer: BatchBuffer
+  var spool: Spool
+  var replay = Replay()
+  /// The lives that this session's hello listed, `nil` when it listed none because the spool was
+  /// not open; and whether the manager answered.
+  var toldLives: [Life]?
+  var takesReplay = false
+  var told = ToldLosses()
   private var declared: Set<UInt32> = []
   private var encoder = SampleEncoder()
   private var lanes = OutboundLanes()
-  private var toldDropped: GivenUp?
+  /// Live batches sent since the last replayed one.
+  private var liveTurns = 0
+  private static let liveTurnsAtMost = 4
   private var heartbeats: UInt64 = 0
   private var nextHeartbeat: Int64 = 0
   private var nextDigests: Int64 = 0
@@ -69,9 +78,13 @@ package struct AgentLink: Sendable {
   private var renewWithin: Int64?
   private var nextRenewal: Int64 = 0
 
-  package init(identity: Identity, bufferLimit: Int = BatchBuffer.sampleLimit) {
+  package init(
+    identity: Identity, bufferLimit: Int = BatchBuffer.sampleLimit, spool: Spool.Limits? = nil
+  ) {
     self.identity = identity
     buffer = BatchBuffer(sampleLimit: bufferLimit)
+    self.spool = Spool(
+      own: Life(boot: identity.boot, incarnation: identity.incarnation), limits: spool)
   }
 
   package var isOpen: Bool { if case .open = phase { true } else { false } }
@@ -85,7 +98,7 @@ package struct AgentLink: Sendable {
     lanes = OutboundLanes()
     encoder = SampleEncoder()
     declared = []
-    toldDropped = buffer.dropped
+    beginTelling()
     lastHeard = now
     nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     nextDigests = now + AgentLink.digestInterval
@@ -95,8 +108,9 @@ package struct AgentLink: Sendable {
         Hello(
           server: identity.server, boot: identity.boot, incarnation: identity.incarnation,
           hostname: identity.hostname, agentVersion: identity.agentVersion,
-          highestOrder: buffer.highestOrder, firstHeldOrder: buffer.firstHeldOrder,
-          givenUp: buffer.dropped, readsTree: identity.readsTree)))
+          highestOrder: buffer.highestOrder,
+          firstHeldOrder: min(buffer.firstHeldOrder, spool.firstHeldOrder ?? .max),
+          givenUp: told.givenUp, lives: spool.heldLives, readsTree: identity.readsTree)))
     return certificateExpired ? [.makeRenewalRequest] : []
   }
 
@@ -111,10 +125,9 @@ package struct AgentLink: Sendable {
   package mutating func received(_ message: Message, now: Int64) -> [Effect] {
     switch message {
     case .welcome(let welcome): return welcomed(welcome, now: now)
-    case .acknowledge(let order):
-      buffer.acknowledged(through: order)
-    case .jobsHeld(let sequence):
-      jobs.held(through: sequence)
+    case .acknowledge(let order): acknowledged(through: order)
+    case .lifeAcknowledged(let life, let order): acknowledged(life: life, through: order)
+    case .jobsHeld(let sequence): jobs.held(through: sequence)
     case .resend(let keys):
       state.resend(keys)
     case .renewed(let certificate, let authority):
@@ -124,7 +137,7 @@ package struct AgentLink: Sendable {
     case .heartbeat, .unrecognised:
       break
     case .hello, .digests, .renew, .dropped, .section, .sectionGone, .cycle, .declare,
-      .samples, .logs, .jobs:
+      .samples, .logs, .jobs, .lifeDropped, .lifeDeclare, .lifeSamples:
       return [
         .close(
           Diagnostic(
@@ -155,9 +168,10 @@ package struct AgentLink: Sendable {
       ]
     }
     phase = .open
-    buffer.acknowledged(through: welcome.durableOrder)
+    acknowledged(through: welcome.durableOrder)
     buffer.rewind()
     jobs.rewind()
+    planReplay(welcome.lives)
     state.rewind()
     renewWithin = welcome.renewWithinSeconds
     nextRenewal = now
@@ -189,6 +203,7 @@ package struct AgentLink: Sendable {
       bits.append(value.bits)
     }
     buffer.append(stamp: stamp, ids: ids, bits: bits)
+    overflow()
   }
 
   /// A line of the agent's own log. At most 1,000 wait; the oldest go first.
@@ -209,6 +224,7 @@ package struct AgentLink: Sendable {
     case .open: break
     }
     if now - lastHeard > WireLimits.lostAfter.nanoseconds { return [silent(now - lastHeard)] }
+    if let effect = spoolOpenedLate { return [effect] }
     if now >= nextHeartbeat {
       heartbeats += 1
       send(.heartbeat(heartbeats))
@@ -260,12 +276,17 @@ package struct AgentLink: Sendable {
   private mutating func refill() {
     if lanes.queuedMessages(in: .state) == 0, let message = state.nextUnsent() { send(message) }
     guard lanes.queuedMessages(in: .bulk) == 0 else { return }
-    if let dropped = buffer.dropped, dropped != toldDropped {
-      toldDropped = dropped
-      send(
-        .dropped(from: dropped.from, through: dropped.through, samples: dropped.samples))
+    tellLosses()
+    if liveTurns < AgentLink.liveTurnsAtMost, let batch = buffer.nextUnsent() {
+      liveTurns += 1
+      declare(batch.ids)
+      lanes.enqueue(type: MessageType.samples.rawValue, payload: encoder.encode(batch))
+      return
     }
-    if let batch = buffer.nextUnsent() {
+    liveTurns = 0
+    if let message = replay.next(&spool) {
+      send(message)
+    } else if let batch = buffer.nextUnsent() {
       declare(batch.ids)
       lanes.enqueue(type: MessageType.samples.rawValue, payload: encoder.encode(batch))
     } else if let report = jobs.nextUnsent() {
@@ -289,7 +310,7 @@ package struct AgentLink: Sendable {
     }
   }
 
-  private mutating func send(_ message: Message) {
+  mutating func send(_ message: Message) {
     // Encoding fails only for numbers that JSON cannot hold, and none of these messages has one.
     try? lanes.enqueue(message)
   }

@@ -1,7 +1,7 @@
 import Protocol
 
-/// Batches that the manager has not yet stored for good, oldest first. Bounded: what does not fit
-/// is given up from the old end, counted, and told to the manager.
+/// Batches that the manager has not yet stored for good, oldest first, in memory. Bounded: what does
+/// not fit leaves at the old end, and its owner knows whether the spool has it.
 package struct BatchBuffer: Sendable {
   /// 12 bytes a value: 4 MiB. At 500 values a cycle of 10 s that is about two hours.
   package static let sampleLimit = 350_000
@@ -12,34 +12,37 @@ package struct BatchBuffer: Sendable {
   private let limit: Int
   package private(set) var sampleCount = 0
   package private(set) var highestOrder: UInt64 = 0
-  /// Given up and not yet below the acknowledged order; told in each session until then.
-  package private(set) var dropped: GivenUp?
 
   package init(sampleLimit: Int = BatchBuffer.sampleLimit) { limit = sampleLimit }
 
   package var batchCount: Int { held.count - first }
   /// One above `highestOrder` when nothing is held.
   package var firstHeldOrder: UInt64 { batchCount > 0 ? held[first].order : highestOrder + 1 }
+  /// What `nextUnsent` gives next; one above `highestOrder` when all is sent.
+  package var nextOrderToSend: UInt64 {
+    nextToSend < held.count ? held[nextToSend].order : highestOrder + 1
+  }
 
   /// Adds a batch under the next order.
   package mutating func append(stamp: Stamp, ids: [UInt32], bits: [SampleBits]) {
     highestOrder += 1
     held.append(SampleBatch(order: highestOrder, stamp: stamp, ids: ids, bits: bits))
     sampleCount += ids.count
-    while sampleCount > limit && batchCount > 1 { giveUpOldest() }
   }
 
-  private mutating func giveUpOldest() {
-    let batch = held[first]
-    if var known = dropped {
-      known.through = batch.order
-      known.samples += UInt64(batch.ids.count)
-      dropped = known
-    } else {
-      dropped = GivenUp(
-        from: batch.order, through: batch.order, samples: UInt64(batch.ids.count))
-    }
+  /// The batches held above this order.
+  package func batches(after order: UInt64) -> ArraySlice<SampleBatch> {
+    guard batchCount > 0, order < highestOrder else { return [] }
+    let before = order < held[first].order ? 0 : order - held[first].order + 1
+    return held[(first + Int(before))...]
+  }
+
+  /// Takes out the oldest batch while there is more than fits; the newest one always stays.
+  package mutating func nextOverflow() -> (order: UInt64, values: Int)? {
+    guard sampleCount > limit, batchCount > 1 else { return nil }
+    let oldest = (held[first].order, held[first].ids.count)
     removeOldest()
+    return oldest
   }
 
   private mutating func removeOldest() {
@@ -59,7 +62,6 @@ package struct BatchBuffer: Sendable {
   /// The manager has everything up to `order`.
   package mutating func acknowledged(through order: UInt64) {
     while batchCount > 0, held[first].order <= order { removeOldest() }
-    if let known = dropped, known.through <= order { dropped = nil }
   }
 
   /// A session has opened: everything held is to be sent again.

@@ -17,9 +17,11 @@ actor AgentWriter {
   }
 
   /// Waits until the peer's side takes it.
-  func send(_ message: Message) async throws {
+  func send(_ message: Message) async throws { try await send([message]) }
+
+  private func send(_ messages: [Message]) async throws {
     var lanes = OutboundLanes()
-    try lanes.enqueue(message)
+    for message in messages { try lanes.enqueue(message) }
     if sending == 0 { blockedSince = Clock.monotonic() }
     sending += 1
     defer {
@@ -34,9 +36,12 @@ actor AgentWriter {
   }
 
   /// Sends without waiting. False, and nothing is sent, while an earlier write is under way.
-  func offer(_ message: Message) -> Bool {
+  func offer(_ message: Message) -> Bool { offer([message]) }
+
+  /// The same for several, of which either all are sent or none is.
+  func offer(_ messages: [Message]) -> Bool {
     guard sending == 0 else { return false }
-    Task { try? await self.send(message) }
+    Task { try? await self.send(messages) }
     return true
   }
 

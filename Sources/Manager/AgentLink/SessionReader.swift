@@ -10,6 +10,8 @@ struct SessionReader {
   private let connection: AgentConnection
   private var handle: SessionHandle?
   private var bindings: [UInt32: SeriesBinding] = [:]
+  /// Of the life that is being replayed; one follows another.
+  private var replayed: (life: Int, bindings: [UInt32: SeriesBinding]) = (0, [:])
   /// Set when the agent said why it goes.
   private(set) var goodbye: Diagnostic?
 
@@ -67,9 +69,16 @@ struct SessionReader {
       if !keys.isEmpty { try await writer.send(.resend(keys)) }
     case .declared(let declarations):
       bindings.merge(await site.declared(declarations, handle)) { $1 }
-    case .batch(let batch): await site.batch(batch, bindings, handle)
+    case .batch(let batch): try await site.batch(batch, bindings, handle)
+    case .lifeDeclared(let life, let declarations):
+      if replayed.life != life { replayed = (life, [:]) }
+      replayed.bindings.merge(await site.declared(declarations, handle, life: life)) { $1 }
+    case .lifeBatch(let life, let batch):
+      let bindings = replayed.life == life ? replayed.bindings : [:]
+      try await site.batch(batch, bindings, handle, life: life)
+    case .lifeDropped(let life, let lost): try await site.lost(lost, life: life, handle)
     case .dropped(let from, let through, let samples):
-      await site.dropped(GivenUp(from: from, through: through, samples: samples), handle)
+      try await site.dropped(GivenUp(from: from, through: through, samples: samples), handle)
     case .logs(let lines): await site.logged(lines, handle)
     case .jobs(let report): await site.jobs(report, handle)
     case .hello, .renew, .goodbye: break

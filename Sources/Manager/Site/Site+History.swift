@@ -5,9 +5,11 @@ import Protocol
 
 /// Samples: from declarations and batches to history's head and the store.
 extension Site {
-  func declared(_ declarations: [UInt32: SeriesDeclaration], _ handle: SessionHandle) -> [UInt32:
-    SeriesBinding]
-  {
+  /// - Parameter life: the place of the earlier life that they belong to.
+  func declared(
+    _ declarations: [UInt32: SeriesDeclaration], _ handle: SessionHandle, life: Int? = nil
+  ) -> [UInt32: SeriesBinding] {
+    let boot = self.life(life, of: handle)?.stream.boot ?? handle.stream.boot
     let now = self.now
     return declarations.mapValues { declaration in
       let subject: StoredSubject
@@ -22,21 +24,30 @@ extension Site {
           kind: declaration.kind, unit: declaration.unit, decimals: declaration.decimals,
           width: declaration.width))
       return SeriesBinding(
-        series: id, source: Site.source(declaration.source, handle),
+        series: id, source: Site.source(declaration.source, handle.server, boot),
         kept: ObservedSite.keptMetrics.contains(declaration.key.metric) ? declaration.key : nil)
     }
   }
 
   /// A counter lives from its server's boot, and within it from its own start.
-  private static func source(_ text: String, _ handle: SessionHandle) -> UInt64 {
-    Section.digest(
-      of: Array("\(handle.server)|\(handle.stream.boot)|\(text)".utf8))
+  private static func source(_ text: String, _ server: ServerID, _ boot: BootID) -> UInt64 {
+    Section.digest(of: Array("\(server)|\(boot)|\(text)".utf8))
   }
 
-  func batch(_ batch: SampleBatch, _ bindings: [UInt32: SeriesBinding], _ handle: SessionHandle) {
+  /// - Parameter life: the place of the earlier life that it is replayed from.
+  func batch(
+    _ batch: SampleBatch, _ bindings: [UInt32: SeriesBinding], _ handle: SessionHandle,
+    life: Int? = nil
+  ) async throws(DiagnosticError) {
+    let earlier = self.life(life, of: handle)
+    let stream = earlier?.stream ?? handle.stream
+    // A server with many lives may have had this one forgotten meanwhile.
+    try await resume(stream)
     let now = self.now
-    let corrected = clocks[handle.server]?.corrected(batch.stamp) ?? now.wallNanoseconds
-    let nanoseconds = min(corrected, now.wallNanoseconds)
+    let clock = clocks[handle.server]
+    let nanoseconds =
+      earlier?.clock.nanoseconds(batch.stamp, clock: clock, now: now.wallNanoseconds)
+      ?? min(clock?.corrected(batch.stamp) ?? now.wallNanoseconds, now.wallNanoseconds)
     var samples: [StoredSample] = []
     samples.reserveCapacity(batch.ids.count)
     for (id, bits) in zip(batch.ids, batch.bits) {
@@ -46,7 +57,7 @@ extension Site {
     }
     samples.sort { $0.series < $1.series }
     let stored = StoredBatch(order: batch.order, nanoseconds: nanoseconds, samples: samples)
-    switch head.append(stored, to: handle.stream) {
+    switch head.append(stored, to: stream) {
     case .duplicate: counters.duplicateBatches += 1
     case .full:
       counters.refusedBatches += 1
@@ -61,17 +72,21 @@ extension Site {
       counters.batches += 1
       counters.samples += UInt64(samples.count)
       observed.batchIngested(handle.server, samples: samples.count, at: now)
-      closeInterruption(handle, nanoseconds, now)
-      lastBatch[handle.server] = (
-        handle.stream, max(nanoseconds, lastBatch[handle.server]?.nanoseconds ?? 0)
-      )
+      closeInterruption(stream, nanoseconds, now)
+      let last = lastBatch[handle.server]?.nanoseconds ?? 0
+      // A replay does not make an earlier life the last one.
+      if earlier == nil || nanoseconds > last {
+        lastBatch[handle.server] = (stream, max(nanoseconds, last))
+      }
       latest.take(stored, from: handle.server)
       remember(batch, bindings, handle, nanoseconds, now)
     }
   }
 
-  private func closeInterruption(_ handle: SessionHandle, _ nanoseconds: Int64, _ now: Moment) {
-    guard let interruption = interruptions.removeValue(forKey: handle.server) else { return }
+  private func closeInterruption(_ stream: StreamKey, _ nanoseconds: Int64, _ now: Moment) {
+    guard let interruption = interruptions[stream.server]?.removeValue(forKey: stream) else {
+      return
+    }
     // Within one and a half cycles no batch is missing: the new life went on where the old ended.
     let cycle = Int64(settings.collectMilliseconds) * 1_000_000
     if let after = interruption.afterNanoseconds, nanoseconds - after <= cycle + cycle / 2 {
@@ -81,7 +96,7 @@ extension Site {
       SampleLoss(
         afterNanoseconds: interruption.afterNanoseconds, beforeNanoseconds: nanoseconds,
         batches: interruption.batches, samples: interruption.batches,
-        reason: interruption.reason), handle.server, now)
+        reason: interruption.reason), stream.server, now)
   }
 
   private func remember(
@@ -112,6 +127,7 @@ extension Site {
       for session in live.values {
         let settled = head.acknowledgedOrder(session.handle.stream)
         if settled > 0 { write.durableOrders[session.handle.stream] = settled }
+        settledLives(of: session, into: &write)
       }
       do throws(DiagnosticError) {
         try await store.append(write, nanoseconds: Clock.wall())
@@ -143,13 +159,14 @@ extension Site {
   }
 
   private func acknowledge() async {
+    noteSettledLives()
     for (server, session) in live {
       let order = head.acknowledgedOrder(session.handle.stream)
-      guard order > session.acknowledged else { continue }
+      var due = lifeAcknowledgements(of: session)
+      if order > session.acknowledged { due.append(.acknowledge(order: order)) }
+      guard !due.isEmpty else { continue }
       // One that does not read is tried again at the next flush; the others do not wait for it.
-      if await session.writer.offer(.acknowledge(order: order)) {
-        live[server]?.acknowledged = order
-      }
+      if await session.writer.offer(due) { acknowledged(session, through: order, server) }
     }
   }
 

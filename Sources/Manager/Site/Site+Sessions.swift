@@ -10,23 +10,28 @@ extension Site {
   ) async throws(DiagnosticError) -> (SessionHandle, Welcome) {
     let stream = StreamKey(
       server: hello.server, boot: hello.boot, incarnation: hello.incarnation)
+    var clock =
+      clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
+      ?? ClockModel(boot: hello.boot)
+    clock.observed(sent: sent, received: Clock.wall())
+    var chain: [LifeChain.Link] = []
+    let lives = try await openLives(hello, clock, sent, &chain)
+    // Last, for a server's oldest idle streams are forgotten when others are resumed.
     try await resume(stream)
     // From here on nothing waits: of two sessions that open at once, one sees the other.
     replaceSession(of: hello, by: address)
     let now = self.now
-    let handle = SessionHandle(server: hello.server, session: nextSession(), stream: stream)
-    var clock =
-      clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
-      ?? ClockModel(boot: hello.boot)
-    clock.observed(sent: sent, received: now.wallNanoseconds)
+    let handle = SessionHandle(
+      server: hello.server, session: nextSession(), stream: stream, lives: lives.map(\.life))
     observed.sessionOpened(
       hello.server, session: handle.session, hello: hello, address: address, at: now)
-    noteInterruption(hello, stream)
+    noteInterruptions(hello, stream, chain)
     settleMissing(hello, stream, now)
     let acknowledged = head.acknowledgedOrder(stream)
     clocks[hello.server] = clock
     live[hello.server] = Live(
-      handle: handle, serial: serial, writer: writer, clock: clock, acknowledged: acknowledged)
+      handle: handle, serial: serial, writer: writer, clock: clock, acknowledged: acknowledged,
+      lives: lives.map { (settled: 0, acknowledged: $0.durable) })
     counters.sessionsOpened += 1
     logger.info(
       "an agent's session is open",
@@ -37,7 +42,8 @@ extension Site {
       handle,
       Welcome(
         session: handle.session, collectMilliseconds: settings.collectMilliseconds,
-        durableOrder: acknowledged, renewWithinSeconds: settings.renewWithinSeconds)
+        durableOrder: acknowledged, renewWithinSeconds: settings.renewWithinSeconds,
+        lives: hello.lives == nil ? nil : lives.map(\.durable))
     )
   }
 
@@ -59,7 +65,7 @@ extension Site {
     Task { await writer.end(reason) }
   }
 
-  private func resume(_ stream: StreamKey) async throws(DiagnosticError) {
+  func resume(_ stream: StreamKey) async throws(DiagnosticError) {
     guard !head.knows(stream) else { return }
     let orders = try await store.storedOrders(of: stream)
     let settled = try await store.durableOrder(of: stream)
@@ -67,18 +73,19 @@ extension Site {
     head.resume(stream, durable: orders.ranges + (settled > 0 ? [1...settled] : []))
   }
 
-  /// Another life of the agent than the last one: what that one held is gone.
-  private func noteInterruption(_ hello: Hello, _ stream: StreamKey) {
-    guard let last = lastBatch[hello.server], last.stream != stream else { return }
-    let wasStopped = stopped.remove(last.stream) != nil
-    let reason =
-      wasStopped
-      ? "the agent was stopped: it had sent all, and nothing was sampled until its next start"
-      : last.stream.boot == hello.boot
-        ? "the agent's process ended; what it had not yet sent is lost"
-        : "the server was restarted; what its agent had not yet sent is lost"
-    interruptions[hello.server] = Interruption(
-      afterNanoseconds: last.nanoseconds, batches: wasStopped ? 0 : nil, reason: reason)
+  /// Other lives of the agent than the last one that was heard: nothing was sampled between them.
+  private func noteInterruptions(
+    _ hello: Hello, _ stream: StreamKey, _ earlier: [LifeChain.Link]
+  ) {
+    let own = LifeChain.Link(
+      stream: stream, lastOrder: nil, endNanoseconds: 0, highestSeen: head.highestOrder(stream))
+    let chain = LifeChain(
+      links: earlier + [own], last: lastBatch[hello.server], stopped: stopped)
+    interruptions[hello.server] = chain.interruptions
+    let told = Set(chain.links.map(\.stream))
+    stopped = stopped.filter {
+      $0.server != hello.server || told.contains($0) || $0 == lastBatch[hello.server]?.stream
+    }
   }
 
   /// Batches that the agent can not send again and that are not here will never come.
@@ -88,7 +95,8 @@ extension Site {
     record(lost, givenUp: hello.givenUp, stream, now)
   }
 
-  func dropped(_ givenUp: GivenUp, _ handle: SessionHandle) {
+  func dropped(_ givenUp: GivenUp, _ handle: SessionHandle) async throws(DiagnosticError) {
+    try await resume(handle.stream)
     let lost = head.dropped(handle.stream, from: givenUp.from, through: givenUp.through)
     record(lost, givenUp: givenUp, handle.stream, now)
   }

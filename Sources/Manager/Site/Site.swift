@@ -8,6 +8,13 @@ package struct SessionHandle: Sendable, Hashable {
   package let server: ServerID
   package let session: String
   package let stream: StreamKey
+  /// The earlier lives that its hello listed, in that order.
+  package var lives: [EarlierLife] = []
+
+  package struct EarlierLife: Sendable, Hashable {
+    package let stream: StreamKey
+    package let clock: LifeClock
+  }
 }
 
 /// What a session's series id stands for.
@@ -28,14 +35,8 @@ package actor Site {
     var clock: ClockModel
     var acknowledged: UInt64
     var acknowledgedJobs: UInt64 = 0
-  }
-
-  /// A server whose process of before is gone; its next batch shows the hole.
-  struct Interruption: Sendable {
-    var afterNanoseconds: Int64?
-    /// 0 when nothing was made in between, `nil` when nobody can know.
-    var batches: UInt64?
-    var reason: String
+    /// Of `handle.lives`: settled in the store, and told so.
+    var lives: [(settled: UInt64, acknowledged: UInt64)] = []
   }
 
   package struct Settings: Sendable {
@@ -67,7 +68,8 @@ package actor Site {
   let startedNanoseconds = Clock.wall()
   var live: [ServerID: Live] = [:]
   var clocks: [ServerID: ClockModel] = [:]
-  var interruptions: [ServerID: Interruption] = [:]
+  /// Holes that the first batch of a stream will close.
+  var interruptions: [ServerID: [StreamKey: Interruption]] = [:]
   /// Streams whose agent said goodbye because it was stopped.
   var stopped: Set<StreamKey> = []
   /// The last life of each server's agent, and the corrected time of its newest batch.

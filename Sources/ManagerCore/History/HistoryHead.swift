@@ -120,6 +120,11 @@ package struct HistoryHead: Sendable {
     streams[stream]?.settled.ranges.first?.upperBound ?? 0
   }
 
+  /// The highest order that is stored, held here or declared lost; 0 when none is.
+  package func highestOrder(_ stream: StreamKey) -> UInt64 {
+    streams[stream]?.known.ranges.last?.upperBound ?? 0
+  }
+
   /// The orders below the highest one seen that are neither here nor in the store.
   package func missing(_ stream: StreamKey) -> [ClosedRange<UInt64>] {
     streams[stream]?.known.gaps ?? []

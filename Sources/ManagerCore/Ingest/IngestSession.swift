@@ -19,6 +19,11 @@ package struct IngestSession: Sendable {
     case declared([UInt32: SeriesDeclaration])
     case batch(SampleBatch)
     case dropped(from: UInt64, through: UInt64, samples: UInt64)
+    /// Of an earlier life, by its place in `Hello.lives`, or of the present one when it is their
+    /// number: read back from the agent's spool.
+    case lifeDeclared(life: Int, [UInt32: SeriesDeclaration])
+    case lifeBatch(life: Int, SampleBatch)
+    case lifeDropped(life: Int, LostBatches)
     case logs([LogLine])
     case jobs(JobReport)
     case renew(request: String)
@@ -35,6 +40,7 @@ package struct IngestSession: Sendable {
   private var samples = SampleDecoder()
   private var declared: Set<UInt32> = []
   private var lastOrder: UInt64 = 0
+  private var replay = ReplayedLife()
 
   package init(server: ServerID, admission: Admission) {
     self.server = server
@@ -105,9 +111,11 @@ package struct IngestSession: Sendable {
         throw refusal(.messageMalformed, "batches \(from) to \(through) given up")
       }
       return .dropped(from: from, through: through, samples: samples)
+    case .lifeDeclare, .lifeSamples, .lifeDropped: return try replayed(message, hello)
     case .logs(let lines): return .logs(lines)
     case .jobs(let report): return .jobs(report)
-    case .hello, .welcome, .acknowledge, .jobsHeld, .resend, .renewed, .renew, .goodbye,
+    case .hello, .welcome, .acknowledge, .lifeAcknowledged, .jobsHeld, .resend, .renewed, .renew,
+      .goodbye,
       .unrecognised:
       throw refusal(
         .messageUnexpected, "a message of type \(message.type), which only managers send")
@@ -137,6 +145,10 @@ package struct IngestSession: Sendable {
       hello.boot.text.utf8.count <= 128, hello.agentVersion.utf8.count <= 64,
       hello.capabilities.count <= 256
     else { throw refusal(.messageMalformed, "a hello with a name longer than names are") }
+    let lives = (hello.lives ?? []).map { [$0.boot.text, $0.incarnation] }
+    guard Set(lives + [[hello.boot.text, hello.incarnation]]).count == lives.count + 1 else {
+      throw refusal(.messageMalformed, "one life of its process listed twice")
+    }
     self.hello = hello
     return hello
   }
@@ -180,6 +192,33 @@ package struct IngestSession: Sendable {
     }
     lastOrder = batch.order
     return batch
+  }
+
+  private mutating func replayed(_ message: Message, _ hello: Hello) throws(DiagnosticError)
+    -> Event
+  {
+    let lives = hello.lives ?? []
+    do {
+      switch message {
+      case .lifeDropped(let life, let lost):
+        guard life <= lives.count else { throw WireError.malformed("a life that it did not list") }
+        return .lifeDropped(life: life, lost)
+      case .lifeDeclare(let life, let declarations):
+        try replay.turn(to: life, of: lives.count)
+        try replay.declare(declarations)
+        return .lifeDeclared(life: life, declarations)
+      case .lifeSamples(let life, let encoded):
+        try replay.turn(to: life, of: lives.count)
+        let limit =
+          life < lives.count ? lives[life].lastOrder : WireLimits.highestOrder
+        return .lifeBatch(life: life, try replay.batch(encoded, lastOrder: limit))
+      default: throw WireError.malformed("no replay")
+      }
+    } catch let error as WireError {
+      throw complaint(error, tooLong: .messageTooLarge, malformed: .messageMalformed)
+    } catch {
+      throw refusal(.messageMalformed, "\(error)")
+    }
   }
 
   private func complaint(

@@ -1,3 +1,4 @@
+import AgentCore
 import ArgumentParser
 import Glibc
 import Platform
@@ -14,7 +15,17 @@ package struct RunCommand: AsyncParsableCommand {
   @Option(help: "Dial this address instead of the enrolled one, HOST:PORT.")
   package var manager: DialAddress?
 
+  @Option(
+    help: "How many MiB of samples to keep on disk for a manager that is away (4 to 65536).")
+  package var spoolLimit = Spool.Limits().bytes >> 20
+
   package init() {}
+
+  package func validate() throws {
+    guard (4...65_536).contains(spoolLimit) else {
+      throw ValidationError("--spool-limit takes 4 to 65536 (MiB)")
+    }
+  }
 
   package func run() async throws {
     signal(SIGPIPE, SIG_IGN)
@@ -26,7 +37,7 @@ package struct RunCommand: AsyncParsableCommand {
         hostname: try place.hostname ?? enrolled?.hostname ?? place.reportedHostname(),
         boot: place.boot(), readsTree: !host.isLive,
         collectors: CollectorTask.all(reading: host),
-        manager: manager.map { ($0.host, $0.port ?? 8440) }))
+        manager: manager.map { ($0.host, $0.port ?? 8440) }, spoolBytes: spoolLimit << 20))
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await service.run() }

@@ -37,6 +37,9 @@ package actor LinkDriver {
   private let group: any EventLoopGroup
   private let logger: Logger
   private let collectEvery: @Sendable (Int) -> Void
+  private let spool: SpoolFiles?
+  /// One thread, which may hang with the disk; whoever waits for it does so without a bound.
+  private let spoolThread: NIOThreadPool?
 
   private var wake: AsyncStream<Void>.Continuation?
   private var backoff = ReconnectBackoff()
@@ -51,11 +54,15 @@ package actor LinkDriver {
   }
 
   package init(
-    link: AgentLink, files: AgentFiles, host: String, port: Int, hostname: String,
-    group: any EventLoopGroup, logger: Logger, collectEvery: @escaping @Sendable (Int) -> Void
+    link: AgentLink, files: AgentFiles, spool: SpoolFiles? = nil, host: String, port: Int,
+    hostname: String, group: any EventLoopGroup, logger: Logger,
+    collectEvery: @escaping @Sendable (Int) -> Void
   ) {
     self.link = link
     self.files = files
+    self.spool = spool
+    spoolThread = spool == nil ? nil : NIOThreadPool(numberOfThreads: 1)
+    spoolThread?.start()
     self.host = host
     self.port = port
     self.hostname = hostname
@@ -71,6 +78,36 @@ package actor LinkDriver {
     stamp: Stamp
   ) {
     link.collected(ends, samples: samples, jobs: jobs, stamp: stamp)
+    tendSpool()
+    wake?.yield()
+  }
+
+  /// How the spool fares; `nil` where there is none.
+  package var spoolReport: Spool.Report? { link.spoolReport }
+
+  /// Hands the next piece of work to the spool's thread, if it is idle.
+  private func tendSpool() {
+    guard let spool, let spoolThread, let work = link.nextSpoolWork() else { return }
+    Task {
+      let answer =
+        (try? await spoolThread.runIfActive { spool.perform(work) })
+        ?? .failed(reason: "the agent is stopping")
+      self.spoolAnswered(answer)
+    }
+  }
+
+  private func spoolAnswered(_ answer: SpoolAnswer) {
+    let before = link.spoolReport?.failure
+    link.spoolAnswered(answer)
+    let failure = link.spoolReport?.failure
+    if let failure, before == nil {
+      logger.warning(
+        "the spool can not be written: samples are kept in memory only",
+        metadata: ["reason": "\(failure)"])
+    } else if before != nil && failure == nil {
+      logger.notice("the spool is written again")
+    }
+    tendSpool()
     wake?.yield()
   }
 
@@ -85,6 +122,9 @@ package actor LinkDriver {
 
   /// Runs until cancelled or stopped.
   package func run() async {
+    defer { spoolThread?.shutdownGracefully { _ in } }
+    tendSpool()
+    await spoolReady()
     while !stopping && !Task.isCancelled {
       ending = nil
       let failure: (any Error)?
@@ -98,6 +138,14 @@ package actor LinkDriver {
       wake = nil
       if stopping || Task.isCancelled { return }
       try? await Task.sleep(for: wait(after: failure))
+    }
+  }
+
+  /// A hello tells what the spool holds, so it waits for that; but not for a disk that hangs.
+  private func spoolReady() async {
+    let deadline = ContinuousClock.now + .seconds(5)
+    while !link.isSpoolReady, ContinuousClock.now < deadline, !Task.isCancelled {
+      try? await Task.sleep(for: .milliseconds(10))
     }
   }
 
@@ -204,6 +252,7 @@ package actor LinkDriver {
       switch intake.take([UInt8](buffer.readableBytesView)) {
       case .success(let messages):
         for message in messages { perform(link.received(message, now: Clock.boot())) }
+        tendSpool()
       case .failure(let error):
         perform([
           .close(
@@ -224,6 +273,8 @@ package actor LinkDriver {
       {
         try await outbound.write(ByteBuffer(bytes: frame.encoded()))
       }
+      // What was asked for may be on disk.
+      tendSpool()
       if ending != nil || stopping { return }
     }
   }

@@ -19,11 +19,14 @@ package actor AgentService {
     /// Until the manager says otherwise.
     package var collectInterval: Duration
     package var logLevel: Logger.Level
+    /// How much the spool may hold, in bytes; `nil` for no spool.
+    package var spoolBytes: Int?
 
     package init(
       stateDirectory: String, hostname: String, boot: BootID, readsTree: Bool,
       collectors: [CollectorTask], manager: (host: String, port: Int)? = nil,
-      collectInterval: Duration = .seconds(10), logLevel: Logger.Level = .info
+      collectInterval: Duration = .seconds(10), logLevel: Logger.Level = .info,
+      spoolBytes: Int? = Spool.Limits().bytes
     ) {
       self.stateDirectory = stateDirectory
       self.hostname = hostname
@@ -33,6 +36,7 @@ package actor AgentService {
       self.manager = manager
       self.collectInterval = collectInterval
       self.logLevel = logLevel
+      self.spoolBytes = spoolBytes
     }
   }
 
@@ -117,9 +121,14 @@ package actor AgentService {
       identity: AgentLink.Identity(
         server: settings.server, boot: configuration.boot,
         incarnation: LogForwarder.randomName(), hostname: configuration.hostname,
-        agentVersion: AgentService.version, readsTree: configuration.readsTree))
+        agentVersion: AgentService.version, readsTree: configuration.readsTree),
+      spool: configuration.spoolBytes.map(Spool.Limits.init(bytes:)))
+    let spool = configuration.spoolBytes.map { _ in
+      SpoolFiles(folder: "\(configuration.stateDirectory)/spool")
+    }
     let driver = LinkDriver(
-      link: link, files: files, host: configuration.manager?.host ?? settings.managerHost,
+      link: link, files: files, spool: spool,
+      host: configuration.manager?.host ?? settings.managerHost,
       port: configuration.manager?.port ?? settings.managerPort,
       hostname: configuration.hostname, group: MultiThreadedEventLoopGroup.singleton,
       logger: logger
@@ -144,7 +153,7 @@ package actor AgentService {
       lastCycle = Clock.monotonic()
       // Half a cycle: what is slower has its own pace, and the others are not late for it.
       let cycle = await runner.cycle(patience: interval / 2)
-      let report = reporter.make(cycle, now: began)
+      let report = reporter.make(cycle, spool: await driver.spoolReport, now: began)
       await driver.collected(
         report.ends, samples: report.samples, jobs: report.jobs, stamp: began)
       if wantsCycle {

@@ -12,9 +12,12 @@ package struct CycleReport: Sendable {
   private var collectors: [String: CollectorsSection.Collector] = [:]
   package init() {}
 
-  package mutating func make(_ cycle: CollectorRunner.Cycle, now: Stamp) -> (
-    ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], jobs: [JobReport]
-  ) {
+  /// The name under which it reports on its spool.
+  package static let spoolName = "spool"
+
+  package mutating func make(
+    _ cycle: CollectorRunner.Cycle, spool: Spool.Report? = nil, now: Stamp
+  ) -> (ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], jobs: [JobReport]) {
     var ends: [(end: CycleEnd, sections: [Section])] = []
     var samples: [Sample] = []
     var jobs: [JobReport] = []
@@ -51,6 +54,17 @@ package struct CycleReport: Sendable {
         ))
       collectors[stalled.name] = CollectorsSection.Collector(
         name: stalled.name, outcome: .stalled, reason: reason, leftovers: [], failures: [])
+    }
+    if let spool {
+      let outcome: CollectorOutcome = spool.failure == nil ? .sampled : .failed
+      let reason = spool.failure.map { "samples are kept in memory only: \($0)" }
+      ends.append(
+        (
+          CycleEnd(collector: Self.spoolName, outcome: outcome, reason: reason, began: now), []
+        ))
+      collectors[Self.spoolName] = CollectorsSection.Collector(
+        name: Self.spoolName, outcome: outcome, reason: reason, leftovers: [],
+        failures: spool.damages)
     }
     let all = collectors.values.sorted { $0.name < $1.name }
     if let own = try? CollectorsSection(collectors: all).section(collector: Self.ownName) {

@@ -1,7 +1,7 @@
 /// `declare`: a count, then for each series in ascending id: id gap, subject (0 server, 1 target),
 /// [label, MGS NIDs], metric, labels sorted by name, kind, unit, decimals, width, source.
-enum DeclarationCodec {
-  static func encode(_ declarations: [UInt32: SeriesDeclaration]) -> [UInt8] {
+package enum DeclarationCodec {
+  package static func encode(_ declarations: [UInt32: SeriesDeclaration]) -> [UInt8] {
     var writer = ByteWriter()
     writer.varint(UInt64(declarations.count))
     var previous: UInt32 = 0
@@ -39,7 +39,7 @@ enum DeclarationCodec {
     writer.text(declaration.source)
   }
 
-  static func decode(_ span: Span<UInt8>) throws(WireError) -> [UInt32: SeriesDeclaration] {
+  package static func decode(_ span: Span<UInt8>) throws(WireError) -> [UInt32: SeriesDeclaration] {
     var cursor = ByteCursor()
     let count = try cursor.count(
       span, of: "declared series", limit: WireLimits.seriesPerSession)

@@ -21,6 +21,10 @@ extension Message {
     case .logs: MessageType.logs.rawValue
     case .jobs: MessageType.jobs.rawValue
     case .jobsHeld: MessageType.jobsHeld.rawValue
+    case .lifeAcknowledged: MessageType.lifeAcknowledged.rawValue
+    case .lifeDropped: MessageType.lifeDropped.rawValue
+    case .lifeDeclare: MessageType.lifeDeclare.rawValue
+    case .lifeSamples: MessageType.lifeSamples.rawValue
     case .unrecognised(let type): type
     }
   }
@@ -48,6 +52,15 @@ extension Message {
     case .logs(let lines): try CanonicalJSON.encode(LogsBody(lines: lines))
     case .jobs(let report): JobReportCodec.encode(report)
     case .jobsHeld(let sequence): try CanonicalJSON.encode(OrderBody(order: sequence))
+    case .lifeAcknowledged(let life, let order):
+      try CanonicalJSON.encode(LifeOrderBody(life: life, order: order))
+    case .lifeDropped(let life, let lost):
+      try CanonicalJSON.encode(
+        LifeDroppedBody(
+          life: life, from: lost.from, through: lost.through, samples: lost.samples))
+    case .lifeDeclare(let life, let declarations):
+      LifePrefix.encode(life) + DeclarationCodec.encode(declarations)
+    case .lifeSamples(let life, let encoded): LifePrefix.encode(life) + encoded
     case .unrecognised: []
     }
   }
@@ -70,6 +83,14 @@ extension Message {
       self = .jobs(try JobReportCodec.decode(payload.span))
       return
     }
+    if known == .lifeDeclare || known == .lifeSamples {
+      let (life, rest) = try LifePrefix.decode(payload)
+      self =
+        known == .lifeSamples
+        ? .lifeSamples(life: life, encoded: rest)
+        : .lifeDeclare(life: life, try DeclarationCodec.decode(rest.span))
+      return
+    }
     do {
       let message = try Message(json: known, payload)
       try MessageLimits.check(message)
@@ -90,10 +111,13 @@ extension Message {
       let hello = try body(Hello.self)
       try WireLimits.check(orders: hello.highestOrder, hello.firstHeldOrder ?? 0)
       if let up = hello.givenUp { try WireLimits.check(up) }
+      try WireLimits.check(lives: hello.lives ?? [])
       self = .hello(hello)
     case .welcome:
       let welcome = try body(Welcome.self)
       try WireLimits.check(orders: welcome.durableOrder)
+      try WireLimits.check(lives: welcome.lives?.count ?? 0)
+      for order in welcome.lives ?? [] { try WireLimits.check(orders: order) }
       self = .welcome(welcome)
     case .heartbeat: self = .heartbeat(try body(CountBody.self).count)
     case .acknowledge:
@@ -130,14 +154,26 @@ extension Message {
       }
       for line in lines { try WireLimits.check(line.stamp) }
       self = .logs(lines)
-    case .declare, .samples, .jobs: throw WireError.malformed("\(type) is not JSON")
+    case .lifeAcknowledged:
+      let value = try body(LifeOrderBody.self)
+      try WireLimits.check(life: value.life)
+      try WireLimits.check(orders: value.order)
+      self = .lifeAcknowledged(life: value.life, order: value.order)
+    case .lifeDropped:
+      let value = try body(LifeDroppedBody.self)
+      try WireLimits.check(life: value.life)
+      let lost = LostBatches(from: value.from, through: value.through, samples: value.samples)
+      try WireLimits.check(lost)
+      self = .lifeDropped(life: value.life, lost)
+    case .declare, .samples, .jobs, .lifeDeclare, .lifeSamples:
+      throw WireError.malformed("\(type) is not JSON")
     }
   }
 }
 
 /// What arithmetic relies on: numbers within these bounds can be added and subtracted freely.
 extension WireLimits {
-  fileprivate static func check(orders: UInt64...) throws(WireError) {
+  static func check(orders: UInt64...) throws(WireError) {
     for order in orders where order > highestOrder {
       throw .malformed("batch order \(order), the highest is \(highestOrder)")
     }
@@ -168,4 +204,13 @@ private struct KeysBody: Codable { var keys: [SectionKey] }
 private struct RequestBody: Codable { var request: String }
 private struct CertificateBody: Codable { var certificate, authority: String }
 private struct DroppedBody: Codable { var from, through, samples: UInt64 }
+private struct LifeOrderBody: Codable {
+  var life: Int
+  var order: UInt64
+}
+private struct LifeDroppedBody: Codable {
+  var life: Int
+  var from, through: UInt64
+  var samples: UInt64?
+}
 private struct LogsBody: Codable { var lines: [LogLine] }

@@ -11,6 +11,8 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
   case renew = 8
   case renewed = 9
   case dropped = 10
+  case lifeAcknowledged = 11
+  case lifeDropped = 12
   case jobsHeld = 20
   // state
   case section = 32
@@ -20,7 +22,9 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
   case declare = 64
   case samples = 65
   case logs = 66
-  case jobs = 80
+  case lifeDeclare = 80
+  case lifeSamples = 81
+  case jobs = 90
 }
 
 /// The lane of a type, known or not: 1–31 control, 32–63 state, 64 and above bulk.
@@ -48,6 +52,9 @@ package struct Hello: Codable, Hashable, Sendable {
   package var firstHeldOrder: UInt64?
   /// Batches that overflowed before they were acknowledged, as in `Message.dropped`.
   package var givenUp: GivenUp?
+  /// What the agent's spool holds of its earlier lives, oldest first; `nil` from an agent that has no
+  /// spool, or can not read it.
+  package var lives: [HeldLife]?
   /// True when the agent reads a tree that is not `/`: what it reports is no live server.
   package var readsTree: Bool
 
@@ -55,7 +62,7 @@ package struct Hello: Codable, Hashable, Sendable {
     major: Int = Hello.majorVersion, minor: Int = Hello.minorVersion, server: ServerID,
     boot: BootID, incarnation: String, hostname: String, agentVersion: String,
     capabilities: [String] = [], highestOrder: UInt64, firstHeldOrder: UInt64? = nil,
-    givenUp: GivenUp? = nil, readsTree: Bool
+    givenUp: GivenUp? = nil, lives: [HeldLife]? = nil, readsTree: Bool
   ) {
     self.major = major
     self.minor = minor
@@ -68,6 +75,7 @@ package struct Hello: Codable, Hashable, Sendable {
     self.highestOrder = highestOrder
     self.firstHeldOrder = firstHeldOrder
     self.givenUp = givenUp
+    self.lives = lives
     self.readsTree = readsTree
   }
 }
@@ -95,10 +103,14 @@ package struct Welcome: Codable, Hashable, Sendable {
   package var durableOrder: UInt64
   /// The agent renews its certificate when less than this is left, in seconds.
   package var renewWithinSeconds: Int64
+  /// For each of `Hello.lives`, the order up to which all of it is stored for good or settled as
+  /// lost. `nil` from a manager that takes no replay: the agent keeps what it has.
+  package var lives: [UInt64]?
 
   package init(
     major: Int = Hello.majorVersion, minor: Int = Hello.minorVersion, session: String,
-    collectMilliseconds: Int, durableOrder: UInt64, renewWithinSeconds: Int64
+    collectMilliseconds: Int, durableOrder: UInt64, renewWithinSeconds: Int64,
+    lives: [UInt64]? = nil
   ) {
     self.major = major
     self.minor = minor
@@ -106,6 +118,7 @@ package struct Welcome: Codable, Hashable, Sendable {
     self.collectMilliseconds = collectMilliseconds
     self.durableOrder = durableOrder
     self.renewWithinSeconds = renewWithinSeconds
+    self.lives = lives
   }
 }
 
@@ -170,6 +183,15 @@ package enum Message: Hashable, Sendable {
   case jobs(JobReport)
   /// Job reports up to this sequence of this life of the agent are stored for good.
   case jobsHeld(sequence: UInt64)
+  /// Batches of an earlier life up to this order are stored for good. `life` is a place in
+  /// `Hello.lives`; their number stands for the agent's present life.
+  case lifeAcknowledged(life: Int, order: UInt64)
+  /// Batches of a life that the agent had spooled and no longer has.
+  case lifeDropped(life: Int, LostBatches)
+  /// As `declare` and `samples`, for what is read back from the spool. Ids and differences of values
+  /// begin anew with each life.
+  case lifeDeclare(life: Int, [UInt32: SeriesDeclaration])
+  case lifeSamples(life: Int, encoded: [UInt8])
   /// From a newer peer; ignored and counted.
   case unrecognised(type: UInt8)
 }

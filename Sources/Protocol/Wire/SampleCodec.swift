@@ -60,8 +60,19 @@ package struct SampleDecoder {
   package var seriesLimit = WireLimits.seriesPerSession
   package init() {}
 
-  package mutating func decode(_ span: Span<UInt8>) throws(WireError) -> SampleBatch {
+  /// What stands before the values, which needs no batch that came before.
+  package static func heading(_ span: Span<UInt8>) throws(WireError) -> (
+    order: UInt64, stamp: Stamp, values: Int
+  ) {
     var cursor = ByteCursor()
+    let (order, stamp) = try heading(span, &cursor)
+    let values = try cursor.count(span, of: "samples", limit: WireLimits.seriesPerSession)
+    return (order, stamp, values)
+  }
+
+  private static func heading(_ span: Span<UInt8>, _ cursor: inout ByteCursor)
+    throws(WireError) -> (order: UInt64, stamp: Stamp)
+  {
     let order = try cursor.varint(span)
     guard order <= WireLimits.highestOrder else {
       throw .malformed("batch order \(order), the highest is \(WireLimits.highestOrder)")
@@ -69,6 +80,12 @@ package struct SampleDecoder {
     let stamp = Stamp(
       bootNanoseconds: try cursor.zigzag(span), wallNanoseconds: try cursor.zigzag(span))
     try WireLimits.check(stamp)
+    return (order, stamp)
+  }
+
+  package mutating func decode(_ span: Span<UInt8>) throws(WireError) -> SampleBatch {
+    var cursor = ByteCursor()
+    let (order, stamp) = try SampleDecoder.heading(span, &cursor)
     let limit = min(max(0, seriesLimit), WireLimits.seriesPerSession)
     let count = try cursor.count(span, of: "samples", limit: limit)
     var batch = SampleBatch(order: order, stamp: stamp, ids: [], bits: [])

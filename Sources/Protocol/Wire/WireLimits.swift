@@ -26,6 +26,13 @@ package enum WireLimits {
   package static let topJobs = 4_096
   /// Batch orders count up from 1; 63 bits outlast any agent and fit every store's integers.
   package static let highestOrder = UInt64(Int64.max)
+  /// Lives of one agent's process that its spool may hold: a process that dies every ten seconds
+  /// for hours while no manager is there.
+  package static let lives = 1_024
+  /// Ranges of batches that one life lost apart from each other: a disk that fills up again and again.
+  package static let lostRanges = 64
+  package static let bootBytes = 128
+  package static let incarnationBytes = 64
   /// Values that an agent may say it gave up: more than any memory holds.
   package static let droppedSamples: UInt64 = 1 << 48
   /// Clocks within 146 years of zero: the difference of two of them fits 64 bits.

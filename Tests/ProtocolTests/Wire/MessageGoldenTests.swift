@@ -9,12 +9,16 @@ import Testing
       1,
       #"{"agentVersion":"0.1.0","boot":"b1","capabilities":["logs"],"#
         + #""firstHeldOrder":4,"givenUp":{"from":2,"samples":200,"through":3},"#
-        + #""highestOrder":9223372036854775807,"hostname":"oss1","incarnation":"i1","major":1,"#
+        + #""highestOrder":9223372036854775807,"hostname":"oss1","incarnation":"i1","lives":[{"#
+        + #""boot":"b0","firstOrder":5,"firstStamp":{"bootNanoseconds":1,"wallNanoseconds":-2},"#
+        + #""incarnation":"i0","lastOrder":9,"lastStamp":{"bootNanoseconds":3,"#
+        + #""wallNanoseconds":4},"lost":[{"from":1,"samples":8,"through":4},"#
+        + #"{"from":7,"through":7}]}],"major":1,"#
         + #""minor":0,"readsTree":false,"server":"00112233-4455-6677-8899-aabbccddeeff"}"#
     ),
     (
       2,
-      #"{"collectMilliseconds":1000,"durableOrder":41,"major":1,"minor":0,"#
+      #"{"collectMilliseconds":1000,"durableOrder":41,"lives":[6],"major":1,"minor":0,"#
         + #""renewWithinSeconds":864000,"session":"s1"}"#
     ),
     (3, #"{"count":7}"#),
@@ -57,8 +61,12 @@ import Testing
       #"{"lines":[{"cursor":12,"origin":"kernel","priority":4,"#
         + #""stamp":{"bootNanoseconds":1,"wallNanoseconds":-2},"text":"LustreError: é\n"}]}"#
     ),
+    (11, #"{"life":0,"order":8}"#),
+    (12, #"{"from":2,"life":1,"through":5}"#),
+    (80, "ac02 01 07 00 02 7570 00 01 01 31 00 40 00"),
+    (81, "00 01 02 03 00"),
     (
-      80,
+      90,
       """
       01 03 02 03 9003 8001 01 0b 6673312d4f535430303030 01 0c 31302e302e302e3140746370
       0a 0b 09 05 06 07 08 01 04 64642e30 01 ac02 02 ffffffffffffffffff01

@@ -26,7 +26,7 @@ import Testing
   }
 
   @Test func unknownMembersAreIgnoredInEveryJSONMessage() throws {
-    for message in try everyMessage() where ![64, 65, 80].contains(message.type) {
+    for message in try everyMessage() where ![64, 65, 80, 81, 90].contains(message.type) {
       var json = String(decoding: try message.encoded(), as: UTF8.self)
       json.insert(
         contentsOf: #""zNew":{"deep":[1,{"x":null}]},"#, at: json.index(after: json.startIndex))
@@ -117,6 +117,11 @@ import Testing
       (.hello, hello + #""highestOrder":\#(most + 1)}"#),
       (.hello, hello + #""highestOrder":1,"firstHeldOrder":\#(most + 1)}"#),
       (.hello, hello + #""highestOrder":1,"givenUp":{"from":0,"through":1,"samples":1}}"#),
+      (.lifeAcknowledged, #"{"life":-1,"order":1}"#),
+      (.lifeAcknowledged, #"{"life":1025,"order":1}"#),
+      (.lifeAcknowledged, #"{"life":0,"order":\#(most + 1)}"#),
+      (.lifeDropped, #"{"from":2,"life":0,"through":1}"#),
+      (.lifeDropped, #"{"from":1,"life":0,"samples":18446744073709551615,"through":1}"#),
     ]
     for (type, json) in cases {
       do {
@@ -127,6 +132,56 @@ import Testing
       }
     }
     #expect(try read(.hello, hello + #""highestOrder":1}"#).type == 1)
+  }
+
+  @Test func aLifeThatCanNotBeIsRefused() throws {
+    let sound = HeldLife(
+      boot: BootID("b"), incarnation: "i", firstOrder: 2, lastOrder: 1, firstStamp: stamp,
+      lastStamp: stamp)
+    func hello(_ lives: [HeldLife]) throws -> Message {
+      let message = Message.hello(
+        Hello(
+          server: try server(), boot: BootID("b1"), incarnation: "i1", hostname: "oss1",
+          agentVersion: "1", highestOrder: 1, lives: lives, readsTree: false))
+      return try Message(type: message.type, payload: message.encoded())
+    }
+    #expect(try hello([sound]).type == 1)
+    let most = (0..<WireLimits.lives).map { number in
+      var life = sound
+      life.incarnation = "\(number)"
+      return life
+    }
+    #expect(try hello(most).type == 1)
+    #expect(throws: WireError.self) { try hello(most + [sound]) }
+    let changes: [(inout HeldLife) -> Void] = [
+      { $0.firstOrder = 0 }, { $0.firstOrder = 3 }, { $0.lastOrder = 0 },
+      { $0.lastOrder = WireLimits.highestOrder + 1 },
+      { $0.lastStamp.wallNanoseconds = .max }, { $0.firstStamp.bootNanoseconds = .min },
+      { $0.boot = BootID(String(repeating: "b", count: WireLimits.bootBytes + 1)) },
+      { $0.incarnation = String(repeating: "i", count: WireLimits.incarnationBytes + 1) },
+      { $0.lost = [LostBatches(from: 0, through: 1, samples: 1)] },
+      {
+        $0.lost = Array(
+          repeating: LostBatches(from: 1, through: 1, samples: 1),
+          count: WireLimits.lostRanges + 1)
+      },
+    ]
+    for change in changes {
+      var life = sound
+      change(&life)
+      #expect(throws: WireError.self, "\(life)") { try hello([life]) }
+    }
+  }
+
+  @Test func whatAPeerDoesNotKnowOfLivesIsNoError() throws {
+    let json =
+      #"{"collectMilliseconds":1000,"durableOrder":1,"major":1,"minor":0,"#
+      + #""renewWithinSeconds":1,"session":"s"}"#
+    guard case .welcome(let welcome) = try read(.welcome, json) else {
+      Issue.record("no welcome")
+      return
+    }
+    #expect(welcome.lives == nil)
   }
 
   @Test func deepAndBrokenJSONEndsWithAnErrorNotWithTheStack() {

@@ -65,10 +65,20 @@ func everyMessage() throws -> [Message] {
         server: try server(), boot: BootID("b1"), incarnation: "i1", hostname: "oss1",
         agentVersion: "0.1.0", capabilities: ["logs"], highestOrder: 9_223_372_036_854_775_807,
         firstHeldOrder: 4,
-        givenUp: GivenUp(from: 2, through: 3, samples: 200), readsTree: false)),
+        givenUp: GivenUp(from: 2, through: 3, samples: 200),
+        lives: [
+          HeldLife(
+            boot: BootID("b0"), incarnation: "i0", firstOrder: 5, lastOrder: 9,
+            firstStamp: stamp, lastStamp: Stamp(bootNanoseconds: 3, wallNanoseconds: 4),
+            lost: [
+              LostBatches(from: 1, through: 4, samples: 8),
+              LostBatches(from: 7, through: 7, samples: nil),
+            ])
+        ], readsTree: false)),
     .welcome(
       Welcome(
-        session: "s1", collectMilliseconds: 1_000, durableOrder: 41, renewWithinSeconds: 864_000)),
+        session: "s1", collectMilliseconds: 1_000, durableOrder: 41, renewWithinSeconds: 864_000,
+        lives: [6])),
     .heartbeat(7), .acknowledge(order: 42),
     .goodbye(
       Diagnostic(.agentStopping, .info, subject: "oss1", reason: "it stops", remedy: "Wait.")),
@@ -86,6 +96,9 @@ func everyMessage() throws -> [Message] {
     .logs([
       LogLine(origin: "kernel", cursor: 12, stamp: stamp, priority: 4, text: "LustreError: é\n")
     ]),
+    .lifeAcknowledged(life: 0, order: 8),
+    .lifeDropped(life: 1, LostBatches(from: 2, through: 5, samples: nil)),
+    .lifeDeclare(life: 300, [7: gauge("up")]), .lifeSamples(life: 0, encoded: [1, 2, 3, 0]),
     .jobs(jobReport), .jobsHeld(sequence: 44),
   ]
 }

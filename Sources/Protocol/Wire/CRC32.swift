@@ -1,5 +1,5 @@
 /// The CRC-32 of IEEE 802.3 (reflected polynomial 0xEDB88320), as in gzip.
-enum CRC32 {
+package enum CRC32 {
   /// Eight tables of 256: table n tells what a byte does to the sum n bytes later. A query checks
   /// every block that it touches, and eight bytes a step make that several times faster.
   private static let tables: [UInt32] = {
@@ -16,7 +16,7 @@ enum CRC32 {
   }()
 
   /// The sum of the first `count` bytes; `count` is at most the span's.
-  static func sum(_ span: Span<UInt8>, count: Int) -> UInt32 {
+  package static func sum(_ span: Span<UInt8>, count: Int) -> UInt32 {
     let storage = CRC32.tables
     let tables = storage.span
     var sum: UInt32 = 0xffff_ffff

@@ -1,0 +1,122 @@
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// Earlier lives of an agent's process, read back from its spool.
+extension Site {
+  /// What the store has of each life that a hello lists. What the agent can not send again is
+  /// settled as lost.
+  func openLives(
+    _ hello: Hello, _ clock: ClockModel, _ sent: Stamp, _ chain: inout [LifeChain.Link]
+  ) async throws(DiagnosticError) -> [(life: SessionHandle.EarlierLife, durable: UInt64)] {
+    var opened: [(life: SessionHandle.EarlierLife, durable: UInt64)] = []
+    for held in hello.lives ?? [] {
+      let stream = StreamKey(
+        server: hello.server, boot: held.boot, incarnation: held.incarnation)
+      try await resume(stream)
+      let now = self.now
+      let times = LifeClock(held, clock: clock, sent: sent, now: now.wallNanoseconds)
+      chain.append(
+        LifeChain.Link(
+          stream: stream, lastOrder: held.lastOrder,
+          endNanoseconds: times.nanoseconds(
+            held.lastStamp, clock: clock, now: now.wallNanoseconds),
+          highestSeen: head.highestOrder(stream)))
+      settle(held, stream, times, clock, now)
+      opened.append(
+        (
+          SessionHandle.EarlierLife(stream: stream, clock: times), head.acknowledgedOrder(stream)
+        ))
+    }
+    return opened
+  }
+
+  private func settle(
+    _ held: HeldLife, _ stream: StreamKey, _ times: LifeClock, _ clock: ClockModel, _ now: Moment
+  ) {
+    let first = times.nanoseconds(held.firstStamp, clock: clock, now: now.wallNanoseconds)
+    let last = times.nanoseconds(held.lastStamp, clock: clock, now: now.wallNanoseconds)
+    for lost in held.lost {
+      let isBefore = lost.through < held.firstOrder
+      record(
+        lost, stream, after: isBefore ? nil : first, before: isBefore ? first : last, now)
+    }
+    guard held.firstOrder > 1 else { return }
+    record(
+      LostBatches(from: 1, through: held.firstOrder - 1, samples: nil), stream, after: nil,
+      before: first, now)
+  }
+
+  /// The agent lost batches of a life since its hello.
+  func lost(_ lost: LostBatches, life: Int, _ handle: SessionHandle)
+    async throws(DiagnosticError)
+  {
+    let stream = self.life(life, of: handle)?.stream ?? handle.stream
+    try await resume(stream)
+    record(
+      lost, stream, after: lastBatch[handle.server]?.nanoseconds, before: now.wallNanoseconds, now)
+  }
+
+  /// Of what the agent lost only that is lost which did not come before.
+  private func record(
+    _ told: LostBatches, _ stream: StreamKey, after: Int64?, before: Int64, _ now: Moment
+  ) {
+    let lost = head.dropped(stream, from: told.from, through: told.through)
+    let batches = lost.reduce(0) { $0 + UInt64($1.count) }
+    guard batches > 0 else { return }
+    let isAll = batches == told.through - told.from + 1
+    found(
+      SampleLoss(
+        afterNanoseconds: after, beforeNanoseconds: before, batches: batches,
+        samples: isAll ? told.samples : nil,
+        reason: told.samples == nil
+          ? "the agent's spool no longer holds them, or they are damaged there"
+          : "the agent's spool was full while it had no acknowledgement"), stream.server, now)
+  }
+
+  /// The earlier life of that place; `nil` stands for the life that speaks.
+  func life(_ place: Int?, of handle: SessionHandle) -> SessionHandle.EarlierLife? {
+    guard let place, handle.lives.indices.contains(place) else { return nil }
+    return handle.lives[place]
+  }
+
+  // MARK: Acknowledgements
+
+  /// What is settled without a block of its own is written down with the next write.
+  func settledLives(of session: Live, into write: inout HistoryWrite) {
+    for (life, told) in zip(session.handle.lives, session.lives) {
+      let settled = head.acknowledgedOrder(life.stream)
+      if settled > told.settled { write.durableOrders[life.stream] = settled }
+    }
+  }
+
+  /// Right after a write, before any other life's batches can make the head forget these.
+  func noteSettledLives() {
+    for (server, session) in live {
+      for (place, life) in session.handle.lives.enumerated() {
+        let settled = head.acknowledgedOrder(life.stream)
+        if settled > session.lives[place].settled {
+          live[server]?.lives[place].settled = settled
+        }
+      }
+    }
+  }
+
+  func lifeAcknowledgements(of session: Live) -> [Message] {
+    session.lives.enumerated().filter { $0.element.settled > $0.element.acknowledged }.map {
+      .lifeAcknowledged(life: $0.offset, order: $0.element.settled)
+    }
+  }
+
+  /// What `session` stood for when it was written is told.
+  func acknowledged(_ session: Live, through order: UInt64, _ server: ServerID) {
+    guard var now = live[server], now.handle == session.handle else { return }
+    now.acknowledged = max(now.acknowledged, order)
+    for place in now.lives.indices {
+      now.lives[place].acknowledged = max(
+        now.lives[place].acknowledged, session.lives[place].settled)
+    }
+    live[server] = now
+  }
+}

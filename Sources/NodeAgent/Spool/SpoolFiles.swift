@@ -1,0 +1,193 @@
+import AgentCore
+import Glibc
+import Platform
+import Protocol
+import Synchronization
+
+/// The spool's folder: `NUMBER.segment` files, and a lock that keeps a second agent out. Every call
+/// may hang as long as the disk does; nothing but its own thread waits for it.
+package final class SpoolFiles: Sendable {
+  /// Stops before a step when it says so: a test's way to be killed at each of them.
+  package typealias Step = @Sendable (String) throws -> Void
+
+  private let folder: String
+  private let step: Step
+  private let lock = Mutex<Int32?>(nil)
+  private static let scanBytes = 64 << 10
+
+  package init(folder: String, step: @escaping Step = { _ in }) {
+    self.folder = folder
+    self.step = step
+  }
+
+  deinit {
+    if let descriptor = lock.withLock({ $0 }) { close(descriptor) }
+  }
+
+  package func perform(_ work: SpoolWork) -> SpoolAnswer {
+    do {
+      switch work {
+      case .open: return .opened(try open())
+      case .write(let number, let offset, let bytes):
+        try write(number, offset, bytes)
+        return .done
+      case .remove(let numbers):
+        try remove(numbers)
+        return .done
+      case .read(let number, let offset, let length):
+        return .read(try read(number, offset, length))
+      }
+    } catch {
+      return .failed(reason: "\(error)")
+    }
+  }
+
+  private func path(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return "\(folder)/\(String(repeating: "0", count: max(0, 16 - digits.count)))\(digits).segment"
+  }
+
+  private static func number(_ name: String) -> UInt64? {
+    guard name.hasSuffix(".segment"), name.utf8.count == 24 else { return nil }
+    return UInt64(name.prefix(16), radix: 16)
+  }
+
+  private func failure(_ path: String, _ operation: String) -> FileError {
+    FileError(path: path, operation: operation, errorNumber: errno)
+  }
+
+  // MARK: Opening
+
+  private func open() throws -> [SegmentScan.Outcome] {
+    try step("make the folder")
+    try DurableFile.makeFolder(folder)
+    try takeLock()
+    return try names().compactMap(Self.number).sorted().map(scan)
+  }
+
+  private func takeLock() throws {
+    try lock.withLock { held in
+      guard held == nil else { return }
+      let path = "\(folder)/lock"
+      // Read-only is enough to lock, and is there where nothing can be written any more.
+      var descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+      if descriptor < 0 && errno == ENOENT {
+        descriptor = Glibc.open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+      }
+      guard descriptor >= 0 else { throw failure(path, "open") }
+      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        close(descriptor)
+        throw SpoolTaken(folder: folder)
+      }
+      held = descriptor
+    }
+  }
+
+  private func names() throws -> [String] {
+    guard let directory = opendir(folder) else { throw failure(folder, "open") }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) { name in
+          name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
+    }
+    return names
+  }
+
+  private func scan(_ number: UInt64) throws -> SegmentScan.Outcome {
+    let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(path(number), "open") }
+    defer { close(descriptor) }
+    var scan = SegmentScan(number: number)
+    var offset = 0
+    while true {
+      let bytes = try read(descriptor, path(number), offset, Self.scanBytes)
+      if bytes.isEmpty { return scan.finished() }
+      scan.feed(bytes)
+      offset += bytes.count
+    }
+  }
+
+  // MARK: Reading and writing
+
+  private func read(_ number: UInt64, _ offset: Int, _ length: Int) throws -> [UInt8] {
+    let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(path(number), "open") }
+    defer { close(descriptor) }
+    return try read(descriptor, path(number), offset, length)
+  }
+
+  private func read(_ descriptor: Int32, _ path: String, _ offset: Int, _ length: Int) throws
+    -> [UInt8]
+  {
+    var bytes = [UInt8](repeating: 0, count: length)
+    while true {
+      let count = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress, $0.count, off_t(offset))
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path, "read") }
+      return Array(bytes[..<count])
+    }
+  }
+
+  private func write(_ number: UInt64, _ offset: Int, _ bytes: [UInt8]) throws {
+    let path = path(number)
+    let flags = O_WRONLY | O_CLOEXEC | (offset == 0 ? O_CREAT | O_TRUNC : 0)
+    try step("open")
+    let descriptor = Glibc.open(path, flags, 0o600)
+    guard descriptor >= 0 else { throw failure(path, "open") }
+    defer { close(descriptor) }
+    do {
+      try writeAll(descriptor, path, offset, bytes)
+      try step("sync")
+      guard fsync(descriptor) == 0 else { throw failure(path, "sync") }
+      if offset == 0 { try syncFolder() }
+    } catch {
+      // As it was before, where that can be had: nothing of this write counts.
+      try step("undo")
+      if offset == 0 { unlink(path) } else { ftruncate(descriptor, off_t(offset)) }
+      throw error
+    }
+  }
+
+  private func writeAll(_ descriptor: Int32, _ path: String, _ offset: Int, _ bytes: [UInt8])
+    throws
+  {
+    var written = 0
+    while written < bytes.count {
+      try step("write")
+      let count = bytes[written...].withUnsafeBytes {
+        pwrite(descriptor, $0.baseAddress, $0.count, off_t(offset + written))
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path, "write") }
+      written += count
+    }
+  }
+
+  private func remove(_ numbers: [UInt64]) throws {
+    for number in numbers {
+      try step("remove")
+      guard unlink(path(number)) == 0 || errno == ENOENT else {
+        throw failure(path(number), "remove")
+      }
+    }
+  }
+
+  private func syncFolder() throws {
+    try step("sync the folder")
+    let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(folder, "open") }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw failure(folder, "sync") }
+  }
+}
+
+/// Another process has the folder's lock.
+private struct SpoolTaken: Error, CustomStringConvertible {
+  var folder: String
+  var description: String { "\(folder): another agent uses this spool" }
+}
