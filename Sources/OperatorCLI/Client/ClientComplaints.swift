@@ -81,8 +81,7 @@ struct ClientComplaints {
     let outcome: Outcome = [401, 403, 409].contains(status) ? .refused : .failed
     if let problem = try? CanonicalJSON.decode(Problem.self, from: body) {
       return Complaint(
-        outcome, subject: "", reason: "\(problem.detail) (\(problem.code))",
-        remedy: problem.remedy)
+        outcome, subject: "", reason: problem.detail, remedy: problem.remedy, code: problem.code)
     }
     // Enough of an unknown body to recognise who wrote it.
     let start = String(decoding: body.prefix(200), as: UTF8.self)

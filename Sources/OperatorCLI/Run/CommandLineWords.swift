@@ -9,8 +9,12 @@ struct CommandLineWords {
   let subcommands: [String]
   /// A word where only a subcommand can stand, and that is none.
   let unknownSubcommand: String?
+  /// The shape of output that the line asks for, known even where the rest can not be parsed.
+  let output: OutputFormat?
 
-  private static let optionsWithValue: Set<String> = ["--state-dir", "--socket", "-o", "--output"]
+  private static let optionsWithValue: Set<String> = [
+    "--state-dir", "--socket", "-o", "--output", "--color",
+  ]
 
   init(root: any ParsableCommand.Type, arguments: [String]) {
     var rest = arguments[...]
@@ -38,6 +42,24 @@ struct CommandLineWords {
       isGroup && !word.hasPrefix("-") && word != "help" ? word : nil
     }
     ordered = names + moved + rest
+    output = CommandLineWords.format(in: ordered)
+  }
+
+  /// The last one that was asked for, as the parser has it.
+  private static func format(in words: [String]) -> OutputFormat? {
+    let words = words.prefix { $0 != "--" }
+    var found: OutputFormat?
+    for (word, next) in zip(words, words.dropFirst() + [""]) {
+      let value: Substring? =
+        switch word {
+        case "-o", "--output": next[...]
+        case _ where word.hasPrefix("--output="): word.dropFirst("--output=".count)
+        case _ where word.hasPrefix("-o"): word.dropFirst(2)
+        default: nil
+        }
+      if let value { found = OutputFormat(rawValue: String(value)) ?? found }
+    }
+    return found
   }
 
   /// `--socket=PATH`, `-ojson`.

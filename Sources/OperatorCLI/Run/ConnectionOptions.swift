@@ -1,11 +1,4 @@
 import ArgumentParser
-import ManagerCore
-import Protocol
-
-/// Shapes of output.
-package enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
-  case table, json
-}
 
 /// What every verb takes: where the manager is, and how to print.
 package struct ConnectionOptions: ParsableArguments {
@@ -21,8 +14,11 @@ package struct ConnectionOptions: ParsableArguments {
       valueName: "path"))
   package var socket: String?
 
-  @Option(name: .shortAndLong, help: "How to print.")
+  @Option(name: [.customShort("o", allowingJoined: true), .long], help: "How to print.")
   package var output: OutputFormat = .table
+
+  @Option(help: "When to paint: auto does on a terminal, unless $NO_COLOR is set.")
+  package var color: ColourChoice = .auto
 
   package init() {}
 
@@ -53,18 +49,22 @@ package struct ConnectionOptions: ParsableArguments {
       socket: socketPath(console.environment), timeout: console.timeout)
   }
 
-  /// Prints a reply: complete as JSON, or as `table` draws it.
-  func show<View: Sendable>(_ reply: Reply<View>, table: (Reply<View>, Style) -> String) throws {
-    let console = Console.current
-    switch output {
-    case .json:
-      console.write(String(decoding: try CanonicalJSON.encode(reply.raw), as: UTF8.self) + "\n")
-    case .table: console.write(table(reply, console.style))
+  /// How a person's output looks.
+  var style: Style {
+    var style = Console.current.style
+    switch color {
+    case .auto: break
+    case .always: style.hasColour = true
+    case .never: style.hasColour = false
     }
+    return style
   }
 
-  /// A word to the person at a table, beside what is printed; scripts that read JSON get none.
-  func hint(_ text: String) {
-    if output == .table { Console.current.complain(text + "\n") }
+  /// Prints an answer in the shape that was asked for; scripts get no hint.
+  func show(_ answer: Answer) throws {
+    let console = Console.current
+    console.write(
+      try answer.text(output, style, isTerminal: console.isOutputTerminal))
+    if output == .table, let hint = answer.hint { console.complain(hint + "\n") }
   }
 }

@@ -10,7 +10,6 @@ struct EnrolmentTokenRevokeVerb: AsyncParsableCommand {
 
   mutating func run() async throws {
     let answer = try await options.client.change(.delete, Route("enrolment-tokens", id.text))
-    let sentence = "Enrolment token \(printable(id.text)) is revoked.\n"
-    try options.show(answer) { _, _ in sentence }
+    try options.show(Answer(change: answer, "Enrolment token \(id.text) is revoked."))
   }
 }

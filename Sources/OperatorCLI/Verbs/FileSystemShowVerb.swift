@@ -2,17 +2,16 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml fs show NAME`
-struct FileSystemShowVerb: AsyncParsableCommand {
+struct FileSystemShowVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Show one file system, its targets and its clients.",
     discussion: "Exit code 5 unless it is available.")
   @Argument(help: "Name or id.") var name: NameArgument
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
-    let fileSystem = try await options.client.get(
-      FileSystemDetail.self, Route("filesystems", name.text))
-    try options.show(fileSystem) { FileSystemPage.render($0, $1) }
-    try Soundness.report(Soundness.isSound(fileSystem.view))
+  func ask(_ manager: ManagerClient) async throws -> Answer {
+    let fileSystem = try await manager.get(FileSystemDetail.self, Route("filesystems", name.text))
+    return Answer(
+      fileSystem, isSound: Soundness.isSound(fileSystem.view), table: FileSystemPage.render)
   }
 }

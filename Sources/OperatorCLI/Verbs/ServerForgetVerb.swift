@@ -14,7 +14,6 @@ struct ServerForgetVerb: AsyncParsableCommand {
       warning: "The manager drops what it knows of \(name.text) and refuses its agent from now on."
         + " Nothing is changed on the server itself.")
     let answer = try await options.client.change(.delete, Route("servers", name.text))
-    let sentence = "\(printable(name.text)) is forgotten.\n"
-    try options.show(answer) { _, _ in sentence }
+    try options.show(Answer(change: answer, "\(name.text) is forgotten."))
   }
 }

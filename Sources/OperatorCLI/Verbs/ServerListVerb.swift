@@ -2,18 +2,17 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml server list`
-struct ServerListVerb: AsyncParsableCommand {
+struct ServerListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the servers.")
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
-    let servers = try await options.client.get([ServerSummary].self, Route("servers"))
-    try options.show(servers) { ServerTable.render($0.elements(), $1) }
-    if servers.view.isEmpty {
-      options.hint(
-        "No server is enrolled: make a token with `iml server token create`, then run"
-          + " `iml-agent enroll` on each server.")
-    }
+  func ask(_ manager: ManagerClient) async throws -> Answer {
+    let servers = try await manager.get([ServerSummary].self, Route("servers"))
+    return Answer(
+      list: servers.elements(),
+      hint: "No server is enrolled: make a token with `iml server token create`, then run"
+        + " `iml-agent enroll` on each server."
+    ) { ServerTable.render($0, $1) }
   }
 }

@@ -14,9 +14,10 @@ struct ServerRevokeVerb: AsyncParsableCommand {
       warning: "The session of \(name.text) ends now, and its certificate is never accepted again:"
         + " until it is enrolled anew, what happens there is not seen. Its targets go on serving.")
     let answer = try await options.client.change(.post, Route("servers", name.text, "revoke"))
-    let sentence = "The certificate of \(printable(name.text)) is revoked.\n"
-    try options.show(answer) { _, _ in sentence }
-    options.hint(
-      "To take the server back: `iml server token create`, then `iml-agent enroll` there.")
+    try options.show(
+      Answer(
+        change: answer,
+        hint: "To take the server back: `iml server token create`, then `iml-agent enroll` there.",
+        "The certificate of \(name.text) is revoked."))
   }
 }

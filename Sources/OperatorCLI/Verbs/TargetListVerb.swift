@@ -2,7 +2,7 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml target list`
-struct TargetListVerb: AsyncParsableCommand {
+struct TargetListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the targets.")
   @Option(
@@ -11,14 +11,13 @@ struct TargetListVerb: AsyncParsableCommand {
   var fileSystem: NameArgument?
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
-    let targets = try await options.client.get(
+  func ask(_ manager: ManagerClient) async throws -> Answer {
+    let targets = try await manager.get(
       [TargetSummary].self, Route("targets").with("fs", fileSystem?.text))
-    try options.show(targets) { TargetTable.render($0.elements(), $1) }
-    if targets.view.isEmpty {
-      options.hint(
-        fileSystem.map { "No target of \($0.text) is known; see `iml fs list`." }
-          ?? "No target is known: they appear when a server that serves one reports.")
-    }
+    return Answer(
+      list: targets.elements(),
+      hint: fileSystem.map { "No target of \(printable($0.text)) is known; see `iml fs list`." }
+        ?? "No target is known: they appear when a server that serves one reports.",
+      table: TargetTable.render)
   }
 }

@@ -9,7 +9,6 @@ struct TokenRevokeVerb: AsyncParsableCommand {
 
   mutating func run() async throws {
     let answer = try await options.client.change(.delete, Route("tokens", id.text))
-    let sentence = "Token \(printable(id.text)) is revoked.\n"
-    try options.show(answer) { _, _ in sentence }
+    try options.show(Answer(change: answer, "Token \(id.text) is revoked."))
   }
 }

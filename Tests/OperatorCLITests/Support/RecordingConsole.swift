@@ -42,7 +42,9 @@ final class RecordingConsole: Sendable {
   }
 
   /// Runs a command line as the program would, and gives its exit code.
-  func run(_ arguments: String...) async -> Int32 {
+  func run(_ arguments: String...) async -> Int32 { await run(arguments) }
+
+  func run(_ arguments: [String]) async -> Int32 {
     await Console.$current.withValue(console) {
       await runMain(ProgramUnderTest.self, arguments: arguments)
     }
