@@ -80,7 +80,7 @@ protocol ReadingVerb: AsyncParsableCommand {
 
 extension ReadingVerb {
   mutating func run() async throws {
-    let answer = try await ask(options.client)
+    let answer = try await ask(options.client())
     try options.show(answer)
     if !answer.isSound { throw Outcome.unhealthy.exitCode }
   }

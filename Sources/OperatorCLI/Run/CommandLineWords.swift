@@ -13,7 +13,8 @@ struct CommandLineWords {
   let output: OutputFormat?
 
   private static let optionsWithValue: Set<String> = [
-    "--state-dir", "--socket", "-o", "--output", "--color",
+    "--state-dir", "--socket", "-o", "--output", "--color", "--manager", "--token-file", "--ca",
+    "--ca-pin",
   ]
 
   init(root: any ParsableCommand.Type, arguments: [String]) {

@@ -14,6 +14,8 @@ package struct ConnectionOptions: ParsableArguments {
       valueName: "path"))
   package var socket: String?
 
+  @OptionGroup package var remote: RemoteOptions
+
   @Option(name: [.customShort("o", allowingJoined: true), .long], help: "How to print.")
   package var output: OutputFormat = .table
 
@@ -29,6 +31,9 @@ package struct ConnectionOptions: ParsableArguments {
     if stateDirectory == "" || socket == "" {
       throw ValidationError("--state-dir and --socket need a path.")
     }
+    if remote.isNamed, stateDirectory != nil || socket != nil {
+      throw ValidationError("Give --manager, or --socket or --state-dir, not both.")
+    }
   }
 
   static let defaultSocket = "/run/iml/manager.sock"
@@ -43,10 +48,23 @@ package struct ConnectionOptions: ParsableArguments {
       ?? value("IML_STATE_DIR").map(inside) ?? ConnectionOptions.defaultSocket
   }
 
-  var client: ManagerClient {
+  /// The line wins over the environment, and there a manager that is named over paths.
+  func door(_ environment: [String: String]) throws -> Door {
+    let isLocal = socket != nil || stateDirectory != nil
+    let inherited = isLocal ? nil : environment["IML_MANAGER"].flatMap { $0.isEmpty ? nil : $0 }
+    if let name = remote.manager ?? inherited { return try remote.door(name, environment) }
+    if let stray = remote.stray {
+      throw Complaint(
+        .usage, subject: stray, reason: "it is for a manager on another host",
+        remedy: "Give --manager too, or leave it out.")
+    }
+    return .socket(socketPath(environment))
+  }
+
+  /// The manager that these options and the environment name.
+  func client() throws -> ManagerClient {
     let console = Console.current
-    return ManagerClient(
-      socket: socketPath(console.environment), timeout: console.timeout)
+    return ManagerClient(try door(console.environment), timeout: console.timeout)
   }
 
   /// How a person's output looks.

@@ -27,7 +27,7 @@ struct EnrolmentTokenCreateVerb: AsyncParsableCommand {
   mutating func run() async throws {
     let request = EnrolmentTokenRequest(
       uses: uses, lifetimeSeconds: expires.seconds, profile: profile)
-    let token = try await options.client.post(
+    let token = try await options.client().post(
       EnrolmentTokenView.self, Route("enrolment-tokens"), request)
     let uses = plural(token.usesLeft, "server may", "servers may")
     let profile = token.word("profile", token.profile)

@@ -9,7 +9,7 @@ struct EnrolmentTokenRevokeVerb: AsyncParsableCommand {
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
-    let answer = try await options.client.change(.delete, Route("enrolment-tokens", id.text))
+    let answer = try await options.client().change(.delete, Route("enrolment-tokens", id.text))
     try options.show(Answer(change: answer, "Enrolment token \(id.text) is revoked."))
   }
 }

@@ -13,7 +13,7 @@ struct ServerForgetVerb: AsyncParsableCommand {
       typing: name.text, for: "forgetting it",
       warning: "The manager drops what it knows of \(name.text) and refuses its agent from now on."
         + " Nothing is changed on the server itself.")
-    let answer = try await options.client.change(.delete, Route("servers", name.text))
+    let answer = try await options.client().change(.delete, Route("servers", name.text))
     try options.show(Answer(change: answer, "\(name.text) is forgotten."))
   }
 }

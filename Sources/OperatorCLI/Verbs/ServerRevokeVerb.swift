@@ -13,7 +13,7 @@ struct ServerRevokeVerb: AsyncParsableCommand {
       typing: name.text, for: "revoking its certificate",
       warning: "The session of \(name.text) ends now, and its certificate is never accepted again:"
         + " until it is enrolled anew, what happens there is not seen. Its targets go on serving.")
-    let answer = try await options.client.change(.post, Route("servers", name.text, "revoke"))
+    let answer = try await options.client().change(.post, Route("servers", name.text, "revoke"))
     try options.show(
       Answer(
         change: answer,

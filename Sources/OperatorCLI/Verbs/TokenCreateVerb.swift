@@ -15,7 +15,7 @@ struct TokenCreateVerb: AsyncParsableCommand {
   mutating func run() async throws {
     let request = APITokenRequest(
       name: name?.text ?? role.rawValue, role: role, lifetimeSeconds: expires?.seconds)
-    let token = try await options.client.post(APITokenView.self, Route("tokens"), request)
+    let token = try await options.client().post(APITokenView.self, Route("tokens"), request)
     let expiry = Quantities.expiry(token.expiresNanoseconds, now: Console.current.now())
     let hint =
       printable(

@@ -8,7 +8,7 @@ struct TokenRevokeVerb: AsyncParsableCommand {
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
-    let answer = try await options.client.change(.delete, Route("tokens", id.text))
+    let answer = try await options.client().change(.delete, Route("tokens", id.text))
     try options.show(Answer(change: answer, "Token \(id.text) is revoked."))
   }
 }
