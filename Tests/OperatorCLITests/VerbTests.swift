@@ -177,7 +177,7 @@ import Testing
     #expect(await console.run("server", "show") == 2)
     #expect(
       console.errors == """
-        iml: server show: Missing expected argument '<name>'
+        iml: server show: Missing expected argument '<name> ...'
           See `iml server show --help`.
 
         """)

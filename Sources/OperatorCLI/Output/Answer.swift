@@ -49,6 +49,15 @@ struct Answer: Sendable {
     self.isSound = isSound
   }
 
+  /// Several of the same kind, which the operator asked for as a list.
+  init(joining all: [Answer]) {
+    items = all.flatMap(\.items)
+    document = .array(items)
+    csv = CSVTable(header: all.first?.csv.header ?? [], rows: all.flatMap(\.csv.rows))
+    table = { style in page(all.map { $0.table(style) }) }
+    isSound = all.allSatisfy(\.isSound)
+  }
+
   /// What a change left behind, told in a sentence.
   init(change: Reply<JSONValue>, hint: String? = nil, _ sentence: String) {
     let line = printable(sentence) + "\n"
