@@ -83,12 +83,16 @@ struct Answer: Sendable {
 /// A verb that asks and changes nothing.
 protocol ReadingVerb: AsyncParsableCommand {
   var options: ConnectionOptions { get }
+  var watching: WatchOptions { get }
   /// Asks the manager once.
   func ask(_ manager: ManagerClient) async throws -> Answer
 }
 
 extension ReadingVerb {
   mutating func run() async throws {
+    if let interval = watching.interval {
+      return try await Watch(interval: interval, options: options, ask: ask).run()
+    }
     let answer = try await ask(options.client())
     try options.show(answer)
     if !answer.isSound { throw Outcome.unhealthy.exitCode }

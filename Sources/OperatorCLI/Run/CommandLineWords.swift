@@ -42,8 +42,26 @@ struct CommandLineWords {
     unknownSubcommand = rest.first.flatMap { word in
       isGroup && !word.hasPrefix("-") && word != "help" ? word : nil
     }
-    ordered = names + moved + rest
+    ordered = CommandLineWords.bound(names + moved + rest)
     output = CommandLineWords.format(in: ordered)
+  }
+
+  /// `--watch` takes the next word only when that is written as a span: else it may be a name.
+  private static func bound(_ words: [String]) -> [String] {
+    var bound: [String] = []
+    var rest = words[...]
+    while let word = rest.popFirst(), word != "--" {
+      guard word == "--watch" else {
+        bound.append(word)
+        continue
+      }
+      let isSpan = rest.first.map { next in
+        next.last.map { "smhdw".contains($0) } ?? false
+          && next.utf8.count > 1 && next.utf8.dropLast().allSatisfy { (0x30...0x39).contains($0) }
+      }
+      bound.append("--watch=" + (isSpan == true ? rest.removeFirst() : "\(WatchOptions.usual)"))
+    }
+    return bound + words.suffix(words.count - words.prefix { $0 != "--" }.count)
   }
 
   /// The last one that was asked for, as the parser has it.

@@ -62,9 +62,10 @@ package struct ConnectionOptions: ParsableArguments {
   }
 
   /// The manager that these options and the environment name.
-  func client() throws -> ManagerClient {
+  func client(within limit: Duration? = nil) throws -> ManagerClient {
     let console = Console.current
-    return ManagerClient(try door(console.environment), timeout: console.timeout)
+    let timeout = limit.map { min($0, console.timeout) } ?? console.timeout
+    return ManagerClient(try door(console.environment), timeout: timeout)
   }
 
   /// How a person's output looks.

@@ -5,6 +5,7 @@ import ManagerCore
 struct EnrolmentTokenListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the enrolment tokens, without their secrets.")
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

@@ -10,6 +10,7 @@ struct FileSystemListVerb: ReadingVerb {
       "Only these: names or ids, or a list such as scratch,home.", valueName: "name"))
   var names: [NameArgument] = []
   @OptionGroup var exclusion: ExclusionOptions
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

@@ -11,6 +11,7 @@ struct FileSystemShowVerb: ReadingVerb {
       "Name or id, or a list such as scratch,home.", valueName: "name"))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

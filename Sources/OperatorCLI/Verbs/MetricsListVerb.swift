@@ -5,6 +5,7 @@ import ManagerCore
 struct MetricsListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the metrics and what they mean.")
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

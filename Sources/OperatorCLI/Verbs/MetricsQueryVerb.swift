@@ -22,6 +22,7 @@ struct MetricsQueryVerb: ReadingVerb {
   @Option(help: ArgumentHelp("How far back: 90s, 15m, 1h, 2d, 1w.", valueName: "span"))
   var last = SpanArgument(seconds: 3_600)
   @Flag(help: "The increase of a counter a second.") var rate = false
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

@@ -10,6 +10,7 @@ struct ServerListVerb: ReadingVerb {
       "Only these: host names or ids, or a list such as oss[01-16,20].", valueName: "name"))
   var names: [NameArgument] = []
   @OptionGroup var exclusion: ExclusionOptions
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

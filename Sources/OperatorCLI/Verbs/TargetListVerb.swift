@@ -19,6 +19,7 @@ struct TargetListVerb: ReadingVerb {
       "Only those that are, or were last seen, active on these servers; a list.",
       valueName: "name"))
   var server: NameArgument?
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {

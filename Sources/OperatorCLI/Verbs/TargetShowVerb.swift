@@ -11,6 +11,7 @@ struct TargetShowVerb: ReadingVerb {
       "Label or id, or a list such as fs1-OST[0000-0003].", valueName: "label"))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func ask(_ manager: ManagerClient) async throws -> Answer {
