@@ -88,7 +88,10 @@ let package = Package(
       ]),
     room(
       "OperatorCLI",
-      ["Protocol", "ManagerCore", nio("NIOCore"), nio("NIOHTTP1"), arguments, httpClient]),
+      [
+        "Protocol", "ManagerCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto,
+        arguments, httpClient,
+      ]),
     room(
       "Demo",
       [

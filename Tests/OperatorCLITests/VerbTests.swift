@@ -177,7 +177,7 @@ import Testing
     #expect(await console.run("server", "show") == 2)
     #expect(
       console.errors == """
-        iml: server show: Missing expected argument '<name>'
+        iml: server show: Missing expected argument '<name> ...'
           See `iml server show --help`.
 
         """)
@@ -186,7 +186,7 @@ import Testing
       ["nonsense"], ["status", "--nonsense"], ["token", "create"],
       ["token", "create", "--role", "unrecognised"], ["metrics", "query", "m", "--last", "1y"],
       ["metrics", "query", "m", "--match", "=v"], ["server", "token", "create", "--uses", "0"],
-      ["fs", "show", ""], ["status", "-o", "yaml"], ["--state-dir", "D"],
+      ["fs", "show", ""], ["status", "-o", "xml"], ["--state-dir", "D"],
     ] {
       let console = RecordingConsole()
       let code = await Console.$current.withValue(console.console) {
@@ -236,7 +236,9 @@ import Testing
       _ = await Console.$current.withValue(console.console) {
         await runMain(ProgramUnderTest.self, arguments: path + ["--help"])
       }
-      for option in ["--state-dir <dir>", "--socket <path>", "-o, --output <output>"] {
+      for option in [
+        "--state-dir <dir>", "--socket <path>", "-o, --output <output>", "--color <color>",
+      ] {
         #expect(console.output.contains(option), "\(path) lacks \(option)")
       }
     }

@@ -2,20 +2,23 @@ import AsyncHTTPClient
 import ManagerCore
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import Protocol
 
-/// The manager's API over its Unix socket, whose peer credentials are all the authentication.
+/// The manager's API through one of its doors.
 package struct ManagerClient: Sendable {
-  private let socket: String
+  private let door: Door
   private let timeout: Duration
 
   /// An answer beyond this is no view of any site: 2,000 servers' details are a tenth of it.
   static let answerBytesMax = 64 << 20
 
-  package init(socket: String, timeout: Duration) {
-    self.socket = socket
+  package init(_ door: Door, timeout: Duration) {
+    self.door = door
     self.timeout = timeout
   }
+
+  package init(socket: String, timeout: Duration) { self.init(.socket(socket), timeout: timeout) }
 
   package func get<View: Codable & Sendable>(_ type: View.Type, _ route: Route) async throws
     -> Reply<View>
@@ -45,7 +48,7 @@ package struct ManagerClient: Sendable {
     try decode(type, try await answer(method, route, body: body))
   }
 
-  private var complaints: ClientComplaints { ClientComplaints(socket: socket, timeout: timeout) }
+  private var complaints: ClientComplaints { ClientComplaints(door: door, timeout: timeout) }
 
   private func decode<View: Codable & Sendable>(_ type: View.Type, _ body: [UInt8]) throws
     -> Reply<View>
@@ -60,8 +63,7 @@ package struct ManagerClient: Sendable {
   /// The body of a success; everything else is thrown.
   private func answer(_ method: HTTPMethod, _ route: Route, body: [UInt8]?) async throws -> [UInt8]
   {
-    try complaints.checkLength()
-    var request = HTTPClientRequest(url: "http+unix://\(Route.encode(socket))\(route.text)")
+    var request = try complaints.request(to: route)
     request.method = method
     request.headers.add(name: "Accept", value: "application/json, application/problem+json")
     if let body {
@@ -90,6 +92,12 @@ package struct ManagerClient: Sendable {
     configuration.httpVersion = .http1Only
     // A socket that nobody listens on will not be there a moment later: say so at once.
     configuration.connectionPool.retryConnectionEstablishment = false
+    if case .https(let address, _, let trust) = door {
+      var tls = TLSConfiguration.makeClientConfiguration()
+      tls.minimumTLSVersion = .tlsv12
+      tls.trustRoots = .certificates(try await trust.authorities(of: address))
+      configuration.tlsConfiguration = tls
+    }
     return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
       try await withThrowingTaskGroup(of: (status: Int, body: [UInt8])?.self) { group in
         group.addTask {

@@ -14,6 +14,14 @@ package struct Style: Hashable, Sendable {
   /// Of files and pipes; also what tables are designed for.
   package static let plainWidth = 100
 
+  /// Narrower than 60 nothing but one word a line would be left; wider than 200 nobody reads.
+  static func bounded(_ columns: Int) -> Int { min(max(columns, 60), 200) }
+
+  /// `text` as something past, where there is colour.
+  func faint(_ text: String) -> String {
+    hasColour && !text.isEmpty ? "\u{1b}[2m\(text)\u{1b}[0m" : text
+  }
+
   /// `text` in the tone's colour, where there is colour.
   func paint(_ text: String, _ tone: Tone) -> String {
     guard hasColour, !text.isEmpty, let code = tone.code else { return text }

@@ -9,8 +9,13 @@ struct CommandLineWords {
   let subcommands: [String]
   /// A word where only a subcommand can stand, and that is none.
   let unknownSubcommand: String?
+  /// The shape of output that the line asks for, known even where the rest can not be parsed.
+  let output: OutputFormat?
 
-  private static let optionsWithValue: Set<String> = ["--state-dir", "--socket", "-o", "--output"]
+  private static let optionsWithValue: Set<String> = [
+    "--state-dir", "--socket", "-o", "--output", "--color", "--manager", "--token-file", "--ca",
+    "--ca-pin",
+  ]
 
   init(root: any ParsableCommand.Type, arguments: [String]) {
     var rest = arguments[...]
@@ -37,7 +42,43 @@ struct CommandLineWords {
     unknownSubcommand = rest.first.flatMap { word in
       isGroup && !word.hasPrefix("-") && word != "help" ? word : nil
     }
-    ordered = names + moved + rest
+    ordered = CommandLineWords.bound(names + moved + rest)
+    output = CommandLineWords.format(in: ordered)
+  }
+
+  /// `--watch` takes the next word only when that is written as a span: else it may be a name.
+  private static func bound(_ words: [String]) -> [String] {
+    var bound: [String] = []
+    var rest = words[...]
+    while let word = rest.popFirst(), word != "--" {
+      guard word == "--watch" else {
+        bound.append(word)
+        continue
+      }
+      let isSpan = rest.first.map { next in
+        next.last.map { "smhdw".contains($0) } ?? false
+          && next.utf8.count > 1 && next.utf8.dropLast().allSatisfy { (0x30...0x39).contains($0) }
+      }
+      bound.append("--watch=" + (isSpan == true ? rest.removeFirst() : "\(WatchOptions.usual)"))
+    }
+    return bound + words.suffix(words.count - words.prefix { $0 != "--" }.count)
+  }
+
+  /// The last one that was asked for, as the parser has it.
+  private static func format(in words: [String]) -> OutputFormat? {
+    let words = words.prefix { $0 != "--" }
+    var found: OutputFormat?
+    for (word, next) in zip(words, words.dropFirst() + [""]) {
+      let value: Substring? =
+        switch word {
+        case "-o", "--output": next[...]
+        case _ where word.hasPrefix("--output="): word.dropFirst("--output=".count)
+        case _ where word.hasPrefix("-o"): word.dropFirst(2)
+        default: nil
+        }
+      if let value { found = OutputFormat(rawValue: String(value)) ?? found }
+    }
+    return found
   }
 
   /// `--socket=PATH`, `-ojson`.

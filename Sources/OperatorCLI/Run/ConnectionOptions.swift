@@ -1,11 +1,4 @@
 import ArgumentParser
-import ManagerCore
-import Protocol
-
-/// Shapes of output.
-package enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
-  case table, json
-}
 
 /// What every verb takes: where the manager is, and how to print.
 package struct ConnectionOptions: ParsableArguments {
@@ -21,8 +14,13 @@ package struct ConnectionOptions: ParsableArguments {
       valueName: "path"))
   package var socket: String?
 
-  @Option(name: .shortAndLong, help: "How to print.")
+  @OptionGroup package var remote: RemoteOptions
+
+  @Option(name: [.customShort("o", allowingJoined: true), .long], help: "How to print.")
   package var output: OutputFormat = .table
+
+  @Option(help: "When to paint: auto does on a terminal, unless $NO_COLOR is set.")
+  package var color: ColourChoice = .auto
 
   package init() {}
 
@@ -32,6 +30,9 @@ package struct ConnectionOptions: ParsableArguments {
     }
     if stateDirectory == "" || socket == "" {
       throw ValidationError("--state-dir and --socket need a path.")
+    }
+    if remote.isNamed, stateDirectory != nil || socket != nil {
+      throw ValidationError("Give --manager, or --socket or --state-dir, not both.")
     }
   }
 
@@ -47,24 +48,42 @@ package struct ConnectionOptions: ParsableArguments {
       ?? value("IML_STATE_DIR").map(inside) ?? ConnectionOptions.defaultSocket
   }
 
-  var client: ManagerClient {
-    let console = Console.current
-    return ManagerClient(
-      socket: socketPath(console.environment), timeout: console.timeout)
-  }
-
-  /// Prints a reply: complete as JSON, or as `table` draws it.
-  func show<View: Sendable>(_ reply: Reply<View>, table: (Reply<View>, Style) -> String) throws {
-    let console = Console.current
-    switch output {
-    case .json:
-      console.write(String(decoding: try CanonicalJSON.encode(reply.raw), as: UTF8.self) + "\n")
-    case .table: console.write(table(reply, console.style))
+  /// The line wins over the environment, and there a manager that is named over paths.
+  func door(_ environment: [String: String]) throws -> Door {
+    let isLocal = socket != nil || stateDirectory != nil
+    let inherited = isLocal ? nil : environment["IML_MANAGER"].flatMap { $0.isEmpty ? nil : $0 }
+    if let name = remote.manager ?? inherited { return try remote.door(name, environment) }
+    if let stray = remote.stray {
+      throw Complaint(
+        .usage, subject: stray, reason: "it is for a manager on another host",
+        remedy: "Give --manager too, or leave it out.")
     }
+    return .socket(socketPath(environment))
   }
 
-  /// A word to the person at a table, beside what is printed; scripts that read JSON get none.
-  func hint(_ text: String) {
-    if output == .table { Console.current.complain(text + "\n") }
+  /// The manager that these options and the environment name.
+  func client(within limit: Duration? = nil) throws -> ManagerClient {
+    let console = Console.current
+    let timeout = limit.map { min($0, console.timeout) } ?? console.timeout
+    return ManagerClient(try door(console.environment), timeout: timeout)
+  }
+
+  /// How a person's output looks.
+  var style: Style {
+    var style = Console.current.style
+    switch color {
+    case .auto: break
+    case .always: style.hasColour = true
+    case .never: style.hasColour = false
+    }
+    return style
+  }
+
+  /// Prints an answer in the shape that was asked for; scripts get no hint.
+  func show(_ answer: Answer) throws {
+    let console = Console.current
+    console.write(
+      try answer.text(output, style, isTerminal: console.isOutputTerminal))
+    if output == .table, let hint = answer.hint { console.complain(hint + "\n") }
   }
 }

@@ -24,19 +24,15 @@ private func report<Root: ParsableCommand>(
   _ error: any Error, of root: Root.Type, line: CommandLineWords
 ) -> Int32 {
   let console = Console.current
+  func end(_ complaint: Complaint) -> Int32 {
+    console.complain(complaint.text(isJSON: line.output?.tellsErrorsInJSON ?? false))
+    return complaint.outcome.rawValue
+  }
   switch error {
-  case let complaint as Complaint:
-    console.complain("\(complaint)\n")
-    return complaint.outcome.rawValue
+  case let complaint as Complaint: return end(complaint)
   case let error as DiagnosticError:
-    let diagnostic = error.diagnostic
-    let complaint = Complaint(
-      outcome(of: diagnostic), subject: diagnostic.subject,
-      reason: "\(diagnostic.reason) (\(diagnostic.code))", remedy: diagnostic.remedy)
-    console.complain("\(complaint)\n")
-    return complaint.outcome.rawValue
-  case let code as ExitCode where code != .validationFailure:
-    return code.rawValue
+    return end(Complaint(outcome(of: error.diagnostic), error.diagnostic))
+  case let code as ExitCode where code != .validationFailure: return code.rawValue
   default: break
   }
   let code = root.exitCode(for: error)
@@ -49,24 +45,20 @@ private func report<Root: ParsableCommand>(
   if code == .validationFailure {
     let message =
       line.unknownSubcommand.map { "there is no verb '\($0)'" } ?? root.message(for: error)
-    console.complain(usage(message, subject: subject, root: root))
-    return Outcome.usage.rawValue
+    return end(usage(message, subject: subject, root: root))
   }
-  let complaint = Complaint(.failed, subject: subject, reason: "\(error)")
-  console.complain("\(complaint)\n")
-  return Outcome.failed.rawValue
+  return end(Complaint(.failed, subject: subject, reason: "\(error)"))
 }
 
 private func usage<Root: ParsableCommand>(
   _ message: String, subject: String, root: Root.Type
-) -> String {
+) -> Complaint {
   let words = subject.isEmpty ? root._commandName : "\(root._commandName) \(subject)"
   let reason = message.split(separator: "\n").map { $0.drop { $0 == " " } }
     .joined(separator: " ")
-  let complaint = Complaint(
+  return Complaint(
     .usage, subject: subject.isEmpty ? "usage" : subject, reason: reason,
     remedy: "See `\(words) --help`.")
-  return "\(complaint)\n"
 }
 
 private func outcome(of diagnostic: Diagnostic) -> Outcome {

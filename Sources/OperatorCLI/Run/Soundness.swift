@@ -24,9 +24,4 @@ enum Soundness {
   private static func isQuiet(_ findings: [Finding]) -> Bool {
     findings.allSatisfy { $0.diagnostic.severity == .info || $0.diagnostic.severity == .warning }
   }
-
-  /// Ends the verb with exit code 5 unless `isSound`.
-  static func report(_ isSound: Bool) throws {
-    if !isSound { throw Outcome.unhealthy.exitCode }
-  }
 }

@@ -13,6 +13,14 @@ package struct Console: Sendable {
   package var now: @Sendable () -> Int64
   /// How long one request may take in all.
   package var timeout: Duration
+  /// Columns and rows of the terminal as they are now.
+  package var size: @Sendable () -> (columns: Int, rows: Int)? = { nil }
+  /// Waits; throws when it is time to end.
+  package var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+  /// Takes the whole terminal, or gives it back.
+  package var fullScreen: @Sendable (Bool) -> Void = { _ in }
+  /// False when whoever read the output went away.
+  package var hasReader: @Sendable () -> Bool = { true }
 
   package init(
     write: @escaping @Sendable (String) -> Void, complain: @escaping @Sendable (String) -> Void,
@@ -42,7 +50,6 @@ package struct Console: Sendable {
     return Style(
       hasColour: isOutputTerminal && value("NO_COLOR").isEmpty && value("TERM") != "dumb",
       hasBlocks: isUTF8,
-      // Narrower than 60 nothing but one word a line would be left; wider than 200 nobody reads.
-      width: min(max(isOutputTerminal ? columns ?? Style.plainWidth : Style.plainWidth, 60), 200))
+      width: Style.bounded(isOutputTerminal ? columns ?? Style.plainWidth : Style.plainWidth))
   }
 }

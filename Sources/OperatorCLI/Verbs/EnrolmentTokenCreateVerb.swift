@@ -27,15 +27,16 @@ struct EnrolmentTokenCreateVerb: AsyncParsableCommand {
   mutating func run() async throws {
     let request = EnrolmentTokenRequest(
       uses: uses, lifetimeSeconds: expires.seconds, profile: profile)
-    let token = try await options.client.post(
+    let token = try await options.client().post(
       EnrolmentTokenView.self, Route("enrolment-tokens"), request)
-    try options.show(token) { token, _ in printable(token.secret ?? token.id) + "\n" }
     let uses = plural(token.usesLeft, "server may", "servers may")
     let profile = token.word("profile", token.profile)
     let expiry = Quantities.expiry(token.expiresNanoseconds, now: Console.current.now())
-    options.hint(
+    let hint =
       printable(
         "\(uses) enrol with it until \(expiry), profile \(profile). It is not shown again.")
-        + "\nOn each server: iml-agent enroll --manager HOST:8443 --token TOKEN")
+      + "\nOn each server: iml-agent enroll --manager HOST:8443 --token TOKEN"
+    try options.show(
+      Answer(token, hint: hint) { token, _ in printable(token.secret ?? token.id) + "\n" })
   }
 }

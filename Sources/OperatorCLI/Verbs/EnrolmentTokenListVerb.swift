@@ -2,18 +2,17 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml server token list`
-struct EnrolmentTokenListVerb: AsyncParsableCommand {
+struct EnrolmentTokenListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the enrolment tokens, without their secrets.")
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
-    let tokens = try await options.client.get(
-      [EnrolmentTokenView].self, Route("enrolment-tokens"))
+  func ask(_ manager: ManagerClient) async throws -> Answer {
+    let tokens = try await manager.get([EnrolmentTokenView].self, Route("enrolment-tokens"))
     let now = Console.current.now()
-    try options.show(tokens) { EnrolmentTokenTable.render($0.elements(), now: now, $1) }
-    if tokens.view.isEmpty {
-      options.hint("No enrolment token: make one with `iml server token create`.")
-    }
+    return Answer(
+      list: tokens.elements(), hint: "No enrolment token: make one with `iml server token create`."
+    ) { EnrolmentTokenTable.render($0, now: now, $1) }
   }
 }

@@ -9,8 +9,7 @@ struct EnrolmentTokenRevokeVerb: AsyncParsableCommand {
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
-    let answer = try await options.client.change(.delete, Route("enrolment-tokens", id.text))
-    let sentence = "Enrolment token \(printable(id.text)) is revoked.\n"
-    try options.show(answer) { _, _ in sentence }
+    let answer = try await options.client().change(.delete, Route("enrolment-tokens", id.text))
+    try options.show(Answer(change: answer, "Enrolment token \(id.text) is revoked."))
   }
 }

@@ -3,7 +3,7 @@ import ManagerCore
 import Protocol
 
 /// `iml job top`
-struct JobTopVerb: AsyncParsableCommand {
+struct JobTopVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "top", abstract: "Show the jobs that did most.",
     discussion: """
@@ -18,6 +18,7 @@ struct JobTopVerb: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How far back: 90s, 15m, 1h, 2d, 1w.", valueName: "span"))
   var last = SpanArgument(seconds: 600)
   @Option(help: "At most so many jobs, up to 1000.") var limit = 20
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
   func validate() throws {
@@ -27,17 +28,15 @@ struct JobTopVerb: AsyncParsableCommand {
     if !(1...1_000).contains(limit) { throw ValidationError("--limit is from 1 to 1000.") }
   }
 
-  mutating func run() async throws {
+  func ask(_ manager: ManagerClient) async throws -> Answer {
     let route = Route("jobs", "top")
       .with("by", by.rawValue).with("target", target?.text).with("fs", fileSystem?.text)
       .with("seconds", String(last.seconds)).with("limit", String(limit))
-    let answer = try await options.client.get(JobTopView.self, route)
-    try options.show(answer) { JobTopPage.render($0, $1) }
-    if answer.targets == 0 {
-      options.hint(
-        "No target has told of jobs in this time. Lustre keeps job statistics once jobid_var is set."
-      )
-    }
+    let answer = try await manager.get(JobTopView.self, route)
+    let hint =
+      "No target has told of jobs in this time. Lustre keeps job statistics once jobid_var is set."
+    return Answer(
+      answer, CSVTable(answer), hint: answer.targets == 0 ? hint : nil, table: JobTopPage.render)
   }
 }
 

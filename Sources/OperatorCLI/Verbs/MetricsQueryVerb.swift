@@ -2,7 +2,7 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml metrics query NAME`
-struct MetricsQueryVerb: AsyncParsableCommand {
+struct MetricsQueryVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "query", abstract: "Show what a metric was, one row a group.",
     discussion: """
@@ -22,18 +22,18 @@ struct MetricsQueryVerb: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How far back: 90s, 15m, 1h, 2d, 1w.", valueName: "span"))
   var last = SpanArgument(seconds: 3_600)
   @Flag(help: "The increase of a counter a second.") var rate = false
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
+  func ask(_ manager: ManagerClient) async throws -> Answer {
     var route = Route("metrics", name.text)
       .with("seconds", String(last.seconds)).with("rate", rate ? "true" : nil)
     for label in by { route = route.with("by", label.text) }
     for label in match { route = route.with("match", label.text) }
-    let answer = try await options.client.get(MetricAnswer.self, route)
-    try options.show(answer) { MetricPage.render($0, $1) }
-    if answer.groups.isEmpty {
-      options.hint("No series of \(printable(name.text)) matches in this time.")
-    }
+    let answer = try await manager.get(MetricAnswer.self, route)
+    let hint = "No series of \(printable(name.text)) matches in this time."
+    return Answer(
+      answer, CSVTable(answer), hint: answer.groups.isEmpty ? hint : nil, table: MetricPage.render)
   }
 }
 

@@ -4,17 +4,25 @@ import ArgumentParser
 struct ServerForgetVerb: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "forget", abstract: "Forget a server that will not come back.")
-  @Argument(help: "Host name or id.") var name: NameArgument
+  @Argument(
+    help: ArgumentHelp("Host name or id, or a list such as oss[01-16,20].", valueName: "name"))
+  var names: [NameArgument]
+  @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var confirmation: ConfirmationOptions
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
+    let change = try await ServerChange(options.selection(names, without: exclusion.lists), options)
+    let warning =
+      change.isOne
+      ? "The manager drops what it knows of \(change.names) and refuses its agent from now on."
+        + " Nothing is changed on the server itself."
+      : "The manager drops what it knows of these \(change.count) servers and refuses their agents"
+        + " from now on. Nothing is changed on the servers themselves: \(change.names)"
     try confirmation.demand(
-      typing: name.text, for: "forgetting it",
-      warning: "The manager drops what it knows of \(name.text) and refuses its agent from now on."
-        + " Nothing is changed on the server itself.")
-    let answer = try await options.client.change(.delete, Route("servers", name.text))
-    let sentence = "\(printable(name.text)) is forgotten.\n"
-    try options.show(answer) { _, _ in sentence }
+      typing: change.names, for: "forgetting \(change.isOne ? "it" : "them")", warning: warning)
+    try await change.make(.delete, { Route("servers", $0) }, hint: nil) {
+      "\($0.names) \($0.isOne ? "is" : "are") forgotten."
+    }
   }
 }

@@ -2,23 +2,62 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml target list`
-struct TargetListVerb: AsyncParsableCommand {
+struct TargetListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the targets.")
+  @Argument(
+    help: ArgumentHelp(
+      "Only these: labels or ids, or a list such as fs1-OST[0000-0003].", valueName: "label"))
+  var names: [NameArgument] = []
+  @OptionGroup var exclusion: ExclusionOptions
   @Option(
     name: .customLong("fs"),
-    help: ArgumentHelp("Only those of this file system.", valueName: "name"))
+    help: ArgumentHelp("Only those of these file systems; a list.", valueName: "name"))
   var fileSystem: NameArgument?
+  @Option(
+    help: ArgumentHelp(
+      "Only those that are, or were last seen, active on these servers; a list.",
+      valueName: "name"))
+  var server: NameArgument?
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
-    let targets = try await options.client.get(
-      [TargetSummary].self, Route("targets").with("fs", fileSystem?.text))
-    try options.show(targets) { TargetTable.render($0.elements(), $1) }
-    if targets.view.isEmpty {
-      options.hint(
-        fileSystem.map { "No target of \($0.text) is known; see `iml fs list`." }
-          ?? "No target is known: they appear when a server that serves one reports.")
+  func ask(_ manager: ManagerClient) async throws -> Answer {
+    let selection = try options.selection(names, without: exclusion.lists)
+    let hosts = try await hosts(manager)
+    var all: [Reply<TargetSummary>] = []
+    for name in try fileSystems() {
+      let route = Route("targets").with("fs", name)
+      all += try await manager.get([TargetSummary].self, route).elements()
     }
+    let targets = try selection.narrow(all, .target, names: \.names).filter { target in
+      guard let hosts else { return true }
+      return (target.activeOn ?? target.lastActiveOn).map(hosts.contains) ?? false
+    }
+    return Answer(list: targets, hint: hint(all), table: TargetTable.render)
+  }
+
+  /// `nil` asks for those of all.
+  private func fileSystems() throws -> [String?] {
+    guard let fileSystem else { return [nil] }
+    return try options.selection([fileSystem]).names ?? [nil]
+  }
+
+  /// Host names of `--server`.
+  private func hosts(_ manager: ManagerClient) async throws -> Set<String>? {
+    guard let server else { return nil }
+    let known = try await manager.get([ServerSummary].self, Route("servers"))
+    let named = try options.selection([server])
+      .narrow(known.elements(), .server, names: \.names)
+    return Set(named.map(\.view.hostname))
+  }
+
+  private func hint(_ all: [Reply<TargetSummary>]) -> String {
+    if let fileSystem {
+      return "No target of \(printable(fileSystem.text)) is known; see `iml fs list`."
+    }
+    return all.isEmpty
+      ? "No target is known: they appear when a server that serves one reports."
+      : "No target is left of the list."
   }
 }

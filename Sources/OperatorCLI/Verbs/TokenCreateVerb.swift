@@ -15,12 +15,13 @@ struct TokenCreateVerb: AsyncParsableCommand {
   mutating func run() async throws {
     let request = APITokenRequest(
       name: name?.text ?? role.rawValue, role: role, lifetimeSeconds: expires?.seconds)
-    let token = try await options.client.post(APITokenView.self, Route("tokens"), request)
-    try options.show(token) { token, _ in printable(token.secret ?? token.id) + "\n" }
+    let token = try await options.client().post(APITokenView.self, Route("tokens"), request)
     let expiry = Quantities.expiry(token.expiresNanoseconds, now: Console.current.now())
-    options.hint(
+    let hint =
       printable(
         "Token \(token.id) for the role \(token.word("role", token.role)), expires \(expiry)."
-          + " It is not shown again."))
+          + " It is not shown again.")
+    try options.show(
+      Answer(token, hint: hint) { token, _ in printable(token.secret ?? token.id) + "\n" })
   }
 }

@@ -2,17 +2,17 @@ import ArgumentParser
 import ManagerCore
 
 /// `iml token list`
-struct TokenListVerb: AsyncParsableCommand {
+struct TokenListVerb: ReadingVerb {
   static let configuration = CommandConfiguration(
     commandName: "list", abstract: "List the bearer tokens, without their secrets.")
+  @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions
 
-  mutating func run() async throws {
-    let tokens = try await options.client.get([APITokenView].self, Route("tokens"))
+  func ask(_ manager: ManagerClient) async throws -> Answer {
+    let tokens = try await manager.get([APITokenView].self, Route("tokens"))
     let now = Console.current.now()
-    try options.show(tokens) { APITokenTable.render($0.elements(), now: now, $1) }
-    if tokens.view.isEmpty {
-      options.hint("No token: make one with `iml token create --role viewer`.")
-    }
+    return Answer(
+      list: tokens.elements(), hint: "No token: make one with `iml token create --role viewer`."
+    ) { APITokenTable.render($0, now: now, $1) }
   }
 }

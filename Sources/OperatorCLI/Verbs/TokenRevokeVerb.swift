@@ -8,8 +8,7 @@ struct TokenRevokeVerb: AsyncParsableCommand {
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
-    let answer = try await options.client.change(.delete, Route("tokens", id.text))
-    let sentence = "Token \(printable(id.text)) is revoked.\n"
-    try options.show(answer) { _, _ in sentence }
+    let answer = try await options.client().change(.delete, Route("tokens", id.text))
+    try options.show(Answer(change: answer, "Token \(id.text) is revoked."))
   }
 }

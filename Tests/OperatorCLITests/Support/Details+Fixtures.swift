@@ -59,6 +59,16 @@ extension Fixture {
       findings: [findings[0]])
   }
 
+  /// With every member.
+  static var fullTarget: TargetSummary {
+    var target = targets[0]
+    target.recovery = .complete
+    target.inodesTotal = 100
+    target.inodesFree = 40
+    target.backend = "ldiskfs"
+    return target
+  }
+
   static func targetDetail(_ summary: TargetSummary) -> TargetDetail {
     var detail = TargetDetail(
       summary: summary, clientList: [],

@@ -11,38 +11,61 @@ final class RecordingConsole: Sendable {
     var output = ""
     var errors = ""
     var lines: [String]
+    var pauses = 0
+    var screens: [Bool] = []
   }
   private let record: Mutex<Record>
   private let environment: [String: String]
   private let isTerminal: Bool
   private let timeout: Duration
+  private let ticks: Int
 
+  /// A watch ends when it has paused `ticks` times.
   init(
     environment: [String: String] = [:], isTerminal: Bool = false, typing lines: [String] = [],
-    timeout: Duration = .seconds(30)
+    timeout: Duration = .seconds(30), ticks: Int = 0
   ) {
     record = Mutex(Record(lines: lines))
     self.environment = environment
     self.isTerminal = isTerminal
     self.timeout = timeout
+    self.ticks = ticks
   }
 
   var output: String { record.withLock { $0.output } }
   var errors: String { record.withLock { $0.errors } }
+  /// Whenever the whole terminal was taken (true) or given back.
+  var screens: [Bool] { record.withLock { $0.screens } }
 
   var console: Console {
-    Console(
+    var console = Console(
       write: { [self] text in record.withLock { $0.output += text } },
       complain: { [self] text in record.withLock { $0.errors += text } },
       readLine: { [self] in
         record.withLock { $0.lines.isEmpty ? nil : $0.lines.removeFirst() }
       },
       isInputTerminal: isTerminal, isOutputTerminal: isTerminal, columns: nil,
-      environment: environment, now: { Fixture.now }, timeout: timeout)
+      environment: environment, now: { [self] in Fixture.now + pauses * 1_000_000_000 },
+      timeout: timeout)
+    console.size = { (columns: 80, rows: 12) }
+    console.fullScreen = { [self] taken in record.withLock { $0.screens.append(taken) } }
+    console.pause = { [self] _ in
+      let count = record.withLock {
+        $0.pauses += 1
+        return $0.pauses
+      }
+      if count >= ticks { throw CancellationError() }
+    }
+    return console
   }
 
+  /// Each pause lets a second pass.
+  private var pauses: Int64 { record.withLock { Int64($0.pauses) } }
+
   /// Runs a command line as the program would, and gives its exit code.
-  func run(_ arguments: String...) async -> Int32 {
+  func run(_ arguments: String...) async -> Int32 { await run(arguments) }
+
+  func run(_ arguments: [String]) async -> Int32 {
     await Console.$current.withValue(console) {
       await runMain(ProgramUnderTest.self, arguments: arguments)
     }
