@@ -63,7 +63,12 @@ package struct DemoCommand: AsyncParsableCommand {
     do {
       let layouts = try SiteConfiguration.Layouts(parsing: layout)
       if let directory = writeTrees {
-        try Demo.writeTrees(to: directory, layouts: layouts, servers: servers, seed: seed)
+        guard fault.isEmpty else {
+          throw ValidationError(
+            "--fault is for a live site: trees are written of a site without faults.")
+        }
+        try Demo.writeTrees(
+          to: directory, layouts: layouts, servers: servers, clients: clients, seed: seed)
         return print("simulated trees of \(servers) servers are in \(directory)")
       }
       try await live(layouts)

@@ -66,10 +66,11 @@ package struct SiteTrees: Sendable {
 /// beginning of 2026.
 package func writeTrees(
   to directory: String, layouts: SiteConfiguration.Layouts = .mixed, servers: Int = 6,
-  seed: UInt64 = 1, atVirtualSeconds seconds: Int64 = 120,
+  clients: Int = 40, seed: UInt64 = 1, atVirtualSeconds seconds: Int64 = 120,
   startedAt: Int64 = 1_767_225_600_000_000_000
 ) throws {
-  let configuration = try SiteConfiguration.standard(servers: servers, layouts: layouts)
+  let configuration = try SiteConfiguration.standard(
+    servers: servers, clients: clients, layouts: layouts)
   var site = SimulatedSite(configuration: configuration, seed: seed, startedAt: startedAt)
   // A day of virtual time is minutes of computing; more is a slip of the pen.
   guard (0...86_400).contains(seconds) else {

@@ -24,15 +24,15 @@ class Demo(Lab):
 
     def test_it_shows_a_live_site_and_ends_by_itself(self):
         begun = time.monotonic()
-        program = self.demo("--duration", "25s", "--seed", "7")
+        program = self.demo("--duration", "60s", "--seed", "7")
         wait_until(lambda: self.json("status")["servers"]
                    and all(s["contact"] == "connected" for s in self.json("status")["servers"]),
-                   "all servers connected", seconds=15)
+                   "all servers connected")
         status = self.json("status")
         self.assertEqual(len(status["servers"]), 6)
         self.assertEqual({fs["name"] for fs in status["fileSystems"]}, {"scratch", "home"})
         wait_until(lambda: all(fs["state"] == "available" for fs in self.json("fs", "list")),
-                   "both file systems available", seconds=15)
+                   "both file systems available")
         text = run(IML, "--state-dir", self.state, "status", expect=(0, 5))[1]
         for word in ("scratch", "home", "oss01"):
             self.assertIn(word, text)
@@ -41,19 +41,19 @@ class Demo(Lab):
             answer = self.json("metrics", "query", "lustre_write_bytes_total", "--rate",
                                "--by", "fs", "--last", "20s")
             return any((group["value"] or 0) > 0 for group in answer["groups"])
-        wait_until(moving, "something is written", seconds=15)
-        self.assertEqual(program.wait(40), 0, program.tail())
-        self.assertLess(time.monotonic() - begun, 45)
+        wait_until(moving, "something is written")
+        self.assertEqual(program.wait(80), 0, program.tail())
+        self.assertGreater(time.monotonic() - begun, 55, "it ended before its time")
 
     def test_a_power_loss_and_return_can_be_seen(self):
-        program = self.demo("--duration", "90s", "--fault", "power-loss:oss01@8s+15s")
+        program = self.demo("--duration", "120s", "--fault", "power-loss:oss01@25s+15s")
         wait_until(lambda: self.targets().get("scratch-OST0000", {}).get("activeOn") == "oss01",
-                   "scratch-OST0000 active on oss01", seconds=8)
+                   "scratch-OST0000 active on oss01", seconds=20)
         mine = {label for label, target in self.targets().items()
                 if target["activeOn"] == "oss01"}
         wait_until(lambda: next(s for s in self.json("server", "list")
                                 if s["hostname"] == "oss01")["contact"] == "lost",
-                   "oss01 lost", seconds=20)
+                   "oss01 lost", seconds=40)
 
         def seen_away():
             targets = self.targets()

@@ -5,10 +5,11 @@ they stop; SIGTERM ends them within 2 s; their log lines carry the journal's pri
 import os
 import re
 import socket
+import subprocess
 import time
 import unittest
 
-from iml_lab import Agent, Lab, Manager, wait_until
+from iml_lab import IML, ROOT, Agent, Lab, Manager, wait_until
 
 
 class NotifySocket:
@@ -106,6 +107,34 @@ class Services(Lab):
         self.assertNotEqual(second.program.wait(), 0)
         self.assertRegex("\n".join(second.program.err), "another manager")
         self.assertEqual(manager.contact("nobody"), None)
+
+    def where_it_listens(self, options, ask):
+        """Runs a manager where /var/lib and /run are its own, and asks it as the README says."""
+        script = f"""
+            mount -t tmpfs none /var/lib; mount -t tmpfs none /run; mkdir /run/iml
+            {IML} serve {options} --https 127.0.0.1:0 --agents 127.0.0.1:0 >/run/out & manager=$!
+            for try in $(seq 300); do grep -q socket /run/out && break; sleep 0.1; done
+            {ask}; code=$?
+            kill $manager; wait $manager; cat /run/out; exit $code"""
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=60,
+            stdin=subprocess.DEVNULL, env={k: v for k, v in os.environ.items() if "IML_S" not in k})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_it_is_found_where_the_unit_starts_it(self):
+        unit = (ROOT / "packaging/systemd/iml-manager.service").read_text()
+        self.assertRegex(unit, r"(?m)^ExecStart=/usr/bin/iml serve$")
+        self.assertRegex(unit, r"(?m)^RuntimeDirectory=iml$")
+        out = self.where_it_listens("", f"{IML} server list && {IML} status")
+        self.assertIn("socket /run/iml/manager.sock", out)
+
+    def test_it_is_found_where_the_readme_starts_it(self):
+        readme = (ROOT / "README.md").read_text()
+        self.assertIn("iml serve --state-dir /var/lib/iml", readme)
+        out = self.where_it_listens(
+            "--state-dir /var/lib/iml", f"{IML} --state-dir /var/lib/iml server token create")
+        self.assertIn("socket /var/lib/iml/manager.sock", out)
 
     def test_private_things_are_private(self):
         manager = self.manager()

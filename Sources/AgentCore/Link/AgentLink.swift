@@ -38,6 +38,8 @@ package struct AgentLink: Sendable {
     case makeRenewalRequest
   }
 
+  private enum Leaving: Sendable { case sendingRest, said }
+
   private enum Phase: Sendable {
     case down
     case greeting(since: Int64)
@@ -75,6 +77,7 @@ package struct AgentLink: Sendable {
   private var lastHeard: Int64 = 0
   private var logs: [LogLine] = []
   private var jobs = JobReportBuffer()
+  private var leaving: Leaving?
   private var renewWithin: Int64?
   private var nextRenewal: Int64 = 0
 
@@ -250,9 +253,12 @@ package struct AgentLink: Sendable {
         reason: "not a byte for \(nanoseconds / 100_000_000 * 100) ms"), tell: false)
   }
 
-  /// The agent stops: say so as the last message.
-  package mutating func stopping() {
-    guard isOpen else { return }
+  /// The agent stops: what was collected is sent, and then the word that this was all. What the
+  /// spool holds of before is sent by the next life.
+  package mutating func stopping() { leaving = isOpen ? .sendingRest : nil }
+
+  private mutating func sayGoodbye() {
+    leaving = .said
     send(
       .goodbye(
         Diagnostic(
@@ -261,14 +267,14 @@ package struct AgentLink: Sendable {
 
   package mutating func say(_ diagnostic: Diagnostic) { send(.goodbye(diagnostic)) }
 
-  /// Whether everything that was collected is acknowledged or at least on the wire.
-  package var isDrained: Bool { lanes.isEmpty }
-
   // MARK: Output
 
   /// The next frame to write; `nil` when there is nothing to say.
   package mutating func nextFrame(stamp: Stamp) -> Frame? {
     if isOpen { refill() }
+    if let frame = lanes.nextFrame(stamp: stamp) { return frame }
+    guard leaving == .sendingRest else { return nil }
+    sayGoodbye()
     return lanes.nextFrame(stamp: stamp)
   }
 
@@ -284,13 +290,13 @@ package struct AgentLink: Sendable {
       return
     }
     liveTurns = 0
-    if let message = replay.next(&spool) {
+    if let report = jobs.nextUnsent() {
+      send(.jobs(report))
+    } else if leaving == nil, let message = replay.next(&spool) {
       send(message)
     } else if let batch = buffer.nextUnsent() {
       declare(batch.ids)
       lanes.enqueue(type: MessageType.samples.rawValue, payload: encoder.encode(batch))
-    } else if let report = jobs.nextUnsent() {
-      send(.jobs(report))
     } else if !logs.isEmpty {
       send(.logs(logs))
       logs = []

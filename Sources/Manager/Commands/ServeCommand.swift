@@ -18,8 +18,11 @@ package struct ServeCommand: AsyncParsableCommand {
   /// Where `iml` looks when it is told nothing else.
   private static let defaultSocket = "/run/iml/manager.sock"
 
-  @Option(help: "Where the manager keeps its state and its CA.")
-  package var stateDir = ServeCommand.defaultStateDirectory
+  @Option(
+    help: ArgumentHelp(
+      "Where the manager keeps its state and its CA (default: \(ServeCommand.defaultStateDirectory)).",
+      valueName: "dir"))
+  package var stateDir: String?
 
   @Option(help: "Address of the API, HOST:PORT.")
   package var https = ListenAddress(host: "0.0.0.0", port: 8443)
@@ -67,7 +70,8 @@ package struct ServeCommand: AsyncParsableCommand {
 
   private func socketPath() throws -> String {
     if let socket { return socket }
-    if stateDir != Self.defaultStateDirectory { return "\(stateDir)/manager.sock" }
+    // Whoever names a directory names it to `iml` too, whichever it is.
+    if let stateDir { return "\(stateDir)/manager.sock" }
     do {
       try DurableFile.makeFolder("/run/iml", mode: 0o755)
     } catch {
@@ -83,7 +87,7 @@ package struct ServeCommand: AsyncParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let service = ManagerService(
       ManagerService.Configuration(
-        stateDirectory: stateDir, https: (https.host, https.port),
+        stateDirectory: stateDir ?? Self.defaultStateDirectory, https: (https.host, https.port),
         agents: (agents.host, agents.port), socketPath: try socketPath(),
         names: names + HostNames.all, collectInterval: collectInterval.duration,
         flushInterval: flushInterval.duration, retention: retention.duration,

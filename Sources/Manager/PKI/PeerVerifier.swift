@@ -92,22 +92,8 @@ package struct PeerVerifier: Sendable {
     _ leaf: Certificate, of server: ServerID, nanoseconds: Int64
   ) -> PeerVerdict {
     let serial = CertificateNames.serial(leaf)
-    // A forgotten server's certificates are revoked too; the more telling reason comes first.
-    switch registry.standing(of: server) {
-    case .known: break
-    case .forgotten:
-      return refuse(
-        .serverForgotten, server.text, "the server was forgotten by this manager",
-        "Enrol it anew with a token.")
-    case .unknown:
-      return refuse(
-        .certificateUnknown, server.text, "the server is not enrolled with this manager",
-        "Enrol it with a token.")
-    }
-    guard !registry.isRevoked(serial) else {
-      return refuse(
-        .certificateRevoked, server.text, "its certificate \(serial) was revoked",
-        "Enrol it anew with a token.")
+    if let diagnostic = registry.distrust(of: server, serial: serial) {
+      return .refused(diagnostic)
     }
     guard let begin = WallTime.nanoseconds(leaf.notValidBefore),
       let end = WallTime.nanoseconds(leaf.notValidAfter)

@@ -52,6 +52,26 @@ package final class TrustRegistry: Sendable {
     state.withLock { $0.revoked.contains(serial) }
   }
 
+  /// Why a certificate that our authority made is not trusted (any more); `nil` when it is.
+  package func distrust(of server: ServerID, serial: String) -> Diagnostic? {
+    // A forgotten server's certificates are revoked too; the more telling reason comes first.
+    switch standing(of: server) {
+    case .known: break
+    case .forgotten:
+      return Diagnostic(
+        .serverForgotten, subject: server.text, reason: "the server was forgotten by this manager",
+        remedy: "Enrol it anew with a token.")
+    case .unknown:
+      return Diagnostic(
+        .certificateUnknown, subject: server.text,
+        reason: "the server is not enrolled with this manager", remedy: "Enrol it with a token.")
+    }
+    guard isRevoked(serial) else { return nil }
+    return Diagnostic(
+      .certificateRevoked, subject: server.text, reason: "its certificate \(serial) was revoked",
+      remedy: "Enrol it anew with a token.")
+  }
+
   func standing(of server: ServerID) -> Standing {
     state.withLock { state in
       state.servers.contains(server)

@@ -83,7 +83,8 @@ package struct ManagerService: Sendable {
       lifetimeNanoseconds: configuration.certificateLifetime.wholeNanoseconds,
       isConnected: { await siteSlot.site?.isConnected($0) ?? false })
     let site = try await makeSite(
-      store, renewWithin: enrolment.renewWithinSeconds, authority: authority, logger)
+      store, renewWithin: enrolment.renewWithinSeconds, authority: authority, registry: registry,
+      logger)
     siteSlot.set(site)
     registry.onRevocation { revocation in
       Task {
@@ -142,7 +143,8 @@ package struct ManagerService: Sendable {
   }
 
   private func makeSite(
-    _ store: StateStore, renewWithin: Int64, authority: Authority, _ logger: Logger
+    _ store: StateStore, renewWithin: Int64, authority: Authority, registry: TrustRegistry,
+    _ logger: Logger
   ) async throws -> Site {
     var limits = HistoryHead.Limits()
     limits.flushNanoseconds = configuration.flushInterval.wholeNanoseconds
@@ -166,7 +168,15 @@ package struct ManagerService: Sendable {
         renewWithinSeconds: renewWithin, historyLimits: limits,
         retention: configuration.retention), observed: observed,
       catalogue: SeriesCatalogue(entries: try await store.series()),
-      lastBatch: try await store.lastBatches(), logger: logger)
+      lastBatch: try await store.lastBatches(), logger: logger,
+      // Weakly: the registry's watcher holds the site, and a site that is kept keeps its directory.
+      distrust: { [weak registry] server, serial in
+        guard let registry else {
+          return Diagnostic(
+            .managerStopping, subject: "manager", reason: "the manager is stopping")
+        }
+        return registry.distrust(of: server, serial: serial)
+      })
   }
 
   /// Flush each second (the head knows what is due), renew our certificate, trim history, and tell
@@ -187,12 +197,25 @@ package struct ManagerService: Sendable {
         nextHourly += Duration.seconds(3_600).wholeNanoseconds
         await site.trim()
         await site.trimJobs()
-        if try material.renewIfDue(nanoseconds: Clock.wall()) {
-          try tls.replace(material.httpsConfiguration)
-          logger.notice("the manager's certificate was renewed")
-        }
+        renewOwnCertificate(material, tls, logger)
       }
       try await Task.sleep(for: .seconds(1))
+    }
+  }
+
+  /// A renewal that fails is tried again in an hour; until its end the old certificate serves.
+  private func renewOwnCertificate(
+    _ material: TLSMaterial, _ tls: TLSContextSlot, _ logger: Logger
+  ) {
+    do {
+      if try material.renewIfDue(nanoseconds: Clock.wall()) {
+        try tls.replace(material.httpsConfiguration)
+        logger.notice("the manager's certificate was renewed")
+      }
+    } catch {
+      logger.error(
+        "the manager's certificate was not renewed; the old one stays in use",
+        metadata: ["reason": "\(error)"])
     }
   }
 }

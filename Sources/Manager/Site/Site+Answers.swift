@@ -24,6 +24,7 @@ extension Site {
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)
     interruptions[id] = nil
+    timeline.forget(id)
     lastBatch[id] = nil
     clocks[id] = nil
   }

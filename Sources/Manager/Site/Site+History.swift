@@ -48,12 +48,15 @@ extension Site {
     let nanoseconds =
       earlier?.clock.nanoseconds(batch.stamp, clock: clock, now: now.wallNanoseconds)
       ?? min(clock?.corrected(batch.stamp) ?? now.wallNanoseconds, now.wallNanoseconds)
+    let mark =
+      earlier == nil
+      ? timeline.mark(stream, order: batch.order, nanoseconds: nanoseconds) : 0
     var samples: [StoredSample] = []
     samples.reserveCapacity(batch.ids.count)
     for (id, bits) in zip(batch.ids, batch.bits) {
       guard let binding = bindings[id] else { continue }
       samples.append(
-        StoredSample(series: binding.series, source: binding.source, bits: bits))
+        StoredSample(series: binding.series, source: binding.source ^ mark, bits: bits))
     }
     samples.sort { $0.series < $1.series }
     let stored = StoredBatch(order: batch.order, nanoseconds: nanoseconds, samples: samples)

@@ -18,7 +18,9 @@ extension Site {
     let lives = try await openLives(hello, clock, sent, &chain)
     // Last, for a server's oldest idle streams are forgotten when others are resumed.
     try await resume(stream)
-    // From here on nothing waits: of two sessions that open at once, one sees the other.
+    // From here on nothing waits: of two sessions that open at once, one sees the other, and a
+    // revocation either is seen here or finds the session live.
+    if let distrust = distrust(hello.server, serial) { throw DiagnosticError(distrust) }
     replaceSession(of: hello, by: address)
     let now = self.now
     let handle = SessionHandle(
@@ -27,10 +29,11 @@ extension Site {
       hello.server, session: handle.session, hello: hello, address: address, at: now)
     noteInterruptions(hello, stream, chain)
     settleMissing(hello, stream, now)
+    timeline.forget(hello.server, but: stream)
     let acknowledged = head.acknowledgedOrder(stream)
     clocks[hello.server] = clock
     live[hello.server] = Live(
-      handle: handle, serial: serial, writer: writer, clock: clock, acknowledged: acknowledged,
+      handle: handle, serial: serial, writer: writer, acknowledged: acknowledged,
       lives: lives.map { (settled: 0, acknowledged: $0.durable) })
     counters.sessionsOpened += 1
     logger.info(

@@ -32,7 +32,6 @@ package actor Site {
     let handle: SessionHandle
     let serial: String
     let writer: AgentWriter
-    var clock: ClockModel
     var acknowledged: UInt64
     var acknowledgedJobs: UInt64 = 0
     /// Of `handle.lives`: settled in the store, and told so.
@@ -60,11 +59,14 @@ package actor Site {
   let jobStore: JobStore
   let settings: Settings
   let logger: Logger
+  /// Why a server's certificate is not trusted now, though it was in the handshake.
+  let distrust: @Sendable (ServerID, String) -> Diagnostic?
   var observed: ObservedSite
   var catalogue: SeriesCatalogue
   var head: HistoryHead
   var jobBook = JobBook()
   var latest = LatestValues()
+  var timeline = BatchTimeline()
   let startedNanoseconds = Clock.wall()
   var live: [ServerID: Live] = [:]
   var clocks: [ServerID: ClockModel] = [:]
@@ -97,7 +99,8 @@ package actor Site {
   package init(
     store: StateStore, jobStore: JobStore, settings: Settings, observed: ObservedSite,
     catalogue: SeriesCatalogue,
-    lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)], logger: Logger
+    lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)], logger: Logger,
+    distrust: @escaping @Sendable (ServerID, String) -> Diagnostic?
   ) {
     self.store = store
     self.jobStore = jobStore
@@ -106,6 +109,7 @@ package actor Site {
     self.catalogue = catalogue
     self.lastBatch = lastBatch
     self.logger = logger
+    self.distrust = distrust
     head = HistoryHead(limits: settings.historyLimits)
   }
 

@@ -154,6 +154,9 @@ package actor AgentService {
       // Half a cycle: what is slower has its own pace, and the others are not late for it.
       let cycle = await runner.cycle(patience: interval / 2)
       let report = reporter.make(cycle, spool: await driver.spoolReport, now: began)
+      if let late = report.late {
+        await driver.collected([], samples: late.samples, jobs: [], stamp: late.stamp)
+      }
       await driver.collected(
         report.ends, samples: report.samples, jobs: report.jobs, stamp: began)
       if wantsCycle {

@@ -10,6 +10,8 @@ package struct CycleReport: Sendable {
 
   /// How each collector fared when it last ran: not every one runs in every cycle.
   private var collectors: [String: CollectorsSection.Collector] = [:]
+  /// When the last cycle began.
+  private var lastCycle: Stamp?
   package init() {}
 
   /// The name under which it reports on its spool.
@@ -17,13 +19,23 @@ package struct CycleReport: Sendable {
 
   package mutating func make(
     _ cycle: CollectorRunner.Cycle, spool: Spool.Report? = nil, now: Stamp
-  ) -> (ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], jobs: [JobReport]) {
+  ) -> (
+    ends: [(end: CycleEnd, sections: [Section])], late: LateSamples?, samples: [Sample],
+    jobs: [JobReport]
+  ) {
     var ends: [(end: CycleEnd, sections: [Section])] = []
     var samples: [Sample] = []
     var jobs: [JobReport] = []
+    var late: LateSamples?
     for result in cycle.finished {
       let (outcome, reason, collection) = Self.parts(result.answer)
-      samples += collection.samples
+      if isLate(result, now) {
+        late =
+          late.map { $0.adding(collection.samples, result.began) }
+          ?? LateSamples(stamp: result.began, samples: collection.samples)
+      } else {
+        samples += collection.samples
+      }
       jobs += collection.jobs
       ends.append(
         (
@@ -71,7 +83,29 @@ package struct CycleReport: Sendable {
       ends.append(
         (CycleEnd(collector: Self.ownName, outcome: .sampled, reason: nil, began: now), [own]))
     }
-    return (ends, samples, jobs)
+    lastCycle = now
+    return (ends, late, samples, jobs)
+  }
+
+  /// Samples of reads that came back after their cycle had ended: they are as of then.
+  package struct LateSamples: Sendable {
+    package var stamp: Stamp
+    package var samples: [Sample]
+
+    /// The latest of the reads' beginnings counts: those of one cycle lie close together.
+    func adding(_ more: [Sample], _ began: Stamp) -> LateSamples {
+      LateSamples(
+        stamp: began.bootNanoseconds > stamp.bootNanoseconds ? began : stamp,
+        samples: samples + more)
+    }
+  }
+
+  /// A read that began after the cycle before and before this one. One that hung for longer got its
+  /// values only when it came back, which is now.
+  private func isLate(_ result: CollectorRunner.Finished, _ now: Stamp) -> Bool {
+    guard let lastCycle else { return false }
+    let began = result.began.bootNanoseconds
+    return lastCycle.bootNanoseconds < began && began < now.bootNanoseconds
   }
 
   private static func parts(_ answer: CollectorAnswer) -> (CollectorOutcome, String?, Collection) {

@@ -42,7 +42,6 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case peerSilent = "peer-silent"
   case agentStopping = "agent-stopping"
   case managerStopping = "manager-stopping"
-  case tooManySessions = "too-many-sessions"
   // certificates and enrolment
   case certificateUnknown = "certificate-unknown"
   case certificateExpired = "certificate-expired"
