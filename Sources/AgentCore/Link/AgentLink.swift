@@ -182,6 +182,7 @@ package struct AgentLink: Sendable {
   package mutating func collected(
     _ ends: [(end: CycleEnd, sections: [Section])], samples: [Sample], stamp: Stamp
   ) {
+    replay.retry()
     for (end, sections) in ends { state.collected(end, sections: sections) }
     guard !samples.isEmpty else { return }
     var values: [(id: UInt32, bits: SampleBits)] = []
