@@ -191,6 +191,7 @@ package struct AgentLink: Sendable {
     stamp: Stamp
   ) {
     jobs.append(reports)
+    replay.retry()
     for (end, sections) in ends { state.collected(end, sections: sections) }
     guard !samples.isEmpty else { return }
     var values: [(id: UInt32, bits: SampleBits)] = []

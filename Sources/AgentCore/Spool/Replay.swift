@@ -6,6 +6,9 @@ struct Replay: Sendable {
   /// Values sent and not acknowledged at most: what they cost the manager's memory until they are
   /// stored (24 bytes each), from each of many agents that come back at once.
   static let window = 200_000
+  /// A read that fails is tried again with the next cycle, so many times: whatever passes, passes in
+  /// minutes, and what does not must not hold up the rest for ever.
+  private static let readTries = 20
 
   private struct Course: Sendable {
     var life: Life
@@ -20,7 +23,7 @@ struct Replay: Sendable {
     var samples = SampleDecoder()
     var offset = 0
     var isAwaiting = false
-    var hasFailed = false
+    var failures = 0
   }
 
   private enum Step {
@@ -37,6 +40,8 @@ struct Replay: Sendable {
   private var declared: Set<UInt32> = []
   private var unacknowledged: [(life: Int, order: UInt64, values: Int)] = []
   private var unacknowledgedValues = 0
+  /// After a read that failed, until the next cycle.
+  private var isPaused = false
 
   /// Lives are taken in the order of their index, and their batches in order.
   mutating func add(_ life: Life, index: Int, orders: ClosedRange<UInt64>) {
@@ -61,7 +66,7 @@ struct Replay: Sendable {
 
   /// The next message; `nil` when it waits for the disk or an acknowledgement, or is done.
   mutating func next(_ spool: inout Spool) -> Message? {
-    while unacknowledgedValues < Replay.window {
+    while unacknowledgedValues < Replay.window, !isPaused {
       switch step(&spool) {
       case .message(let message): return message
       case .again: continue
@@ -161,15 +166,15 @@ struct Replay: Sendable {
       source?.records.feed(bytes)
       return
     }
-    // Once more, for a failure that passes; then the segment is no better than a damaged one.
-    guard waiting.hasFailed, let segment = spool.segment(number) else {
-      source?.hasFailed = true
+    source?.failures += 1
+    let reason = if case .failed(let text) = answer { text } else { "it is shorter than it was" }
+    guard waiting.failures + 1 >= Replay.readTries, let segment = spool.segment(number) else {
+      isPaused = true
       return
     }
-    if case .failed(let reason) = answer {
-      giveUp(segment, &spool, reason)
-    } else {
-      giveUp(segment, &spool, "it is shorter than it was")
-    }
+    giveUp(segment, &spool, reason)
   }
+
+  /// Another cycle has ended.
+  mutating func retry() { isPaused = false }
 }

@@ -43,6 +43,8 @@ package struct SpoolSegment: Hashable, Sendable {
   package var counts: ValueCounts
   /// Up to the end of the last whole record.
   package var bytes: Int
+  /// With what a write that never ended left behind.
+  package var fileBytes: Int
 
   package func values(in part: ClosedRange<UInt64>) -> UInt64 {
     guard part.lowerBound >= orders.lowerBound else { return 0 }
@@ -181,6 +183,7 @@ package struct SegmentScan: Sendable {
     return .segment(
       SpoolSegment(
         number: number, life: header.life, orders: orders, firstStamp: firstStamp,
-        lastStamp: lastStamp, counts: counts, bytes: wholeBytes), ending: ending)
+        lastStamp: lastStamp, counts: counts, bytes: wholeBytes, fileBytes: fed),
+      ending: ending)
   }
 }

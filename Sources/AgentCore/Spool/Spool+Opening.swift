@@ -90,12 +90,23 @@ extension Spool {
         let whole = lost.from...lost.through
         let parts = Spool.subtract(held, from: whole)
         for part in parts {
-          entry.lost.add(part, samples: part == whole ? lost.samples : nil)
+          entry.lost.add(
+            part,
+            samples: parts.count == 1
+              ? lost.samples.map { told in
+                told - min(told, heldValues(of: life, in: whole))
+              } : nil)
         }
       }
       if let index { lives[index] = entry } else { vanished.append(entry) }
     }
     lives.insert(contentsOf: vanished.prefix(WireLimits.lives), at: 0)
+  }
+
+  private func heldValues(of life: Life, in orders: ClosedRange<UInt64>) -> UInt64 {
+    segments.filter { $0.life == life && $0.orders.overlaps(orders) }.reduce(0) {
+      $0 + $1.values(in: $1.orders.clamped(to: orders))
+    }
   }
 
   private static func subtract(

@@ -32,7 +32,7 @@ extension Spool {
         at: buffer.highestOrder)
       return nil
     }
-    makeRoom(for: 2 * limits.writeBytes, buffer, limits)
+    makeRoom(for: 2 * limits.writeBytes + lossesRecord(first.stamp).count, buffer, limits)
     let isNext = writer?.segment?.orders.upperBound == first.order - 1
     let continued = isNext && !isFull(limits) ? writer : nil
     var now = continued ?? SegmentWriter(number: nextNumber)
@@ -50,6 +50,7 @@ extension Spool {
     let offset = now.bytes
     now.bytes += bytes.count
     now.segment?.bytes = now.bytes
+    now.segment?.fileBytes = now.bytes
     pendingWrite = PendingWrite(
       writer: now, through: through, lossesVersion: lossesVersion)
     return .write(number: now.number, offset: offset, bytes: bytes)
@@ -80,7 +81,8 @@ extension Spool {
     if writer.segment == nil {
       writer.segment = SpoolSegment(
         number: writer.number, life: own, orders: batch.order...batch.order,
-        firstStamp: batch.stamp, lastStamp: batch.stamp, counts: ValueCounts(), bytes: 0)
+        firstStamp: batch.stamp, lastStamp: batch.stamp, counts: ValueCounts(), bytes: 0,
+        fileBytes: 0)
     }
     writer.segment?.counts.append(batch.ids.count)
     writer.segment?.lastStamp = batch.stamp
@@ -93,12 +95,12 @@ extension Spool {
     var all = lives.filter { entry in
       !entry.lost.ranges.isEmpty || !segments.contains { $0.life == entry.life }
     }.map { held($0.life, $0.lastOrder, $0.lastStamp, $0.lost.ranges) }
-    if let lost = ownLost.ranges.last {
+    if let lost = ownLostOnDisk.ranges.last {
       let last = segments.last { $0.life == own }
       all.append(
         held(
           own, max(lost.through, last?.orders.upperBound ?? 0), last?.lastStamp ?? now,
-          ownLost.ranges))
+          ownLostOnDisk.ranges))
     }
     guard lossesVersion != writtenLosses || !all.isEmpty, let body = try? CanonicalJSON.encode(all)
     else {
@@ -142,6 +144,11 @@ extension Spool {
       ? ownAcknowledged : lives.first { $0.life == segment.life }?.acknowledged ?? 0
     let first = max(segment.orders.lowerBound, acknowledged + 1)
     let last = isOwn ? min(segment.orders.upperBound, memory - 1) : segment.orders.upperBound
+    if isOwn, first <= segment.orders.upperBound {
+      let orders = first...segment.orders.upperBound
+      ownLostOnDisk.add(orders, samples: segment.values(in: orders))
+      lossesVersion += 1
+    }
     guard first <= last else { return }
     lose(first...last, of: segment.life, samples: segment.values(in: first...last))
   }
@@ -150,6 +157,7 @@ extension Spool {
   mutating func lose(_ orders: ClosedRange<UInt64>, of life: Life, samples: UInt64?) {
     if life == own {
       ownLost.add(orders, samples: samples)
+      ownLostOnDisk.add(orders, samples: samples)
     } else if let index = lives.firstIndex(where: { $0.life == life }) {
       lives[index].lost.add(orders, samples: samples)
     }
@@ -162,6 +170,7 @@ extension Spool {
     guard order > ownAcknowledged else { return }
     ownAcknowledged = order
     ownLost.settled(through: order)
+    ownLostOnDisk.settled(through: order)
     forget()
   }
 

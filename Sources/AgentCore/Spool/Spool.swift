@@ -65,6 +65,8 @@ package struct Spool: Sendable {
   var segments: [SpoolSegment] = []
   var lives: [EarlierLife] = []
   var ownLost = LostRanges()
+  /// The same as the next life will see it: what only memory holds is lost to it.
+  var ownLostOnDisk = LostRanges()
   var ownAcknowledged: UInt64 = 0
   /// The own order up to which all that could be written is written and synced.
   var spooledThrough: UInt64 = 0
@@ -80,6 +82,8 @@ package struct Spool: Sendable {
   private var failure: String?
   /// After a failure it is tried again with the next batch.
   private var failedAtOrder: UInt64 = 0
+  /// What was given up goes before more is written, once that is written down.
+  private var removesNext = false
   private var removalFailure: (reason: String, atOrder: UInt64)?
   private var foreignBytes = 0
   private(set) var damages: [String] = []
@@ -94,7 +98,7 @@ package struct Spool: Sendable {
   package var report: Report {
     Report(failure: failure ?? removalFailure?.reason, damages: damages)
   }
-  var totalBytes: Int { segments.reduce(foreignBytes) { $0 + $1.bytes } }
+  var totalBytes: Int { segments.reduce(foreignBytes) { $0 + $1.fileBytes } }
 
   // MARK: Work
 
@@ -102,13 +106,19 @@ package struct Spool: Sendable {
   mutating func nextWork(_ buffer: BatchBuffer, _ series: SeriesTable) -> SpoolWork? {
     guard let limits, inFlight == nil else { return nil }
     let mayTry = failure == nil || buffer.highestOrder > failedAtOrder
+    // Also while writing fails: it may be what makes room.
+    let mayRemove =
+      !removals.isEmpty && removalFailure.map { buffer.highestOrder > $0.atOrder } ?? true
     if !isOpen {
       guard mayTry else { return nil }
       inFlight = .open
+    } else if mayRemove, removesNext {
+      removesNext = false
+      inFlight = .remove(removals)
     } else if mayTry, let write = makeWrite(buffer, series, limits) {
+      removesNext = true
       inFlight = write
-    } else if !removals.isEmpty, removalFailure.map({ buffer.highestOrder > $0.atOrder }) ?? true {
-      // Also while writing fails: it may be what makes room.
+    } else if mayRemove {
       inFlight = .remove(removals)
     } else if let read = wantedRead {
       wantedRead = nil
