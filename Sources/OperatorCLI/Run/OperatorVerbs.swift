@@ -6,4 +6,7 @@ package enum OperatorVerbs {
     StatusVerb.self, ServerVerbs.self, FileSystemVerbs.self, TargetVerbs.self, MetricsVerbs.self,
     TokenVerbs.self,
   ]
+
+  /// Verbs about the program itself; they ask no manager.
+  package static let aboutTheProgram: [any ParsableCommand.Type] = [CompletionVerb.self]
 }
