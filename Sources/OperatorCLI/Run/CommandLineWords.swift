@@ -70,7 +70,9 @@ struct CommandLineWords {
         next.last.map { "smhdw".contains($0) } ?? false
           && next.utf8.count > 1 && next.utf8.dropLast().allSatisfy { (0x30...0x39).contains($0) }
       }
-      bound.append("--watch=" + (isSpan == true ? rest.removeFirst() : "\(WatchOptions.usual)"))
+      bound.append(
+        "--watch="
+          + (isSpan == true ? rest.removeFirst() : WatchOptions.usual.defaultValueDescription))
     }
     return bound + words.suffix(words.count - words.prefix { $0 != "--" }.count)
   }

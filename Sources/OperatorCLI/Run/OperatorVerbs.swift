@@ -8,5 +8,7 @@ package enum OperatorVerbs {
   ]
 
   /// Verbs about the program itself; they ask no manager.
-  package static let aboutTheProgram: [any ParsableCommand.Type] = [CompletionVerb.self]
+  package static let aboutTheProgram: [any ParsableCommand.Type] = [
+    CompletionVerb.self, ManualVerb.self,
+  ]
 }

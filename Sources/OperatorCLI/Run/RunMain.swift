@@ -3,7 +3,7 @@ import Protocol
 
 /// The program that a verb belongs to, for verbs about the program itself.
 enum Program {
-  @TaskLocal static var root: (any ParsableCommand.Type)?
+  @TaskLocal static var root: (any AsyncParsableCommand.Type)?
 }
 
 /// Parses and runs a command of `root`, prints whatever goes wrong in one form, and returns the
