@@ -7,10 +7,12 @@ import Testing
 /// What a shell is told while a line is typed.
 @Suite struct CompletionTests {
   private func complete(
-    _ stub: StubManager, _ names: LiveNames, _ prefix: String, _ words: [String] = []
+    _ stub: StubManager, _ names: LiveNames, _ prefix: String, _ words: [String] = [],
+    within patience: Duration = .seconds(30)
   ) async -> [String] {
     await Console.$current.withValue(RecordingConsole().console) {
-      await names.complete(["iml", "server"] + words + ["--socket", stub.socket, prefix], prefix)
+      await names.complete(
+        ["iml", "server"] + words + ["--socket", stub.socket, prefix], prefix, within: patience)
     }
   }
 
@@ -45,7 +47,7 @@ import Testing
 
   @Test func silentManagerIsNotWaitedFor() async throws {
     try await StubManager.serving({ _ in .bytesThenSilence([]) }) { stub in
-      #expect(await complete(stub, .servers, "") == [])
+      #expect(await complete(stub, .servers, "", within: .milliseconds(50)) == [])
     }
   }
 

@@ -8,24 +8,26 @@ enum LiveNames: Sendable {
   case servers, targets, fileSystems, metrics, enrolmentTokens, apiTokens
 
   /// A pressed key waits no longer than this.
-  private static let patience = Duration.seconds(1)
+  static let patience = Duration.seconds(1)
   /// More than a shell can show.
   private static let shownMax = 5_000
 
   /// `words` are those of the line; the one to complete begins with `prefix`.
-  func complete(_ words: [String], _ prefix: String) async -> [String] {
+  func complete(
+    _ words: [String], _ prefix: String, within patience: Duration = LiveNames.patience
+  ) async -> [String] {
     // Of a list its last member is completed.
     let head = prefix.lastIndex { $0 == "," || $0 == "!" }.map { prefix[...$0] } ?? ""
-    let names = await LiveNames.within(LiveNames.patience) { try await ask(words) } ?? []
+    let names = await LiveNames.within(patience) { try await ask(words, patience) } ?? []
     let groups = prefix.dropFirst(head.count).hasPrefix("@") ? LiveNames.groups(words) : []
     var seen: Set<String> = []
     return (names + groups).filter(LiveNames.isPlain).filter { seen.insert($0).inserted }
       .prefix(LiveNames.shownMax).map { head + $0 }
   }
 
-  private func ask(_ words: [String]) async throws -> [String] {
+  private func ask(_ words: [String], _ patience: Duration) async throws -> [String] {
     let options = try LiveNames.options(words)
-    let manager = try options.client(within: LiveNames.patience)
+    let manager = try options.client(within: patience)
     switch self {
     case .servers:
       return try await manager.get([ServerSummary].self, Route("servers")).view.map(\.hostname)
