@@ -54,4 +54,20 @@ import Testing
     #expect(Tone(word: "unknown") == .uncertain)
     #expect(Tone(word: "healthy") == .good)
   }
+
+  @Test func narrowTerminalLosesSpareColumnsOnly() {
+    let table = Table(
+      columns: [.init("A"), .init("B", .number, isSpare: true), .init("C", isSpare: true)],
+      rows: [
+        [Cell(String(repeating: "a", count: 50)), "b", Cell(String(repeating: "c", count: 9))]
+      ])
+    let whole = "\(String(repeating: "a", count: 50))  b  ccccccccc\n"
+    func last(_ width: Int) -> String {
+      table.render(Style(width: width)).split(separator: "\n").last.map { "\($0)\n" } ?? ""
+    }
+    #expect(last(100) == whole && last(64) == whole)
+    #expect(last(63) == "\(String(repeating: "a", count: 50))  b\n")
+    #expect(last(52) == "\(String(repeating: "a", count: 50))\n")
+    #expect(last(10) == "\(String(repeating: "a", count: 50))\n")
+  }
 }

@@ -10,7 +10,7 @@ enum FileSystemTable {
     let columns: [Table.Column] =
       [.init("FILE SYSTEM")] + (isAmbiguous ? [.init("MGS")] : []) + [
         .init("STATE"), .init("TARGETS", .number), .init("CLIENTS", .number),
-        .init("SIZE", .number), .init("USED", .number), .init("AVAIL", .number),
+        .init("SIZE", .number), .init("USED", .number, isSpare: true), .init("AVAIL", .number),
         .init("USE", .number), .init("SEEN", .number), .init("NOTE", .flow),
       ]
     let rows = all.map { fileSystem in

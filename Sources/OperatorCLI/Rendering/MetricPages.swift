@@ -23,7 +23,7 @@ enum MetricPage {
     columns += ["SERIES", "VALUE", "MIN", "MAX", "SAMPLES"].map { .init($0, .number) }
     if hasResets { columns.append(.init("RESETS", .number)) }
     columns.append(.init("SEEN", .number))
-    if hasCurve { columns.append(.init("CURVE")) }
+    if hasCurve { columns.append(.init("CURVE", isSpare: true)) }
     let rows = answer.groups.map { group in
       func measure(_ value: Double?) -> Cell {
         Cell(Quantities.measure(value, unit: answer.unit, perSecond: answer.isRate))

@@ -63,9 +63,12 @@ package enum Quantities {
 
   /// A moment of the wall clock in UTC, to the second: `2026-08-01 12:00:05 UTC`.
   package static func moment(_ nanoseconds: Int64?) -> String {
-    guard let nanoseconds else { return nothing }
-    let seconds = Double(nanoseconds / 1_000_000_000)
-    let text = Date(timeIntervalSince1970: seconds).formatted(.iso8601)
+    nanoseconds.map { moment(seconds: $0 / 1_000_000_000) } ?? nothing
+  }
+
+  /// The same of seconds since the epoch.
+  static func moment(seconds: Int64) -> String {
+    let text = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     return text.replacing("T", with: " ").replacing("Z", with: " UTC")
   }
 

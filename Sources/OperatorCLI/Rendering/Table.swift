@@ -14,16 +14,19 @@ struct Cell: Hashable, ExpressibleByStringLiteral {
   init(name: String?) { self.init(name.flatMap { $0.isEmpty ? nil : $0 } ?? Quantities.nothing) }
 }
 
-/// Aligned columns under a header in capitals. Nothing is ever cut: only the words of a last
+/// Aligned columns under a header in capitals. No cell is ever cut: only the words of a last
 /// column that flows are wrapped, beside the others or, where little room is left, below them.
 struct Table {
   struct Column {
     enum Kind { case words, number, flow }
     var title: String
     var kind: Kind
-    init(_ title: String, _ kind: Kind = .words) {
+    /// Left out where the table is wider than a narrow terminal: the others tell the most of it.
+    var isSpare: Bool
+    init(_ title: String, _ kind: Kind = .words, isSpare: Bool = false) {
       self.title = printable(title)
       self.kind = kind
+      self.isSpare = isSpare
     }
   }
   var columns: [Column]
@@ -37,12 +40,9 @@ struct Table {
   private static let indentBelow = 4
 
   func render(_ style: Style) -> String {
-    let shown = withoutEmptyFlow()
-    let header = hasHeader ? [shown.columns.map { Cell($0.title) }] : []
-    let lines = header + shown.rows
-    let widths = shown.columns.indices.map { column in
-      lines.reduce(0) { max($0, $1[column].text.count) }
-    }
+    let shown = withoutEmptyFlow().fitted(to: style.width)
+    let lines = shown.lines
+    let widths = shown.widths
     let fixed = shown.hasFlow ? widths.dropLast() : widths[...]
     let used = fixed.reduce(0) { $0 + $1 + Table.gap }
     let place =
@@ -58,6 +58,28 @@ struct Table {
   private struct Flow {
     var indent: Int
     var isBelow: Bool
+  }
+
+  private var lines: [[Cell]] { (hasHeader ? [columns.map { Cell($0.title) }] : []) + rows }
+
+  /// Of each column the widest cell.
+  private var widths: [Int] {
+    let lines = lines
+    return columns.indices.map { column in lines.reduce(0) { max($0, $1[column].text.count) } }
+  }
+
+  /// Without its spare columns, the last first, as far as a terminal that is narrower than tables
+  /// are designed for demands it.
+  private func fitted(to width: Int) -> Table {
+    var table = self
+    guard width < Style.plainWidth else { return table }
+    while let spare = table.columns.lastIndex(where: \.isSpare) {
+      let fixed = table.hasFlow ? table.widths.dropLast() : table.widths[...]
+      guard fixed.reduce(0, +) + Table.gap * (fixed.count - 1) > width else { break }
+      table.columns.remove(at: spare)
+      for row in table.rows.indices { table.rows[row].remove(at: spare) }
+    }
+    return table
   }
 
   private var hasFlow: Bool { columns.last?.kind == .flow }

@@ -12,10 +12,10 @@ struct CommandLineWords {
   /// The shape of output that the line asks for, known even where the rest can not be parsed.
   let output: OutputFormat?
 
-  private static let optionsWithValue: Set<String> = [
-    "--state-dir", "--socket", "-o", "--output", "--color", "--manager", "--token-file", "--ca",
-    "--ca-pin",
+  private static let connectionOptions: Set<String> = [
+    "--state-dir", "--socket", "--manager", "--token-file", "--ca", "--ca-pin",
   ]
+  private static let optionsWithValue = connectionOptions.union(["-o", "--output", "--color"])
 
   init(root: any ParsableCommand.Type, arguments: [String]) {
     var rest = arguments[...]
@@ -46,6 +46,17 @@ struct CommandLineWords {
     output = CommandLineWords.format(in: ordered)
   }
 
+  /// The words of an unfinished line that tell where the manager is, wherever they stand.
+  static func connection(in words: [String]) -> [String] {
+    let words = words.prefix { $0 != "--" }
+    return zip(words, words.dropFirst()).flatMap { word, next in
+      connectionOptions.contains(word) ? [word, next] : []
+    }
+      + words.filter { word in
+        connectionOptions.contains { word.hasPrefix($0 + "=") }
+      }
+  }
+
   /// `--watch` takes the next word only when that is written as a span: else it may be a name.
   private static func bound(_ words: [String]) -> [String] {
     var bound: [String] = []
@@ -59,7 +70,9 @@ struct CommandLineWords {
         next.last.map { "smhdw".contains($0) } ?? false
           && next.utf8.count > 1 && next.utf8.dropLast().allSatisfy { (0x30...0x39).contains($0) }
       }
-      bound.append("--watch=" + (isSpan == true ? rest.removeFirst() : "\(WatchOptions.usual)"))
+      bound.append(
+        "--watch="
+          + (isSpan == true ? rest.removeFirst() : WatchOptions.usual.defaultValueDescription))
     }
     return bound + words.suffix(words.count - words.prefix { $0 != "--" }.count)
   }

@@ -17,6 +17,9 @@ struct GroupsFile: Sendable {
     return list
   }
 
+  /// The groups that there are; none where the file can not be read.
+  var names: [String] { (try? read(for: "").1.lists.keys.sorted()) ?? [] }
+
   private func read(for group: String) throws -> (String, NodeGroups) {
     for path in paths {
       do {

@@ -7,4 +7,9 @@ package enum OperatorVerbs {
     JobVerbs.self,
     TokenVerbs.self,
   ]
+
+  /// Verbs about the program itself; they ask no manager.
+  package static let aboutTheProgram: [any ParsableCommand.Type] = [
+    CompletionVerb.self, ManualVerb.self,
+  ]
 }

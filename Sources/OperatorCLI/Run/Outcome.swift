@@ -15,6 +15,18 @@ package enum Outcome: Int32, Sendable, CaseIterable {
 
   var exitCode: ExitCode { ExitCode(rawValue) }
 
+  /// For the manual.
+  var meaning: String {
+    switch self {
+    case .fine: "All went well."
+    case .failed: "It did not work."
+    case .usage: "The command line can not be meant."
+    case .unreachable: "No manager answered."
+    case .refused: "The manager refused, or a confirmation is missing."
+    case .unhealthy: "It worked, and what it shows is not proven healthy."
+    }
+  }
+
   /// What a complaint without a code of its own carries where programs read it.
   fileprivate var code: String {
     switch self {

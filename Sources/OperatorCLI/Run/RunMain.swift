@@ -1,6 +1,11 @@
 import ArgumentParser
 import Protocol
 
+/// The program that a verb belongs to, for verbs about the program itself.
+enum Program {
+  @TaskLocal static var root: (any AsyncParsableCommand.Type)?
+}
+
 /// Parses and runs a command of `root`, prints whatever goes wrong in one form, and returns the
 /// exit code that the process ends with.
 package func runMain<Root: AsyncParsableCommand>(_ root: Root.Type, arguments: [String]) async
@@ -8,11 +13,13 @@ package func runMain<Root: AsyncParsableCommand>(_ root: Root.Type, arguments: [
 {
   let line = CommandLineWords(root: root, arguments: arguments)
   do {
-    var command = try root.parseAsRoot(line.ordered)
-    if var asynchronous = command as? any AsyncParsableCommand {
-      try await asynchronous.run()
-    } else {
-      try command.run()
+    var command = try await root.asyncParseAsRoot(line.ordered)
+    try await Program.$root.withValue(root) {
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
     }
     return Outcome.fine.rawValue
   } catch {
@@ -25,6 +32,8 @@ private func report<Root: ParsableCommand>(
 ) -> Int32 {
   let console = Console.current
   func end(_ complaint: Complaint) -> Int32 {
+    // A shell that asks for a completion has a line half typed, and no place for sentences.
+    guard line.ordered.first != "---completion" else { return complaint.outcome.rawValue }
     console.complain(complaint.text(isJSON: line.output?.tellsErrorsInJSON ?? false))
     return complaint.outcome.rawValue
   }

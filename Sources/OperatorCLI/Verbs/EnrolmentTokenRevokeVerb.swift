@@ -5,7 +5,7 @@ struct EnrolmentTokenRevokeVerb: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "revoke", abstract: "Revoke an enrolment token.",
     discussion: "Servers that enrolled with it keep their certificates.")
-  @Argument(help: "The token's id.") var id: NameArgument
+  @Argument(help: "The token's id.", completion: .live(.enrolmentTokens)) var id: NameArgument
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {

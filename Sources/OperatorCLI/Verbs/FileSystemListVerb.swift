@@ -7,7 +7,8 @@ struct FileSystemListVerb: ReadingVerb {
     commandName: "list", abstract: "List the file systems.")
   @Argument(
     help: ArgumentHelp(
-      "Only these: names or ids, or a list such as scratch,home.", valueName: "name"))
+      "Only these: names or ids, or a list such as scratch,home.", valueName: "name"),
+    completion: .live(.fileSystems))
   var names: [NameArgument] = []
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var watching: WatchOptions

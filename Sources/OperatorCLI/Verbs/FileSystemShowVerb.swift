@@ -8,7 +8,8 @@ struct FileSystemShowVerb: ReadingVerb {
     discussion: "Exit code 5 unless it is available.")
   @Argument(
     help: ArgumentHelp(
-      "Name or id, or a list such as scratch,home.", valueName: "name"))
+      "Name or id, or a list such as scratch,home.", valueName: "name"),
+    completion: .live(.fileSystems))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var watching: WatchOptions

@@ -9,7 +9,8 @@ struct MetricsQueryVerb: ReadingVerb {
       Of a gauge the last value; of a counter its last reading, or with --rate its increase a \
       second, resets accounted for. Without --by each series has its own row.
       """)
-  @Argument(help: "The metric; see `iml metrics list`.") var name: NameArgument
+  @Argument(help: "The metric; see `iml metrics list`.", completion: .live(.metrics)) var name:
+    NameArgument
   @Option(
     help: ArgumentHelp(
       "Sum over the series that share this label, for example target; may be repeated.",

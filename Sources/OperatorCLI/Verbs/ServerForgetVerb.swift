@@ -5,7 +5,8 @@ struct ServerForgetVerb: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "forget", abstract: "Forget a server that will not come back.")
   @Argument(
-    help: ArgumentHelp("Host name or id, or a list such as oss[01-16,20].", valueName: "name"))
+    help: ArgumentHelp("Host name or id, or a list such as oss[01-16,20].", valueName: "name"),
+    completion: .live(.servers))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var confirmation: ConfirmationOptions

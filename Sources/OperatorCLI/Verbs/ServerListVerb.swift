@@ -7,7 +7,8 @@ struct ServerListVerb: ReadingVerb {
     commandName: "list", abstract: "List the servers.")
   @Argument(
     help: ArgumentHelp(
-      "Only these: host names or ids, or a list such as oss[01-16,20].", valueName: "name"))
+      "Only these: host names or ids, or a list such as oss[01-16,20].", valueName: "name"),
+    completion: .live(.servers))
   var names: [NameArgument] = []
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var watching: WatchOptions

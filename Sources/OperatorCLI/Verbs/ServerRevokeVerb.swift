@@ -5,7 +5,8 @@ struct ServerRevokeVerb: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "revoke", abstract: "Revoke a server's certificate and cut its session.")
   @Argument(
-    help: ArgumentHelp("Host name or id, or a list such as oss[01-16,20].", valueName: "name"))
+    help: ArgumentHelp("Host name or id, or a list such as oss[01-16,20].", valueName: "name"),
+    completion: .live(.servers))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var confirmation: ConfirmationOptions

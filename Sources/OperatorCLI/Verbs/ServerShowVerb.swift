@@ -8,7 +8,8 @@ struct ServerShowVerb: ReadingVerb {
     discussion: "Exit code 5 unless it is healthy.")
   @Argument(
     help: ArgumentHelp(
-      "Host name or id, or a list such as oss[01-16,20].", valueName: "name"))
+      "Host name or id, or a list such as oss[01-16,20].", valueName: "name"),
+    completion: .live(.servers))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var watching: WatchOptions

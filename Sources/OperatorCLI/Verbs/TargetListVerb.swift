@@ -7,17 +7,19 @@ struct TargetListVerb: ReadingVerb {
     commandName: "list", abstract: "List the targets.")
   @Argument(
     help: ArgumentHelp(
-      "Only these: labels or ids, or a list such as fs1-OST[0000-0003].", valueName: "label"))
+      "Only these: labels or ids, or a list such as fs1-OST[0000-0003].", valueName: "label"),
+    completion: .live(.targets))
   var names: [NameArgument] = []
   @OptionGroup var exclusion: ExclusionOptions
   @Option(
     name: .customLong("fs"),
-    help: ArgumentHelp("Only those of these file systems; a list.", valueName: "name"))
+    help: ArgumentHelp("Only those of these file systems; a list.", valueName: "name"),
+    completion: .live(.fileSystems))
   var fileSystem: NameArgument?
   @Option(
     help: ArgumentHelp(
       "Only those that are, or were last seen, active on these servers; a list.",
-      valueName: "name"))
+      valueName: "name"), completion: .live(.servers))
   var server: NameArgument?
   @OptionGroup var watching: WatchOptions
   @OptionGroup var options: ConnectionOptions

@@ -8,7 +8,8 @@ struct TargetShowVerb: ReadingVerb {
     discussion: "Exit code 5 unless it is mounted and nothing is wrong with it.")
   @Argument(
     help: ArgumentHelp(
-      "Label or id, or a list such as fs1-OST[0000-0003].", valueName: "label"))
+      "Label or id, or a list such as fs1-OST[0000-0003].", valueName: "label"),
+    completion: .live(.targets))
   var names: [NameArgument]
   @OptionGroup var exclusion: ExclusionOptions
   @OptionGroup var watching: WatchOptions

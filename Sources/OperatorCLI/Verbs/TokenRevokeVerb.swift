@@ -4,7 +4,7 @@ import ArgumentParser
 struct TokenRevokeVerb: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "revoke", abstract: "Revoke a bearer token.")
-  @Argument(help: "The token's id.") var id: NameArgument
+  @Argument(help: "The token's id.", completion: .live(.apiTokens)) var id: NameArgument
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {

@@ -75,7 +75,9 @@ final class RecordingConsole: Sendable {
 /// The operators' verbs under a root as the program has it.
 struct ProgramUnderTest: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "iml", version: "1.2.3", subcommands: OperatorVerbs.subcommands + [Diagnosing.self]
+    commandName: "iml", version: "1.2.3",
+    subcommands: OperatorVerbs.subcommands + OperatorVerbs.aboutTheProgram
+      + [Diagnosing.self]
   )
 
   /// A verb from elsewhere that fails in the ways that such verbs do.
