@@ -10,6 +10,8 @@ package struct CycleReport: Sendable {
 
   /// How each collector fared when it last ran: not every one runs in every cycle.
   private var collectors: [String: CollectorsSection.Collector] = [:]
+  /// Encoded anew only when something has changed.
+  private var last: (body: CollectorsSection, section: Section)?
   package init() {}
 
   package mutating func make(_ cycle: CollectorRunner.Cycle, now: Stamp) -> (
@@ -45,11 +47,18 @@ package struct CycleReport: Sendable {
         name: stalled.name, outcome: .stalled, reason: reason, leftovers: [], failures: [])
     }
     let all = collectors.values.sorted { $0.name < $1.name }
-    if let own = try? CollectorsSection(collectors: all).section(collector: Self.ownName) {
+    if let own = section(CollectorsSection(collectors: all)) {
       ends.append(
         (CycleEnd(collector: Self.ownName, outcome: .sampled, reason: nil, began: now), [own]))
     }
     return (ends, samples, jobs)
+  }
+
+  private mutating func section(_ body: CollectorsSection) -> Section? {
+    if let last, last.body == body { return last.section }
+    guard let section = try? body.section(collector: Self.ownName) else { return nil }
+    last = (body, section)
+    return section
   }
 
   private static func parts(_ answer: CollectorAnswer) -> (CollectorOutcome, String?, Collection) {
