@@ -127,6 +127,7 @@ class Manager:
 
     def __init__(self, directory, *options):
         self.state = pathlib.Path(directory) / "manager"
+        self.state.parent.mkdir(parents=True, exist_ok=True)
         self.options, self.https, self.agents = options, 0, 0
         self.program = None
 

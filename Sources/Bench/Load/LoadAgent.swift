@@ -83,8 +83,8 @@ final class LoadAgent: @unchecked Sendable {
     context = try NIOSSLContext(configuration: configuration)
   }
 
-  func start() {
-    loop.execute { self.dial() }
+  func start(after wait: TimeAmount) {
+    loop.scheduleTask(in: wait) { self.dial() }
     // Agents of a site do not read in the same moment.
     let interval = TimeAmount.nanoseconds(LoadSource.intervalNanoseconds)
     let phase = TimeAmount.nanoseconds(
@@ -94,6 +94,8 @@ final class LoadAgent: @unchecked Sendable {
     }
     guard plan.isReal else { return }
     loop.scheduleRepeatedTask(initialDelay: phase, delay: interval) { _ in
+      // What was read before the first session is not part of the load.
+      if self.figures.sessions == 0 { return }
       self.collect(self.plan.stamp(boot: Clock.boot()))
       self.write()
     }

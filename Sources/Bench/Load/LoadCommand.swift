@@ -12,7 +12,7 @@ extension Measurement {
     name: "load",
     summary: """
       --dir DIR --https HOST:PORT --token T --servers N --series N --cycles N \
-      --pace max|real [--window N] [--seconds N]
+      --pace max|real [--window N] [--seconds N] [--ramp SECONDS]
       """
   ) { options in
     let servers = try options.number("servers", or: 100)
@@ -45,8 +45,12 @@ extension Measurement {
     }
     print("enrolled \(servers)")
     let fleet = LoadFleet(agents)
-    try await fleet.run(plan, seconds: try options.number("seconds", or: 60))
-    try await group.shutdownGracefully()
+    try await fleet.run(
+      plan, seconds: try options.number("seconds", or: 60),
+      ramp: try options.number("ramp", or: 0))
+    // The agents do not say goodbye one by one: as when all servers lose power.
+    fflush(nil)
+    exit(0)
   }
 }
 
@@ -82,8 +86,12 @@ struct LoadFleet {
 
   init(_ agents: [LoadAgent]) { self.agents = agents }
 
-  func run(_ plan: LoadPlan, seconds: Int) async throws {
-    for agent in agents { agent.start() }
+  /// - Parameter ramp: seconds within which the agents start.
+  func run(_ plan: LoadPlan, seconds: Int, ramp: Int) async throws {
+    // A site's servers do not all start in one moment.
+    for (number, agent) in agents.enumerated() {
+      agent.start(after: .milliseconds(Int64(ramp * 1_000 * number / agents.count)))
+    }
     let began = Clock.monotonic()
     var open = -1
     var isCounting = false
