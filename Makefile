@@ -23,8 +23,9 @@ fmt:
 check:
 	@scripts/test format arrows arrows-test driver-test
 
-bench:
-	@echo 'make bench: there is no benchmark yet; a number nobody measured is not printed.' >&2; exit 1
+# make bench FIXTURES=DIR; make bench PARTS='job-stats wire'
+bench: setup
+	@scripts/bench $(PARTS)
 
 package:
 	@echo 'make package: there are no deb and rpm yet; packaging/systemd/ has the units.' >&2; exit 1

@@ -49,6 +49,7 @@ let package = Package(
   products: [
     .executable(name: "iml", targets: ["iml"]),
     .executable(name: "iml-agent", targets: ["iml-agent"]),
+    .executable(name: "iml-bench", targets: ["Bench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -104,6 +105,12 @@ let package = Package(
     .executableTarget(
       name: "iml-agent", dependencies: ["NodeAgent", arguments], swiftSettings: strict,
       linkerSettings: oneFile),
+    .executableTarget(
+      name: "Bench",
+      dependencies: [
+        "Protocol", "AgentCore", "Platform", "NodeAgent", nio("NIOCore"), nio("NIOPosix"),
+        nio("NIOTLS"), nioSSL,
+      ], swiftSettings: strictBesideGlibc),
     tests("ProtocolTests", ["Protocol"]),
     tests("AgentCoreTests", ["AgentCore", "Protocol"]),
     tests("ManagerCoreTests", ["ManagerCore", "Protocol"]),

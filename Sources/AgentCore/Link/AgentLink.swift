@@ -196,10 +196,14 @@ package struct AgentLink: Sendable {
     guard !samples.isEmpty else { return }
     var values: [(id: UInt32, bits: SampleBits)] = []
     values.reserveCapacity(samples.count)
+    var isSorted = true
     for sample in samples {
-      if let id = series.id(of: sample.declaration) { values.append((id, sample.bits)) }
+      let previous = values.last?.id
+      guard let id = series.id(of: sample.declaration, after: previous) else { continue }
+      if let previous, previous >= id { isSorted = false }
+      values.append((id, sample.bits))
     }
-    values.sort { $0.id < $1.id }
+    if !isSorted { values.sort { $0.id < $1.id } }
     var ids: [UInt32] = []
     var bits: [SampleBits] = []
     for value in values where ids.last != value.id {

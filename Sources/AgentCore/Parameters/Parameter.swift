@@ -12,10 +12,27 @@ package enum ParameterRoot: String, CaseIterable, Sendable {
 package struct Parameter: Hashable, Sendable {
   package let pattern: String
   package let roots: [ParameterRoot]
+  private let pieces: [Piece]
+
+  /// A part of the name: as it is, or with a hole between what stands around it.
+  private struct Piece: Hashable, Sendable {
+    var before: String
+    var after: String?
+
+    init(_ part: Substring) {
+      guard let open = part.firstIndex(of: "{"), let close = part.firstIndex(of: "}") else {
+        before = String(part)
+        return
+      }
+      before = String(part[..<open])
+      after = String(part[part.index(after: close)...])
+    }
+  }
 
   package init(_ pattern: String, _ roots: ParameterRoot...) {
     self.pattern = pattern
     self.roots = roots
+    pieces = pattern.split(separator: ".").map(Piece.init)
   }
 
   /// The parts of the name; a part is a file name of its own, so a NID with dots stays one part.
@@ -23,18 +40,16 @@ package struct Parameter: Hashable, Sendable {
   private func parts(_ values: [String]) -> [String]? {
     var parts: [String] = []
     var next = values.startIndex
-    for part in pattern.split(separator: ".") {
-      guard part.contains("{") else {
-        parts.append(String(part))
+    for piece in pieces {
+      guard let after = piece.after else {
+        parts.append(piece.before)
         continue
       }
-      guard next < values.endIndex, let open = part.firstIndex(of: "{"),
-        let close = part.firstIndex(of: "}")
-      else { return nil }
+      guard next < values.endIndex else { return nil }
       let value = values[next]
       next += 1
       guard Parameter.isFileName(value) else { return nil }
-      parts.append(part[..<open] + value + part[part.index(after: close)...])
+      parts.append(piece.before + value + after)
     }
     return next == values.endIndex ? parts : nil
   }

@@ -21,10 +21,26 @@ struct Gathering {
   /// A parameter under the first of its roots that has it. `nil` when no root has it; and when a
   /// root could not be read and no other has it, which is a failure.
   mutating func read(_ parameter: Parameter, _ values: String...) -> [UInt8]? {
+    read(parameter, values)
+  }
+
+  private mutating func read(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
+    let name = HostMemory.Name(parameter: parameter, values: values)
+    let paths = host.memory.paths(of: name)
     var failure: HostError?
-    for path in parameter.paths(values) {
+    // First where it was; if it is not there any more, the others are asked in their order.
+    if let last = paths.last {
       do {
-        return try host.read(path)
+        return try host.read(paths.all[last])
+      } catch {
+        if !error.isAbsence { failure = error }
+      }
+    }
+    for (index, path) in paths.all.enumerated() where index != paths.last {
+      do {
+        let bytes = try host.read(path)
+        host.memory.found(name, at: index)
+        return bytes
       } catch {
         if !error.isAbsence { failure = failure ?? error }
       }
@@ -57,22 +73,14 @@ struct Gathering {
     read(parameter, values).flatMap { ScalarParser.text($0.span) }
   }
 
-  private mutating func read(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
-    switch values.count {
-    case 0: read(parameter)
-    case 1: read(parameter, values[0])
-    case 2: read(parameter, values[0], values[1])
-    default: nil
-    }
-  }
-
   /// Names of directories under all roots of a parameter, sorted, each once. `nil` when there are
   /// none because no root could be listed although one is there; that is a failure.
   mutating func directories(_ parameter: Parameter, _ values: String...) -> [String]? {
     var names: Set<String> = []
     var failure: HostError?
     var isListed = false
-    for path in parameter.paths(values) {
+    let name = HostMemory.Name(parameter: parameter, values: values)
+    for path in host.memory.paths(of: name).all {
       do {
         names.formUnion(try host.directories(path))
         isListed = true
@@ -90,8 +98,10 @@ struct Gathering {
   // MARK: keeping
 
   /// The value of a parsed file; what was not understood is kept under `source`.
-  mutating func take<Value>(_ parsed: Parsed<Value>, from source: String) -> Value {
-    for text in parsed.leftovers.texts { leftover(source, text) }
+  mutating func take<Value>(
+    _ parsed: Parsed<Value>, from source: @autoclosure () -> String
+  ) -> Value {
+    for text in parsed.leftovers.texts { leftover(source(), text) }
     return parsed.value
   }
 
@@ -114,7 +124,8 @@ struct Gathering {
 
   mutating func section(_ body: some SectionBody, subject: String = "") {
     do {
-      collection.sections.append(try body.section(subject: subject, collector: collector))
+      collection.sections.append(
+        try host.memory.section(body, subject: subject, collector: collector))
     } catch {
       fail(subject, "the section could not be encoded")
     }

@@ -70,22 +70,30 @@ struct ImportsCollector: Collector {
   static func ends(_ name: String) -> (target: String, local: String) {
     if name.hasPrefix("MGC") { return ("MGS", "MGS") }
     for middle in ["-osc-", "-osp-", "-lwp-"] {
-      var parts: (String, String)?
-      var index = name.startIndex
-      // The last one: the name of a file system may hold it too.
-      while index < name.endIndex {
-        if name[index...].hasPrefix(middle) {
-          let after = name.index(index, offsetBy: middle.count)
-          parts = (String(name[..<index]), String(name[after...]))
-        }
-        index = name.index(after: index)
-      }
-      if let (target, end) = parts, let label = TargetLabel(target),
+      if let (target, end) = parts(name, around: middle), let label = TargetLabel(target),
         let fileSystem = label.fileSystem
       {
         return (target, "\(fileSystem)-\(end)")
       }
     }
     return (name, "")
+  }
+
+  /// What stands before and behind the last `middle`: the name of a file system may hold it too.
+  private static func parts(_ name: String, around middle: String) -> (String, String)? {
+    let bytes = Array(name.utf8)
+    let wanted = Array(middle.utf8)
+    var start = bytes.count - wanted.count
+    while start >= 0 {
+      let end = start + wanted.count
+      if bytes[start..<end].elementsEqual(wanted) {
+        return (
+          String(decoding: bytes[..<start], as: UTF8.self),
+          String(decoding: bytes[end...], as: UTF8.self)
+        )
+      }
+      start -= 1
+    }
+    return nil
   }
 }

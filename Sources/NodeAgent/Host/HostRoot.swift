@@ -5,6 +5,8 @@ import Glibc
 package struct HostRoot: Sendable {
   /// Absolute or as given; without a slash at its end.
   package let root: String
+  /// Shared by the copies of this value.
+  let memory = HostMemory()
 
   /// True when this is the machine itself.
   package var isLive: Bool { root == "/" }
@@ -110,9 +112,27 @@ package struct HostRoot: Sendable {
   /// The kernel's own mounts are trusted as they are; a tree is walked part by part, because a
   /// link in it may point anywhere.
   func open(_ path: String, _ flags: Int32) throws(HostError) -> OpenFile {
+    if isLive {
+      guard !HostRoot.climbs(path) else { throw .outsideRoot(path: path) }
+      return try OpenFile(path: path, flags)
+    }
     let parts = path.split(separator: "/").filter { $0 != "." }.map(String.init)
     guard !parts.contains("..") else { throw .outsideRoot(path: path) }
-    if isLive { return try OpenFile(path: path, flags) }
     return try TreeWalk(root: root, path: path).open(parts, flags)
+  }
+
+  /// Whether one of the path's parts is `..`.
+  private static func climbs(_ path: String) -> Bool {
+    // Of the part so far: how many dots it is, or that it is something else.
+    var dots = 0
+    for byte in path.utf8 {
+      if byte == UInt8(ascii: "/") {
+        if dots == 2 { return true }
+        dots = 0
+      } else {
+        dots = byte == UInt8(ascii: ".") && dots >= 0 ? dots + 1 : -1
+      }
+    }
+    return dots == 2
   }
 }

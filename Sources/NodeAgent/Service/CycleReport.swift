@@ -12,6 +12,8 @@ package struct CycleReport: Sendable {
   private var collectors: [String: CollectorsSection.Collector] = [:]
   /// When the last cycle began.
   private var lastCycle: Stamp?
+  /// Encoded anew only when something has changed.
+  private var last: (body: CollectorsSection, section: Section)?
   package init() {}
 
   /// The name under which it reports on its spool.
@@ -79,7 +81,7 @@ package struct CycleReport: Sendable {
         failures: spool.damages)
     }
     let all = collectors.values.sorted { $0.name < $1.name }
-    if let own = try? CollectorsSection(collectors: all).section(collector: Self.ownName) {
+    if let own = section(CollectorsSection(collectors: all)) {
       ends.append(
         (CycleEnd(collector: Self.ownName, outcome: .sampled, reason: nil, began: now), [own]))
     }
@@ -106,6 +108,13 @@ package struct CycleReport: Sendable {
     guard let lastCycle else { return false }
     let began = result.began.bootNanoseconds
     return lastCycle.bootNanoseconds < began && began < now.bootNanoseconds
+  }
+
+  private mutating func section(_ body: CollectorsSection) -> Section? {
+    if let last, last.body == body { return last.section }
+    guard let section = try? body.section(collector: Self.ownName) else { return nil }
+    last = (body, section)
+    return section
   }
 
   private static func parts(_ answer: CollectorAnswer) -> (CollectorOutcome, String?, Collection) {

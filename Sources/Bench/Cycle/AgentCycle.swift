@@ -1,0 +1,99 @@
+import AgentCore
+import Glibc
+import NodeAgent
+import Platform
+import Protocol
+
+extension Measurement {
+  /// One cycle of everything that the agent reads and makes of it, up to the bytes that TLS would
+  /// get: all collectors, also those that are slower than others, the report, the link.
+  static let cycle = Measurement(
+    name: "cycle", summary: "--root DIR [--rounds N] [--chroot yes]: processor time of a cycle"
+  ) { options in
+    var root = try options.text("root")
+    if options.text("chroot", or: "no") == "yes" {
+      linkThreads(below: root)
+      // So that the tree lies at `/`, as a server's files do.
+      guard chroot(root) == 0, chdir("/") == 0 else {
+        throw BenchFailure("chroot \(root): error \(errno); it needs root")
+      }
+      root = "/"
+    }
+    guard let server = ServerID("00000000-0000-4000-8000-000000000001") else { return }
+    var cycle = AgentCycle(HostRoot(root), server)
+    let rounds = try options.number("rounds", or: 200)
+    // The first makes the tables and tells everything.
+    try await cycle.run()
+    print("series \(cycle.series)")
+    for _ in 0..<rounds {
+      let begun = AgentCycle.processorTime()
+      try await cycle.run()
+      print("cycle_us \(Double(AgentCycle.processorTime() - begun) / 1_000)")
+    }
+  }
+}
+
+/// The runtime looks for its threads in `/proc` and traps when they are not there. They are found by
+/// way of a procfs at `.proc`, which holds nothing else that the agent would read.
+private func linkThreads(below root: String) {
+  for thread in getpid()..<(getpid() + 4_000) {
+    symlink("../.proc/\(thread)", "\(root)/proc/\(thread)")
+  }
+}
+
+private struct AgentCycle {
+  private let runner: CollectorRunner
+  private var reporter = CycleReport()
+  private var link: AgentLink
+  private(set) var series = 0
+
+  init(_ host: HostRoot, _ server: ServerID) {
+    // Facts are read again in each cycle, as they are with cycles of a second and more.
+    let source = ContextSource(host, freshMilliseconds: 1)
+    // Every collector in every cycle: also those that leave themselves more time.
+    runner = CollectorRunner(allCollectors.map { AgentCycle.hurried($0.task(host, source)) })
+    link = AgentLink(
+      identity: AgentLink.Identity(
+        server: server, boot: host.bootID(), incarnation: "bench", hostname: "bench",
+        agentVersion: "bench", readsTree: false))
+    _ = link.connected(now: Clock.boot(), certificateExpired: false)
+    let welcome = Welcome(
+      session: "bench", collectMilliseconds: 1_000, durableOrder: 0, renewWithinSeconds: 0)
+    _ = link.received(.welcome(welcome), now: Clock.boot())
+  }
+
+  /// The same task without any pause.
+  private static func hurried(_ task: CollectorTask) -> CollectorTask {
+    switch task.work {
+    case .whole(let collect): CollectorTask(name: task.name, collect: collect)
+    case .units(let list):
+      CollectorTask(name: task.name) {
+        guard case .units(let units) = list() else { return list() }
+        return .units(
+          units.map { CollectorUnit(subject: $0.subject, lane: $0.lane, collect: $0.collect) })
+      }
+    }
+  }
+
+  /// Of all threads.
+  static func processorTime() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  mutating func run() async throws {
+    let stamp = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+    let cycle = await runner.cycle(patience: .seconds(30))
+    let report = reporter.make(cycle, now: stamp)
+    link.collected(report.ends, samples: report.samples, jobs: report.jobs, stamp: stamp)
+    var bytes = 0
+    while let frame = link.nextFrame(stamp: stamp) { bytes += frame.encoded().count }
+    // The manager would have it now.
+    _ = link.received(.acknowledge(order: .max >> 1), now: Clock.boot())
+    series = report.samples.count
+    guard series > 0, bytes > 0, cycle.stalled.isEmpty else {
+      throw BenchFailure("nothing was read, or not all came back")
+    }
+  }
+}
