@@ -104,6 +104,10 @@ class Jobs(Lab):
         self.assertEqual((view["targets"], view["silentTargets"]), (2, []))
         one, _ = self.shown(server, "--target", "fs-OST0001")
         self.assertEqual([job["job"] for job in one["jobs"]].count("task@0@node"), 0)
+        both, _ = self.shown(server, "--target", "fs-OST[0000-0001]")
+        self.assertEqual(both["jobs"], view["jobs"])
+        whole, _ = self.shown(server, "--fs", "fs")
+        self.assertEqual(whole["jobs"], view["jobs"])
 
     def test_what_is_not_named_is_counted(self):
         server, _, _, (target,) = self.site("fs-OST0000")

@@ -104,9 +104,9 @@ final class APIScriptedSite: SiteService {
   }
   func jobTop(_ request: JobTopRequest) async throws(DiagnosticError) -> JobTopView {
     note(
-      "jobTop by \(request.by) target \(request.target ?? "-") fs \(request.fileSystem ?? "-") "
+      "jobTop by \(request.by) targets \(request.targets) fs \(request.fileSystems) "
         + "seconds \(request.seconds) limit \(request.limit)")
-    try check(request.target ?? "")
+    for name in request.targets { try check(name) }
     return JobTopView(
       [], by: request.by, limit: request.limit, targets: [:], fromNanoseconds: 0,
       throughNanoseconds: 1)

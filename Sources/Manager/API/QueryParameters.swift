@@ -45,6 +45,11 @@ package struct QueryParameters: Hashable, Sendable {
     return values.first
   }
 
+  /// Names with commas between them, also of a parameter that is repeated.
+  package func list(_ name: String) -> [String] {
+    all(name).flatMap { $0.split(separator: ",").map(String.init) }
+  }
+
   /// A whole number within a range, `nil` when it is absent.
   package func number(_ name: String, in range: ClosedRange<Int64>) throws(DiagnosticError)
     -> Int64?

@@ -68,7 +68,7 @@ private let metricRoutes: [Route] = [
   ) { request, site in try await site.query(try MetricRequest(request)) },
   .read(
     "/api/v1/jobs/top",
-    "The jobs that did most: `by` read, write, iops or metadata, on a `target` or `fs`, `seconds` back, at most `limit`.",
+    "The jobs that did most: `by` read, write, iops or metadata, on a `target` or `fs` (names with commas between), `seconds` back, at most `limit`.",
     query: ["by", "target", "fs", "seconds", "limit"], problems: [.notFound, .ambiguousName]
   ) { request, site in try await site.jobTop(try JobTopRequest(request)) },
 ]
@@ -141,11 +141,8 @@ extension JobTopRequest {
       }
       by = measure
     }
-    target = try request.query.one("target")
-    fileSystem = try request.query.one("fs")
-    if target != nil, fileSystem != nil {
-      throw DiagnosticError.malformed("'target' and 'fs' exclude each other")
-    }
+    targets = request.query.list("target")
+    fileSystems = request.query.list("fs")
     seconds = try request.query.number("seconds", in: 1...limits.querySeconds) ?? seconds
     limit = Int(try request.query.number("limit", in: 1...limits.jobs) ?? Int64(limit))
   }

@@ -26,20 +26,20 @@ package struct MetricRequest: Hashable, Sendable {
 /// Which jobs did most.
 package struct JobTopRequest: Hashable, Sendable {
   package var by: JobMeasure
-  /// By label or id; `nil` for all.
-  package var target: String?
-  /// By name or id; `nil` for all.
-  package var fileSystem: String?
+  /// By label or id.
+  package var targets: [String]
+  /// By name or id. Without targets and file systems all are meant.
+  package var fileSystems: [String]
   /// How far back from now.
   package var seconds: Int64
   package var limit: Int
   package init(
-    by: JobMeasure = .write, target: String? = nil, fileSystem: String? = nil,
+    by: JobMeasure = .write, targets: [String] = [], fileSystems: [String] = [],
     seconds: Int64 = 600, limit: Int = 20
   ) {
     self.by = by
-    self.target = target
-    self.fileSystem = fileSystem
+    self.targets = targets
+    self.fileSystems = fileSystems
     self.seconds = seconds
     self.limit = limit
   }

@@ -68,14 +68,14 @@ extension Site {
 
   func jobTop(_ request: JobTopRequest) async throws(DiagnosticError) -> JobTopView {
     let now = self.now
-    var targets: [TargetSummary]
-    if let name = request.target {
-      targets = [try observed.targetDetail(name, at: now).summary]
-    } else if let name = request.fileSystem {
-      targets = try observed.fileSystemDetail(name, at: now).targets
-    } else {
-      targets = observed.targets(at: now)
+    var targets: [TargetSummary] = []
+    for name in request.targets {
+      targets.append(try observed.targetDetail(name, at: now).summary)
     }
+    for name in request.fileSystems {
+      targets += try observed.fileSystemDetail(name, at: now).targets
+    }
+    if request.targets.isEmpty, request.fileSystems.isEmpty { targets = observed.targets(at: now) }
     // An MGT has no jobs.
     targets.removeAll { $0.kind == .mgt }
     let labels = Dictionary(targets.map { ($0.id, $0.label) }, uniquingKeysWith: { a, _ in a })

@@ -11,9 +11,15 @@ struct JobTopVerb: ReadingVerb {
       exactly: what stands as unnamed belongs to jobs that were never among those that did most.
       """)
   @Option(help: "Rank by read, write, iops or metadata.") var by = JobMeasure.write
-  @Option(help: "Only this target, by label or id.") var target: NameArgument?
   @Option(
-    name: [.customLong("fs")], help: "Only the targets of this file system, by name or id.")
+    help: ArgumentHelp(
+      "Only these targets: labels or ids, or a list such as fs1-OST[0000-0003].",
+      valueName: "label"), completion: .live(.targets))
+  var target: NameArgument?
+  @Option(
+    name: .customLong("fs"),
+    help: ArgumentHelp("Only the targets of these file systems; a list.", valueName: "name"),
+    completion: .live(.fileSystems))
   var fileSystem: NameArgument?
   @Option(help: ArgumentHelp("How far back: 90s, 15m, 1h, 2d, 1w.", valueName: "span"))
   var last = SpanArgument(seconds: 600)
@@ -30,13 +36,19 @@ struct JobTopVerb: ReadingVerb {
 
   func ask(_ manager: ManagerClient) async throws -> Answer {
     let route = Route("jobs", "top")
-      .with("by", by.rawValue).with("target", target?.text).with("fs", fileSystem?.text)
-      .with("seconds", String(last.seconds)).with("limit", String(limit))
+      .with("by", by.rawValue).with("seconds", String(last.seconds)).with("limit", String(limit))
+      .with("target", try names(target)).with("fs", try names(fileSystem))
     let answer = try await manager.get(JobTopView.self, route)
     let hint =
       "No target has told of jobs in this time. Lustre keeps job statistics once jobid_var is set."
     return Answer(
       answer, CSVTable(answer), hint: answer.targets == 0 ? hint : nil, table: JobTopPage.render)
+  }
+}
+
+extension JobTopVerb {
+  private func names(_ list: NameArgument?) throws -> String? {
+    try list.flatMap { try options.selection([$0]).names?.joined(separator: ",") }
   }
 }
 
