@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Captured trees of real servers, one agent each: every target and every number of it is shown."""
 
+import re
 import unittest
 
-from iml_lab import Agent, Lab, fixtures, inspect, wait_until
+from iml_lab import ROOT, Agent, Lab, fixtures, inspect, wait_until
 from trees import Tree, stats_numbers
 
 
@@ -37,6 +38,8 @@ class CapturedTrees(Lab):
                 self.check_target(manager, tree, label)
         with self.subTest(tree=name, what="stats"):
             self.check_stats(tree, labels, inspect(tree.path)["series"])
+        with self.subTest(tree=name, what="parameters"):
+            self.check_parameters(tree.path, inspect(tree.path)["series"])
         with self.subTest(tree=name, what="end to end"):
             self.check_manager_has_all(manager, inspect(tree.path)["series"])
         self.assertEqual(manager.server(agent.name)["losses"], [])
@@ -67,6 +70,45 @@ class CapturedTrees(Lab):
                 for number in numbers:
                     if number is not None and number not in values.get(label, []):
                         missing.append(f"{label} {name} {number}")
+        self.assertEqual(missing, [])
+
+    ROOTS = ("proc/fs/lustre", "sys/fs/lustre", "sys/kernel/debug/lustre", "proc/sys/lnet",
+             "sys/kernel/debug/lnet")
+
+    def parameters(self, path):
+        """(name, target or None, text) of every file of the tree that docs/metrics.md names."""
+        sources = set(re.findall(
+            r"`([^`/ ]+)`", "\n".join(re.findall(r"\| ([^|]+) \|$", (ROOT / "docs/metrics.md").read_text(), re.M))))
+        for source in sorted(sources):
+            parts = [re.sub(r"\{[^}]*\}", "*", part) for part in source.split(".")]
+            hole = next((i for i, part in enumerate(source.split(".")) if part == "{target}"), None)
+            for root in self.ROOTS:
+                for file in sorted((path / root).glob("/".join(parts))):
+                    if file.is_file():
+                        names = file.relative_to(path / root).parts
+                        yield (source, names[hole] if hole is not None else None,
+                               file.read_text(errors="replace"))
+
+    def check_parameters(self, path, series):
+        """Every parameter that is one number is some series' value: as it is, or kilobytes as bytes."""
+        values = {}
+        for one in series:
+            for target in {None, one["labels"].get("target")}:
+                values.setdefault(target, set()).add(one["value"])
+        found, numbers, missing = 0, 0, []
+        for source, target, text in self.parameters(path):
+            found += 1
+            if not re.fullmatch(r"\s*\d+\s*", text):
+                continue  # files of many lines have checks of their own
+            numbers += 1
+            if source.startswith("osd-") and any(
+                    (path / root / "obdfilter" / target / source.split(".")[-1]).exists()
+                    for root in self.ROOTS):
+                continue  # what an OST says of its space itself goes before what its storage says
+            if not {int(text), int(text) * 1024} & values.get(target, set()):
+                missing.append(f"{source} of {target}: {text.strip()}")
+        print(f"    {path.name}: {found} parameters, {numbers} of one number")
+        self.assertGreater(numbers, 20)
         self.assertEqual(missing, [])
 
     def check_manager_has_all(self, manager, series):

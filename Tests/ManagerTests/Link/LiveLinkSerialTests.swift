@@ -63,11 +63,11 @@ import X509
       try await site.enrol("oss01")
       let first = try site.files("oss01").certificate().serialNumber
       try await site.withAgent("oss01") { _ in
-        try await eventually("the agent has a new certificate") {
+        try await eventually("the agent has a new certificate", within: .seconds(30)) {
           try site.files("oss01").certificate().serialNumber != first
         }
         // Read anew each time: another third of the short life may pass meanwhile.
-        try await eventually("the manager shows the new one") {
+        try await eventually("the manager shows the new one", within: .seconds(30)) {
           let held = CertificateNames.serial(try site.files("oss01").certificate())
           return try await site.server("oss01").certificateSerial == held
         }
