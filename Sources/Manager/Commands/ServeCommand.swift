@@ -45,8 +45,8 @@ package struct ServeCommand: AsyncParsableCommand {
   @Option(help: "How often agents collect, for example 10s.")
   package var collectInterval = Span(.seconds(10))
 
-  @Option(help: "How long samples may wait to be stored, for example 60s.")
-  package var flushInterval = Span(.seconds(60))
+  @Option(help: "How long samples wait in the frame log to be stored compactly, for example 10m.")
+  package var flushInterval = Span(.seconds(600))
 
   @Option(help: "How long raw history is kept, for example 7d.")
   package var retention = Span(.seconds(7 * 86_400))

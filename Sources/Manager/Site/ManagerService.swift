@@ -23,7 +23,7 @@ package struct ManagerService: Sendable {
     package init(
       stateDirectory: String, https: (host: String, port: Int), agents: (host: String, port: Int),
       socketPath: String? = nil, names: [String] = [], collectInterval: Duration = .seconds(10),
-      flushInterval: Duration = .seconds(60), retention: Duration = .seconds(7 * 86_400),
+      flushInterval: Duration = .seconds(600), retention: Duration = .seconds(7 * 86_400),
       certificateLifetime: Duration = .seconds(30 * 86_400), logLevel: Logger.Level = .info
     ) {
       self.stateDirectory = stateDirectory
@@ -160,13 +160,16 @@ package struct ManagerService: Sendable {
         observed.lossFound(record.id, loss, at: Self.clock())
       }
     }
-    return Site(
+    var settings = Site.Settings(
+      collectMilliseconds: Int(configuration.collectInterval / .milliseconds(1)),
+      renewWithinSeconds: renewWithin, historyLimits: limits,
+      retention: configuration.retention)
+    settings.logLimits.segmentNanoseconds = limits.flushNanoseconds
+    let site = Site(
       store: store,
       jobStore: try JobStore(directory: "\(configuration.stateDirectory)/jobs"),
-      settings: Site.Settings(
-        collectMilliseconds: Int(configuration.collectInterval / .milliseconds(1)),
-        renewWithinSeconds: renewWithin, historyLimits: limits,
-        retention: configuration.retention), observed: observed,
+      frames: try FrameLogFiles(folder: "\(configuration.stateDirectory)/frames"),
+      settings: settings, observed: observed,
       catalogue: SeriesCatalogue(entries: try await store.series()),
       lastBatch: try await store.lastBatches(), logger: logger,
       // Weakly: the registry's watcher holds the site, and a site that is kept keeps its directory.
@@ -177,9 +180,11 @@ package struct ManagerService: Sendable {
         }
         return registry.distrust(of: server, serial: serial)
       })
+    try await site.replayFrames()
+    return site
   }
 
-  /// Flush each second (the head knows what is due), renew our certificate, trim history, and tell
+  /// Flush each second (the frame log then, blocks when the head says so), renew our certificate, trim history, and tell
   /// systemd that all of this still turns.
   private func loops(
     _ site: Site, _ material: TLSMaterial, _ tls: TLSContextSlot, _ logger: Logger

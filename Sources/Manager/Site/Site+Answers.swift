@@ -5,7 +5,15 @@ import Protocol
 
 /// What operators ask.
 extension Site {
-  func status() -> SiteStatus { observed.status(at: now) }
+  /// What is wrong with the manager itself comes first.
+  func status() -> SiteStatus {
+    var status = observed.status(at: now)
+    let own = readiness() + damages
+    status.findings.insert(
+      contentsOf: own.map { Finding(diagnostic: $0, ageSeconds: 0) }, at: 0)
+    if !own.isEmpty, status.health == .healthy { status.health = .degraded }
+    return status
+  }
   func servers() -> [ServerSummary] { observed.servers(at: now) }
   func server(_ name: String) throws(DiagnosticError) -> ServerDetail {
     try observed.serverDetail(name, at: now)
@@ -19,7 +27,7 @@ extension Site {
     try observed.targetDetail(name, at: now)
   }
 
-  func readiness() -> [Diagnostic] { [storeFailure, jobFailure].compactMap { $0 } }
+  func readiness() -> [Diagnostic] { [storeFailure, logFailure, jobFailure].compactMap { $0 } }
 
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)
@@ -99,41 +107,55 @@ extension Site {
         .notFound, subject: request.metric, reason: "no series of it has these labels",
         remedy: "See what there is: iml metrics query \(request.metric)")
     }
-    let columns = try await columns(Set(candidates.map(\.id)), query)
-    return query.evaluate(series: candidates, columns: columns, now: now)
-  }
-
-  /// Points from the head and from the store. The head is read first: a block that is stored in
-  /// between is then seen twice, which evaluation tolerates, never not at all.
-  private func columns(_ wanted: Set<SeriesID>, _ query: MetricQuery)
-    async throws(DiagnosticError) -> [SeriesID: [HistoryPoint]]
-  {
-    let range = query.fromNanoseconds...query.throughNanoseconds
+    let held: [SeriesID: [HistoryPoint]]
     do {
-      var columns = try head.columns(for: wanted, range: range)
-      let blocks = try await store.blocks(
-        from: query.fromNanoseconds, through: query.throughNanoseconds)
-      for (id, points) in try await Self.decode(blocks, wanted, range) {
-        columns[id, default: []] += points
-      }
-      return columns
-    } catch let error as DiagnosticError {
-      throw error
+      held = try head.columns(
+        for: Set(candidates.map(\.id)), range: query.fromNanoseconds...query.throughNanoseconds)
     } catch {
       throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
     }
+    return try await Self.answer(
+      query, candidates, held, store, blocksPerPage: settings.blocksPerPage, now)
   }
 
-  private nonisolated static func decode(
-    _ blocks: [HistoryBlock], _ wanted: Set<SeriesID>, _ range: ClosedRange<Int64>
-  ) async throws -> [SeriesID: [HistoryPoint]] {
-    var columns: [SeriesID: [HistoryPoint]] = [:]
-    for block in blocks {
-      for (id, points) in try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range) {
-        columns[id, default: []] += points
+  /// Adds the store's points to the head's and evaluates; all of it beside the actor, which goes on
+  /// taking samples. The head was read first: a block that is stored in between is then seen twice,
+  /// which evaluation tolerates, never not at all.
+  private nonisolated static func answer(
+    _ query: MetricQuery, _ candidates: [MetricQuery.Candidate],
+    _ held: [SeriesID: [HistoryPoint]], _ store: StateStore, blocksPerPage: Int, _ now: Moment
+  ) async throws(DiagnosticError) -> MetricAnswer {
+    let range = query.fromNanoseconds...query.throughNanoseconds
+    let wanted = Set(candidates.map(\.id))
+    var columns = held
+    let ids = try await store.blockIDs(
+      from: range.lowerBound, through: range.upperBound, servers: servers(of: candidates))
+    var next = 0
+    while next < ids.count {
+      let page = ids[next..<min(ids.count, next + max(1, blocksPerPage))]
+      next = page.endIndex
+      for block in try await store.blocks(Array(page)) {
+        do {
+          let found = try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
+          for (id, points) in found { columns[id, default: []] += points }
+        } catch {
+          throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
+        }
       }
     }
-    return columns
+    return query.evaluate(series: candidates, columns: columns, now: now)
+  }
+
+  /// Whose blocks can hold these; `nil` stands for any: a target may have been on each server.
+  private nonisolated static func servers(of candidates: [MetricQuery.Candidate])
+    -> Set<ServerID>?
+  {
+    var servers: Set<ServerID> = []
+    for candidate in candidates {
+      guard case .server(let server) = candidate.series.subject else { return nil }
+      servers.insert(server)
+    }
+    return servers
   }
 
   /// Everything that a Prometheus server scrapes: the newest values of servers that are heard, and

@@ -72,6 +72,7 @@ extension Site {
         Task { await writer.end(reason) }
       }
     case .appended, .gap:
+      enterLog(stored, stream)
       counters.batches += 1
       counters.samples += UInt64(samples.count)
       observed.batchIngested(handle.server, samples: samples.count, at: now)
@@ -114,35 +115,30 @@ extension Site {
     }
   }
 
-  /// Writes what is due and acknowledges it. Identities go first: a block never names a target that
-  /// the store does not know. When the store fails, nothing is acknowledged, and it is tried again.
+  /// Writes what waits to the frame log and acknowledges it, then stores the blocks that are due.
   package func flush(force: Bool = false) async {
+    await inTurn { await $0.flushNow(force: force) }
+  }
+
+  /// Identities go first: neither a frame nor a block names a target or a series that the store does
+  /// not know. All three are taken in one moment. When the store fails, nothing is acknowledged, and
+  /// it is tried again.
+  private func flushNow(force: Bool) async {
+    isFlushAsked = false
+    pendingSeries += catalogue.takeNew()
+    let write = log.nextWrite(now: now)
+    _ = head.cut(now: now, force: force || isLogFull)
+    isLogFull = false
     do throws(DiagnosticError) {
-      try await persistEffects()
-      let fresh = head.cut(now: now, force: force)
-      let failed = head.unstored.filter { !fresh.contains($0) }
-      var write = HistoryWrite()
-      write.blocks = failed + fresh
-      write.series = pendingSeries + catalogue.takeNew()
-      pendingSeries = []
-      write.losses = newLosses
-      newLosses = []
-      for session in live.values {
-        let settled = head.acknowledgedOrder(session.handle.stream)
-        if settled > 0 { write.durableOrders[session.handle.stream] = settled }
-        settledLives(of: session, into: &write)
-      }
-      do throws(DiagnosticError) {
-        try await store.append(write, nanoseconds: Clock.wall())
-      } catch {
-        pendingSeries += write.series
-        newLosses = write.losses + newLosses
-        throw error
-      }
-      for block in write.blocks { head.stored(block) }
-      counters.blocksStored += UInt64(write.blocks.count)
-      storeFailure = nil
+      try await storeIdentities()
+      if let write { await writeLog(write) }
+      try frames.reach("acknowledge")
       await acknowledge()
+      if try await storeBlocks() { await acknowledge() }
+      if force { log.endSegment() }
+      await removeSegments()
+      if storeFailure != nil { logger.notice("the store can be written again") }
+      storeFailure = nil
     } catch {
       if storeFailure == nil {
         logger.error(
@@ -153,6 +149,40 @@ extension Site {
     }
   }
 
+  private func storeIdentities() async throws(DiagnosticError) {
+    try frames.reach("store identities")
+    var write = HistoryWrite()
+    write.series = pendingSeries
+    write.losses = newLosses
+    write.lost = newLost
+    try await persistEffects()
+    guard !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty) else { return }
+    try frames.reach("store series and losses")
+    try await store.append(write, nanoseconds: Clock.wall())
+    // More may have come meanwhile, at the end.
+    pendingSeries.removeFirst(write.series.count)
+    newLosses.removeFirst(write.losses.count)
+    newLost.removeFirst(write.lost.count)
+    try frames.reach("identities are stored")
+  }
+
+  private func storeBlocks() async throws(DiagnosticError) -> Bool {
+    var write = HistoryWrite()
+    write.blocks = head.unstored
+    guard !write.blocks.isEmpty else { return false }
+    for block in write.blocks {
+      let settled = head.settledOrder(block.stream)
+      if settled > 0 { write.durableOrders[block.stream] = settled }
+    }
+    try frames.reach("store blocks")
+    try await store.append(write, nanoseconds: Clock.wall())
+    try frames.reach("blocks are stored")
+    for block in write.blocks { head.stored(block) }
+    counters.blocksStored += UInt64(write.blocks.count)
+    return true
+  }
+
+  /// In turn only.
   func persistEffects() async throws(DiagnosticError) {
     pendingEffects += observed.takeEffects()
     guard !pendingEffects.isEmpty else { return }
@@ -163,7 +193,9 @@ extension Site {
 
   private func acknowledge() async {
     noteSettledLives()
-    for (server, session) in live {
+    // A loss is durable before what comes after it is acknowledged.
+    let unwritten = Set(newLost.map(\.0))
+    for (server, session) in live where !unwritten.contains(session.handle.stream) {
       let order = head.acknowledgedOrder(session.handle.stream)
       var due = lifeAcknowledgements(of: session)
       if order > session.acknowledged { due.append(.acknowledge(order: order)) }

@@ -34,6 +34,10 @@ extension Site {
 
   /// Writes what is due and acknowledges it.
   package func flushJobs(force: Bool = false) async {
+    await inTurn { await $0.flushJobsNow(force: force) }
+  }
+
+  private func flushJobsNow(force: Bool) async {
     let writes = jobBook.cut(now: now, force: force)
     guard !writes.isEmpty else { return }
     do throws(DiagnosticError) {

@@ -65,6 +65,7 @@ extension Site {
     let lost = head.dropped(stream, from: told.from, through: told.through)
     let batches = lost.reduce(0) { $0 + UInt64($1.count) }
     guard batches > 0 else { return }
+    newLost += lost.map { (stream, $0) }
     let isAll = batches == told.through - told.from + 1
     found(
       SampleLoss(
@@ -83,18 +84,12 @@ extension Site {
 
   // MARK: Acknowledgements
 
-  /// What is settled without a block of its own is written down with the next write.
-  func settledLives(of session: Live, into write: inout HistoryWrite) {
-    for (life, told) in zip(session.handle.lives, session.lives) {
-      let settled = head.acknowledgedOrder(life.stream)
-      if settled > told.settled { write.durableOrders[life.stream] = settled }
-    }
-  }
-
   /// Right after a write, before any other life's batches can make the head forget these.
   func noteSettledLives() {
+    let unwritten = Set(newLost.map(\.0))
     for (server, session) in live {
-      for (place, life) in session.handle.lives.enumerated() {
+      for (place, life) in session.handle.lives.enumerated()
+      where !unwritten.contains(life.stream) {
         let settled = head.acknowledgedOrder(life.stream)
         if settled > session.lives[place].settled {
           live[server]?.lives[place].settled = settled

@@ -18,6 +18,7 @@ extension Site {
     let lives = try await openLives(hello, clock, sent, &chain)
     // Last, for a server's oldest idle streams are forgotten when others are resumed.
     try await resume(stream)
+    try await settleDamage(of: hello.server, except: Set([stream] + lives.map(\.life.stream)), now)
     // From here on nothing waits: of two sessions that open at once, one sees the other, and a
     // revocation either is seen here or finds the session live.
     if let distrust = distrust(hello.server, serial) { throw DiagnosticError(distrust) }
@@ -109,6 +110,7 @@ extension Site {
   ) {
     let batches = lost.reduce(0) { $0 + UInt64($1.count) }
     guard batches > 0 else { return }
+    newLost += lost.map { (stream, $0) }
     let isOverflow =
       givenUp.map { up in
         lost.allSatisfy { up.from <= $0.lowerBound && $0.upperBound <= up.through }

@@ -44,6 +44,9 @@ package actor Site {
     package var historyLimits: HistoryHead.Limits
     /// Raw history older than this is deleted.
     package var retention: Duration
+    package var logLimits = FrameLog.Limits()
+    /// Blocks that a query decodes at a time: some megabytes.
+    package var blocksPerPage = 256
     package init(
       collectMilliseconds: Int, renewWithinSeconds: Int64, historyLimits: HistoryHead.Limits,
       retention: Duration
@@ -57,6 +60,7 @@ package actor Site {
 
   let store: StateStore
   let jobStore: JobStore
+  let frames: FrameLogFiles
   let settings: Settings
   let logger: Logger
   /// Why a server's certificate is not trusted now, though it was in the handshake.
@@ -64,6 +68,12 @@ package actor Site {
   var observed: ObservedSite
   var catalogue: SeriesCatalogue
   var head: HistoryHead
+  var log: FrameLog
+  /// The last of those that write one after the other.
+  var turn: Task<Void, Never>?
+  var isFlushAsked = false
+  /// Batches are accepted that only blocks can make durable.
+  var isLogFull = false
   var jobBook = JobBook()
   var latest = LatestValues()
   var timeline = BatchTimeline()
@@ -77,12 +87,18 @@ package actor Site {
   /// The last life of each server's agent, and the corrected time of its newest batch.
   var lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)] = [:]
   var newLosses: [ServerLoss] = []
+  /// The orders of these losses.
+  var newLost: [(StreamKey, ClosedRange<UInt64>)] = []
   /// Taken from the brains and not yet in the store.
   var pendingEffects: [StateEffect] = []
   var pendingSeries: [(SeriesID, StoredSeries)] = []
   var counters = Counters()
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
+  var logFailure: Diagnostic?
+  /// What the start found damaged in the frame log, and the batches that this took.
+  var damages: [Diagnostic] = []
+  var damaged: [StreamKey: OrderSet] = [:]
   private var sessionNumber: UInt64 = 0
 
   /// The manager's own counters, for its exposition.
@@ -92,18 +108,22 @@ package actor Site {
     var lostSamples: UInt64 = 0
     var duplicateBatches: UInt64 = 0
     var refusedBatches: UInt64 = 0
+    var damagedBatches: UInt64 = 0
     var blocksStored: UInt64 = 0
     var sessionsOpened: UInt64 = 0
   }
 
   package init(
-    store: StateStore, jobStore: JobStore, settings: Settings, observed: ObservedSite,
+    store: StateStore, jobStore: JobStore, frames: FrameLogFiles, settings: Settings,
+    observed: ObservedSite,
     catalogue: SeriesCatalogue,
     lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)], logger: Logger,
     distrust: @escaping @Sendable (ServerID, String) -> Diagnostic?
   ) {
     self.store = store
     self.jobStore = jobStore
+    self.frames = frames
+    log = FrameLog(limits: settings.logLimits)
     self.settings = settings
     self.observed = observed
     self.catalogue = catalogue

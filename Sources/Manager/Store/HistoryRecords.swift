@@ -20,5 +20,7 @@ package struct HistoryWrite: Sendable {
   /// block counts by itself.
   package var durableOrders: [StreamKey: UInt64] = [:]
   package var losses: [ServerLoss] = []
+  /// The orders that are lost by them: settled, though a hole may still be below them.
+  package var lost: [(StreamKey, ClosedRange<UInt64>)] = []
   package init() {}
 }

@@ -16,6 +16,7 @@ enum StateMigrations {
     StateMigration(name: "0001-trust", sql: trust),
     StateMigration(name: "0002-documents", sql: documents),
     StateMigration(name: "0003-history", sql: history),
+    StateMigration(name: "0004-lost-orders", sql: lostOrders),
   ]
 
   /// Tables that are small and that everything hangs on: checked at each start. History can hold
@@ -140,5 +141,14 @@ enum StateMigrations {
       reason TEXT NOT NULL
     ) STRICT;
     CREATE INDEX losses_by_server ON losses (server, id);
+    """
+
+  private static let lostOrders = """
+    CREATE TABLE lost_orders (
+      stream INTEGER NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+      first_order INTEGER NOT NULL,
+      last_order INTEGER NOT NULL,
+      PRIMARY KEY (stream, first_order)
+    ) STRICT, WITHOUT ROWID;
     """
 }

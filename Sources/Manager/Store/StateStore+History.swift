@@ -16,6 +16,7 @@ extension StateStore {
       for item in write.losses { try item.insert(db) }
       var streams = StreamTable(nanoseconds: nanoseconds)
       for block in write.blocks { try streams.append(block, db) }
+      for (key, orders) in write.lost { try streams.lose(orders, of: key, db) }
       for (key, order) in write.durableOrders { try streams.settle(key, through: order, db) }
       return try streams.finish(db)
     }
@@ -26,13 +27,16 @@ extension StateStore {
     try await read { db in try StreamTable.find(key, db)?.order ?? 0 }
   }
 
-  /// The orders of this stream whose batches are in history.
+  /// The orders of this stream whose batches are in history, or that were declared lost.
   package func storedOrders(of key: StreamKey) async throws(DiagnosticError) -> OrderSet {
     try await read { db in
       guard let stream = try StreamTable.find(key, db) else { return OrderSet() }
       let rows = try Row.fetchAll(
-        db, sql: "SELECT first_order, last_order FROM blocks WHERE stream = ?",
-        arguments: [stream.id])
+        db,
+        sql: """
+          SELECT first_order, last_order FROM blocks WHERE stream = ?1
+          UNION ALL SELECT first_order, last_order FROM lost_orders WHERE stream = ?1
+          """, arguments: [stream.id])
       return OrderSet(
         rows.compactMap { row in
           let first: Int64 = row["first_order"]
@@ -42,27 +46,50 @@ extension StateStore {
     }
   }
 
-  /// Blocks that overlap `from ... through`, by stream and order; of given servers or of all.
-  /// At most `limit` blocks: a hundred thousand of 16 KiB are more than a query should hold.
-  package func blocks(
-    from: Int64, through: Int64, servers: Set<ServerID>? = nil, limit: Int = 100_000
-  ) async throws(DiagnosticError) -> [HistoryBlock] {
+  /// The ids of blocks that overlap `from ... through`, by stream and order; of given servers or of
+  /// all.
+  package func blockIDs(
+    from: Int64, through: Int64, servers: Set<ServerID>? = nil
+  ) async throws(DiagnosticError) -> [Int64] {
     var list: String?
-    if let servers { list = try Self.jsonList(servers.map(\.text).sorted(), path: path) }
-    return try await read { [path, list] db in
+    if let servers { list = try Self.json(servers.map(\.text).sorted(), path: path) }
+    return try await read { [list] db in
+      try Int64.fetchAll(
+        db,
+        sql: """
+          SELECT blocks.id FROM blocks JOIN streams ON streams.id = blocks.stream
+          WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
+            AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
+          ORDER BY blocks.stream, blocks.first_order
+          """, arguments: [from, through, list])
+    }
+  }
+
+  /// Blocks by their ids, by stream and order; without those that were deleted meanwhile. A block
+  /// has some ten kilobytes, so ask for some hundreds at a time.
+  package func blocks(_ ids: [Int64]) async throws(DiagnosticError) -> [HistoryBlock] {
+    let list = try Self.json(ids, path: path)
+    return try await read { [path] db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
           SELECT streams.server, streams.boot, streams.incarnation, blocks.*
           FROM blocks JOIN streams ON streams.id = blocks.stream
-          WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
-            AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
-          ORDER BY blocks.stream, blocks.first_order LIMIT ?4
-          """, arguments: [from, through, list, max(0, limit)])
+          WHERE blocks.id IN (SELECT value FROM json_each(?))
+          ORDER BY blocks.stream, blocks.first_order
+          """, arguments: [list])
       var found: [HistoryBlock] = []
       while let row = try rows.next() { found.append(try HistoryBlock(row, path: path)) }
       return found
     }
+  }
+
+  /// The first `limit` blocks that overlap `from ... through`, all in memory at once.
+  package func blocks(
+    from: Int64, through: Int64, servers: Set<ServerID>? = nil, limit: Int = .max
+  ) async throws(DiagnosticError) -> [HistoryBlock] {
+    let ids = try await blockIDs(from: from, through: through, servers: servers)
+    return try await blocks(Array(ids.prefix(max(0, limit))))
   }
 
   /// Deletes blocks that ended before a time, at most `limit` in one transaction, so that the writer
@@ -118,11 +145,11 @@ extension StateStore {
     }
   }
 
-  private static func jsonList(
-    _ texts: [String], path: String
+  private static func json(
+    _ values: some Encodable, path: String
   ) throws(DiagnosticError) -> String {
     do {
-      return String(decoding: try CanonicalJSON.encode(texts), as: UTF8.self)
+      return String(decoding: try CanonicalJSON.encode(values), as: UTF8.self)
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
@@ -217,6 +244,16 @@ private struct StreamTable {
     return false
   }
 
+  mutating func lose(_ orders: ClosedRange<UInt64>, of key: StreamKey, _ db: Database) throws {
+    let stream = try entry(key, db)
+    try db.cachedStatement(
+      sql: "INSERT OR REPLACE INTO lost_orders (stream, first_order, last_order) VALUES (?, ?, ?)"
+    ).execute(arguments: [
+      stream.id, Int64(clamping: orders.lowerBound), Int64(clamping: orders.upperBound),
+    ])
+    if orders.lowerBound <= stream.order + 1 { raise(key, to: orders.upperBound) }
+  }
+
   mutating func settle(_ key: StreamKey, through order: UInt64, _ db: Database) throws {
     _ = try entry(key, db)
     raise(key, to: order)
@@ -234,6 +271,10 @@ private struct StreamTable {
       try db.cachedStatement(
         sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
       ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
+      // The order says it from now on.
+      try db.cachedStatement(
+        sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order <= ?"
+      ).execute(arguments: [entry.id, Int64(clamping: entry.order)])
     }
     return entries.mapValues(\.order)
   }

@@ -17,7 +17,8 @@ package enum AppendResult: Hashable, Sendable {
 /// The batches that are not yet in the store, stream by stream.
 ///
 /// A batch goes through three stages: held (`append`), in flight (`cut` made a block of it) and
-/// durable (`stored`). Only what is durable, or was declared lost by its agent, is acknowledged.
+/// settled (`stored`). In each of the first two it may also be in the frame log (`logged`). What is
+/// there, is settled, or was declared lost by its agent, is durable; only that is acknowledged.
 package struct HistoryHead: Sendable {
   /// The limits of a head, each with its reason.
   package struct Limits: Hashable, Sendable {
@@ -57,17 +58,25 @@ package struct HistoryHead: Sendable {
   }
 
   /// Takes a batch. Orders may come in any sequence, since replays fill holes.
-  package mutating func append(_ batch: StoredBatch, to stream: StreamKey) -> AppendResult {
+  ///
+  /// - Parameter isLogged: it comes out of the frame log. It was acknowledged, so no limit holds it
+  ///   off; whoever replays calls `cut` between.
+  package mutating func append(
+    _ batch: StoredBatch, to stream: StreamKey, isLogged: Bool = false
+  ) -> AppendResult {
     open(stream)
     guard var head = streams.removeValue(forKey: stream) else { return .full }
     defer { streams[stream] = head }
     if head.known.contains(batch.order) { return .duplicate }
     let size = StreamHead.size(of: batch)
     let gap = head.known.gap(below: batch.order)
-    guard heldBytes + size <= limits.bytes,
-      head.known.ranges.count < limits.rangesPerStream || gap == nil
+    guard
+      isLogged
+        || heldBytes + size <= limits.bytes
+          && (head.known.ranges.count < limits.rangesPerStream || gap == nil)
     else { return .full }
     head.hold(batch)
+    if isLogged { head.logged(batch.order) }
     heldBytes += size
     return gap.map { .gap(missing: $0) } ?? .appended
   }
@@ -115,9 +124,31 @@ package struct HistoryHead: Sendable {
     streams[block.stream] = head
   }
 
-  /// The highest order up to which every batch is durable or declared lost; 0 when none is.
+  /// The frame log has this batch on disk.
+  package mutating func logged(_ order: UInt64, of stream: StreamKey) {
+    streams[stream]?.logged(order)
+  }
+
+  /// The highest order up to which every batch is durable, in a block or in the frame log, or
+  /// declared lost; 0 when none is.
   package func acknowledgedOrder(_ stream: StreamKey) -> UInt64 {
+    streams[stream]?.durable.ranges.first?.upperBound ?? 0
+  }
+
+  /// The highest order up to which every batch is in a block or declared lost; 0 when none is.
+  package func settledOrder(_ stream: StreamKey) -> UInt64 {
     streams[stream]?.settled.ranges.first?.upperBound ?? 0
+  }
+
+  /// Whether this batch is stored, held here or declared lost.
+  package func isKnown(_ order: UInt64, of stream: StreamKey) -> Bool {
+    streams[stream]?.known.contains(order) ?? false
+  }
+
+  /// Whether all of these are in blocks or declared lost. A stream is forgotten only when nothing
+  /// of it is held, so one that is not known has nothing left to store.
+  package func isSettled(_ stream: StreamKey, _ orders: ClosedRange<UInt64>) -> Bool {
+    streams[stream]?.settled.missing(from: orders).isEmpty ?? true
   }
 
   /// The highest order that is stored, held here or declared lost; 0 when none is.

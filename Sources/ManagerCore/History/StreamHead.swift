@@ -4,6 +4,8 @@ import Protocol
 struct StreamHead: Sendable {
   /// Durable or declared lost. Order 0 is never made, so 0 stands for "nothing yet".
   private(set) var settled = OrderSet([0...0])
+  /// Settled, or in the frame log.
+  private(set) var durable = OrderSet([0...0])
   /// Settled, in flight or held.
   private(set) var known = OrderSet([0...0])
   /// Held, ascending by order.
@@ -19,7 +21,13 @@ struct StreamHead: Sendable {
 
   mutating func settle(_ range: ClosedRange<UInt64>) {
     settled.insert(range)
+    durable.insert(range)
     known.insert(range)
+  }
+
+  /// The frame log has this batch, on disk.
+  mutating func logged(_ order: UInt64) {
+    if known.contains(order) { durable.insert(order...order) }
   }
 
   mutating func hold(_ batch: StoredBatch) {

@@ -30,6 +30,27 @@ import X509
     }
   }
 
+  @Test func aBatchIsAcknowledgedAtOnceThoughItsBlockIsStoredMuchLater() async throws {
+    try await withManager(flushInterval: .seconds(3_600)) { site in
+      try await site.enrol("oss01")
+      let declaration = SeriesDeclaration(
+        key: SeriesKey(subject: .server, metric: "test_total"), kind: .counter, unit: "1")
+      var encoder = SampleEncoder()
+      let batch = SampleBatch(
+        order: 1, stamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1), ids: [0], bits: [42])
+      // The manager ends the session when the peer has been silent for a few seconds.
+      let said = try await exchange(
+        try hello(
+          site, "oss01",
+          then: .declare([0: declaration]), .samples(encoded: encoder.encode(batch))),
+        port: site.addresses.agentsPort, tls: try context(site, "oss01"))
+      #expect(try messages(in: said).contains(.acknowledge(order: 1)))
+      let files = try FileManager.default.contentsOfDirectory(
+        atPath: "\(site.directory)/manager/frames")
+      #expect(files == ["00000001.log"])
+    }
+  }
+
   @Test func aTokenIsUsedOnceAndItsSecondUserLearnsWhy() async throws {
     try await withManager { site in
       let token = try await site.token()
@@ -212,9 +233,9 @@ import X509
 
   // MARK: A peer by hand
 
-  private func hello(_ site: LiveSite, _ name: String, calls itself: String? = nil) throws
-    -> [UInt8]
-  {
+  private func hello(
+    _ site: LiveSite, _ name: String, calls itself: String? = nil, then more: Message...
+  ) throws -> [UInt8] {
     let settings = try #require(try site.files(name).settings())
     var lanes = OutboundLanes()
     try lanes.enqueue(
@@ -225,7 +246,10 @@ import X509
           agentVersion: "0", highestOrder: 0, readsTree: true)))
     let stamp = Stamp(bootNanoseconds: 1, wallNanoseconds: 1)
     let frame = lanes.nextFrame(stamp: stamp)
-    return try #require(frame).encoded()
+    var bytes = try #require(frame).encoded()
+    for message in more { try lanes.enqueue(message) }
+    while let frame = lanes.nextFrame(stamp: stamp) { bytes += frame.encoded() }
+    return bytes
   }
 
   private func context(_ site: LiveSite, _ name: String) throws -> NIOSSLContext {
@@ -238,12 +262,19 @@ import X509
     return try NIOSSLContext(configuration: configuration)
   }
 
-  private func goodbye(in bytes: [UInt8]) throws -> Diagnostic {
+  private func messages(in bytes: [UInt8]) throws -> [Message] {
     var decoder = FrameDecoder()
     var assembler = FrameAssembler()
-    let frames = try decoder.feed(bytes.span)
-    for frame in frames {
-      if case .goodbye(let diagnostic)? = try assembler.add(frame) { return diagnostic }
+    var messages: [Message] = []
+    for frame in try decoder.feed(bytes.span) {
+      if let message = try assembler.add(frame) { messages.append(message) }
+    }
+    return messages
+  }
+
+  private func goodbye(in bytes: [UInt8]) throws -> Diagnostic {
+    for message in try messages(in: bytes) {
+      if case .goodbye(let diagnostic) = message { return diagnostic }
     }
     throw LiveSite.Refused(status: "", body: "no goodbye in \(bytes.count) bytes")
   }

@@ -13,6 +13,7 @@ import Testing
 /// A real manager on loopback with a state directory of its own, for as long as `body` runs.
 func withManager(
   directory: String? = nil, certificateLifetime: Duration = .seconds(3_600),
+  flushInterval: Duration = .seconds(1),
   _ body: @Sendable @escaping (LiveSite) async throws -> Void
 ) async throws {
   let directory = try directory ?? temporaryDirectory()
@@ -20,7 +21,7 @@ func withManager(
     ManagerService.Configuration(
       stateDirectory: "\(directory)/manager", https: ("127.0.0.1", 0), agents: ("127.0.0.1", 0),
       names: ["localhost", "127.0.0.1"], collectInterval: .milliseconds(200),
-      flushInterval: .seconds(1), certificateLifetime: certificateLifetime, logLevel: .critical),
+      flushInterval: flushInterval, certificateLifetime: certificateLifetime, logLevel: .critical),
     notifier: ServiceNotifier(environment: { _ in nil }))
   let (serving, gate) = AsyncStream.makeStream(of: ManagerService.Addresses.self)
   try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -1,0 +1,155 @@
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// The frame log: what is accepted is on disk within a second, long before a block is made of it.
+extension Site {
+  /// Runs one thing that writes at a time, in the order in which they were asked for; none of them
+  /// is cancelled half-way.
+  func inTurn(_ work: @escaping @Sendable (Site) async -> Void) async {
+    let before = turn
+    let task = Task {
+      await before?.value
+      await work(self)
+    }
+    turn = task
+    await task.value
+  }
+
+  func enterLog(_ batch: StoredBatch, _ stream: StreamKey) {
+    if !log.append(batch, of: stream) { isLogFull = true }
+    guard log.isUrgent, !isFlushAsked, storeFailure == nil, logFailure == nil else { return }
+    isFlushAsked = true
+    Task { await self.flush() }
+  }
+
+  /// Writes what waits, and lets the head know. What it holds must have its identities stored.
+  func writeLog(_ write: FrameLog.Write) async {
+    do throws(DiagnosticError) {
+      try await frames.write(write)
+      for item in log.wrote() { head.logged(item.order, of: item.stream) }
+      if logFailure != nil { logger.notice("the frame log can be written again") }
+      logFailure = nil
+    } catch {
+      if logFailure == nil {
+        logger.error(
+          "the frame log can not be written: acknowledgements stop, agents keep what they have",
+          metadata: ["file": "\(error.diagnostic.subject)", "reason": "\(error.diagnostic.reason)"])
+      }
+      logFailure = error.diagnostic
+    }
+  }
+
+  /// Segments of which blocks hold everything.
+  func removeSegments() async {
+    let gone = log.removable { head.isSettled($0, $1) }
+    guard !gone.isEmpty else { return }
+    do throws(DiagnosticError) {
+      try await frames.remove(gone)
+      log.removed(gone)
+    } catch {
+      logger.warning(
+        "segments of the frame log can not be removed",
+        metadata: ["file": "\(error.diagnostic.subject)", "reason": "\(error.diagnostic.reason)"])
+    }
+  }
+
+  // MARK: Start
+
+  /// Takes back what was accepted and is not yet in blocks. Before the first session.
+  package func replayFrames() async throws(DiagnosticError) {
+    let numbers = try frames.numbers()
+    log = FrameLog(limits: settings.logLimits, first: (numbers.last ?? 0) + 1)
+    var damages: [(UInt64, FrameLogReader.Damage)] = []
+    for number in numbers {
+      let damage = try await replay(number, isNewest: number == numbers.last)
+      if let damage { damages.append((number, damage)) }
+    }
+    // Only now is it known what other segments have.
+    for (number, damage) in damages { try await found(damage, in: number) }
+  }
+
+  private func replay(
+    _ number: UInt64, isNewest: Bool
+  ) async throws(DiagnosticError) -> FrameLogReader.Damage? {
+    let bytes = try frames.read(number)
+    log.found(segment: number)
+    var reader = FrameLogReader()
+    var batches = 0
+    // 24 MB of samples between two looks at how full the head is.
+    let pause = 1_000_000
+    var samples = 0
+    while let (stream, batch) = reader.next(bytes.span) {
+      try await resume(stream)
+      log.found(batch.order, of: stream, in: number)
+      guard head.append(batch, to: stream, isLogged: true) != .duplicate else { continue }
+      batches += 1
+      samples += batch.samples.count
+      if batch.nanoseconds > lastBatch[stream.server]?.nanoseconds ?? .min {
+        lastBatch[stream.server] = (stream, batch.nanoseconds)
+      }
+      if samples >= pause {
+        samples = 0
+        _ = head.cut(now: now)
+      }
+    }
+    logger.info(
+      "batches were read back from the frame log",
+      metadata: ["segment": "\(number)", "batches": "\(batches)"])
+    switch reader.ending(bytes.span, isNewest: isNewest) {
+    case .whole: return nil
+    case .torn(let length):
+      logger.warning(
+        "the frame log's last write was cut short; what it held was not acknowledged",
+        metadata: ["segment": "\(number)", "bytes": "\(bytes.count - length)"])
+      try frames.cut(number, to: length)
+      if length == 0 { log.removed([number]) }
+      return nil
+    case .damaged(let damage): return damage
+    }
+  }
+
+  private func found(
+    _ damage: FrameLogReader.Damage, in number: UInt64
+  ) async throws(DiagnosticError) {
+    var lost = 0
+    for item in damage.lost {
+      try await resume(item.stream)
+      guard !head.isKnown(item.order, of: item.stream) else { continue }
+      lost += 1
+      damaged[item.stream, default: OrderSet()].insert(item.order...item.order)
+    }
+    let diagnostic = Diagnostic(
+      .samplesLost, .error, subject: "frame log",
+      reason: "segment \(number) is damaged from byte \(damage.offset) on: \(lost) batches in it "
+        + "can not be read, and \(damage.unreadableBytes) bytes of which nothing can be told",
+      remedy: "Check the disk of the manager's state directory.")
+    damages.append(diagnostic)
+    counters.damagedBatches += UInt64(lost) + (damage.unreadableBytes > 0 ? 1 : 0)
+    logger.critical(
+      "the frame log is damaged: acknowledged samples are lost, unless agents still have them",
+      metadata: ["segment": "\(number)", "reason": "\(diagnostic.reason)"])
+  }
+
+  /// A server is back. Of lives that its agent does not list any more nothing can come again; what
+  /// the damage took of the others shows in what the agent still holds.
+  func settleDamage(of server: ServerID, except told: Set<StreamKey>, _ now: Moment)
+    async throws(DiagnosticError)
+  {
+    for (stream, orders) in damaged where stream.server == server {
+      try await resume(stream)
+      guard damaged.removeValue(forKey: stream) != nil, !told.contains(stream) else { continue }
+      let lost = orders.ranges.flatMap {
+        head.dropped(stream, from: $0.lowerBound, through: $0.upperBound)
+      }
+      let batches = lost.reduce(0) { $0 + UInt64($1.count) }
+      guard batches > 0 else { continue }
+      newLost += lost.map { (stream, $0) }
+      found(
+        SampleLoss(
+          afterNanoseconds: nil, beforeNanoseconds: now.wallNanoseconds, batches: batches,
+          samples: nil, reason: "the manager's frame log was damaged"), server, now)
+    }
+  }
+}

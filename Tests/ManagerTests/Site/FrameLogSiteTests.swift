@@ -1,0 +1,227 @@
+import Foundation
+import ManagerCore
+import Protocol
+import Synchronization
+import Testing
+
+@testable import Manager
+
+@Suite struct FrameLogSiteTests {
+  private static let streams = [Given.stream(1), Given.stream(2)]
+
+  /// What two agents send in one round; in the third a series is new.
+  private static func told(_ round: UInt64) -> [ToldBatch] {
+    streams.flatMap { stream in
+      (round * 2 - 1...round * 2).map { order in
+        var values = ["a": order, "b": 7, "c": order &* 1_000_003]
+        if round >= 3 { values["new"] = order }
+        return ToldBatch(stream: stream, order: order, values: values)
+      }
+    }
+  }
+
+  private static let rounds = (UInt64(1)...5)
+  private static let everything = rounds.flatMap(told)
+
+  /// Sends all, until the killer strikes; gives what was acknowledged by then.
+  private func live(_ directory: String, _ killer: Killer) async throws -> [StreamKey: UInt64] {
+    let manager = try await FrameSite(directory, segmentBytes: 200) {
+      point throws(DiagnosticError) in
+      try killer.reach(point)
+    }
+    for round in Self.rounds {
+      for told in Self.told(round) { try await manager.send(told) }
+      await manager.site.flush(force: round == 4)
+      if killer.isDead { break }
+    }
+    var acknowledged: [StreamKey: UInt64] = [:]
+    for stream in Self.streams { acknowledged[stream] = await manager.acknowledged(stream) }
+    return acknowledged
+  }
+
+  @Test func aKillAtAnyPointKeepsWhatWasAcknowledgedAndAgentsBringTheRestOnce() async throws {
+    let whole = Killer()
+    let first = try TemporaryDirectory()
+    let all = try await live(first.path, whole)
+    #expect(all.values.allSatisfy { $0 == 10 })
+    let kinds = Set(whole.passed)
+    #expect(
+      kinds == [
+        "store identities", "store series and losses", "identities are stored", "open", "write",
+        "sync", "sync the folder", "synced", "acknowledge", "store blocks", "blocks are stored",
+        "unlink",
+      ])
+    for point in 0..<whole.passed.count {
+      let directory = try TemporaryDirectory()
+      let killer = Killer(after: point)
+      let acknowledged = try await live(directory.path, killer)
+      let name: Comment = "killed at point \(point), \(whole.passed[point])"
+      #expect(killer.isDead, name)
+      // Another process finds the files as they are, and not the lock.
+      let copy = try TemporaryDirectory()
+      let path = copy.path + "/state"
+      try FileManager.default.copyItem(atPath: directory.path, toPath: path)
+      let next = try await FrameSite(path)
+      let found = try await next.content()
+      #expect(Set(found).isSubset(of: Self.everything), name)
+      for told in Self.everything where told.order <= acknowledged[told.stream] ?? 0 {
+        #expect(found.contains(told), name)
+      }
+      for told in Self.everything where await told.order > next.acknowledged(told.stream) {
+        try await next.send(told)
+      }
+      await next.site.flush(force: true)
+      #expect(Set(try await next.content()) == Set(Self.everything), name)
+      #expect(try next.segments.isEmpty, name)
+    }
+  }
+
+  @Test func whatWasAcknowledgedOutlivesManyKillsWithoutABlock() async throws {
+    var directories = [try TemporaryDirectory()]
+    var path = directories[0].path + "/state"
+    for round in Self.rounds {
+      let manager = try await FrameSite(path)
+      for told in Self.told(round) { try await manager.send(told) }
+      await manager.site.flush()
+      #expect(await manager.acknowledged(Self.streams[0]) == round * 2)
+      #expect(try await manager.store.blocks(from: .min, through: .max).isEmpty)
+      directories.append(try TemporaryDirectory())
+      let next = directories[directories.count - 1].path + "/state"
+      try FileManager.default.copyItem(atPath: path, toPath: next)
+      path = next
+    }
+    let last = try await FrameSite(path)
+    #expect(try last.segments.count == 5)
+    #expect(Set(try await last.content()) == Set(Self.everything))
+  }
+
+  @Test func aTornLastWriteIsCutOffAndTheNextStartFindsNothingWrong() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    do {
+      let manager = try await FrameSite(path)
+      for round in Self.rounds.prefix(2) {
+        for told in Self.told(round) { try await manager.send(told) }
+        await manager.site.flush()
+      }
+    }
+    let name = "frames/00000001.log"
+    var bytes = try directory.contents("state/" + name)
+    bytes.removeLast(3)
+    for start in 1...2 {
+      let copy = try TemporaryDirectory()
+      try FileManager.default.copyItem(atPath: path, toPath: copy.path + "/state")
+      try copy.put("state/" + name, bytes)
+      for _ in 0..<start {
+        let again = copy.path + "/\(UUID())"
+        try FileManager.default.copyItem(atPath: copy.path + "/state", toPath: again)
+        let next = try await FrameSite(again)
+        #expect(await next.acknowledged(Self.streams[0]) == 4)
+        #expect(await next.acknowledged(Self.streams[1]) == 3)
+        #expect(await next.site.damages.isEmpty)
+        try copy.put(
+          "state/" + name,
+          [UInt8](
+            try Data(contentsOf: URL(fileURLWithPath: again + "/" + name))))
+      }
+    }
+  }
+
+  @Test func aDamageIsToldAndCountedAndAllBeforeAndAfterItIsKept() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    do {
+      let manager = try await FrameSite(path, segmentBytes: 200)
+      for round in Self.rounds {
+        for told in Self.told(round) { try await manager.send(told) }
+        await manager.site.flush()
+      }
+      #expect(try manager.segments.count > 2)
+    }
+    let name = "state/frames/00000002.log"
+    var bytes = try directory.contents(name)
+    bytes[40] ^= 1
+    let copy = try TemporaryDirectory()
+    try FileManager.default.copyItem(atPath: path, toPath: copy.path + "/state")
+    try copy.put(name, bytes)
+    let next = try await FrameSite(copy.path + "/state")
+    let found = try await next.content()
+    #expect(found.contains { $0.order == 1 })
+    #expect(found.contains { $0.order == 10 })
+    #expect(found.count < Self.everything.count)
+    let damages = await next.site.damages
+    #expect(damages.map(\.code) == ["samples-lost"])
+    let damage = try #require(damages.first)
+    #expect(damage.reason.contains("segment 2 is damaged"))
+    #expect(await next.site.counters.damagedBatches > 0)
+    #expect(await next.site.status().findings.map(\.diagnostic).contains(damage))
+    #expect(await next.site.status().health != .healthy)
+    // Agents that still have them bring them again.
+    for told in Self.everything where !found.contains(told) { try await next.send(told) }
+    #expect(Set(try await next.content()) == Set(Self.everything))
+  }
+
+  @Test func aFullDiskStopsAcknowledgementsIsNamedAndRecovers() async throws {
+    let isFull = Mutex(false)
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path) { point throws(DiagnosticError) in
+      if point == "write", isFull.withLock({ $0 }) {
+        throw DiagnosticError(
+          .stateDirectoryUnusable, subject: "frames", reason: "No space left on device")
+      }
+    }
+    for told in Self.told(1) { try await manager.send(told) }
+    await manager.site.flush()
+    #expect(await manager.site.readiness().isEmpty)
+    isFull.withLock { $0 = true }
+    for round in UInt64(2)...4 {
+      for told in Self.told(round) { try await manager.send(told) }
+      await manager.site.flush()
+    }
+    #expect(await manager.acknowledged(Self.streams[0]) == 2)
+    #expect(await manager.site.readiness().map(\.reason) == ["No space left on device"])
+    #expect(
+      await manager.site.status().findings.first?.diagnostic.reason == "No space left on device")
+    isFull.withLock { $0 = false }
+    await manager.site.flush()
+    await manager.site.flush()
+    #expect(await manager.site.readiness().isEmpty)
+    #expect(await manager.acknowledged(Self.streams[0]) == 8)
+    #expect(Set(try await manager.content()) == Set(Self.everything.filter { $0.order <= 8 }))
+  }
+
+  @Test func aQueryReadsAllBlocksPageByPage() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path, blocksPerPage: 2)
+    for round in Self.rounds {
+      for told in Self.told(round) { try await manager.send(told) }
+      await manager.site.flush(force: true)
+    }
+    #expect(try await manager.store.blocks(from: .min, through: .max).count == 10)
+    let answer = try await manager.site.query(MetricRequest(metric: "a", by: ["server"]))
+    #expect(answer.groups.map(\.samples) == [10, 10])
+    let one = try await manager.site.query(
+      MetricRequest(metric: "a", match: ["server": "oss02"]))
+    #expect(one.groups.map(\.samples) == [10])
+    #expect(one.groups.first?.points.map(\.value) == (1...10).map(Double.init))
+  }
+
+  @Test func lostOrdersStaySettledOverAKill() async throws {
+    let directory = try TemporaryDirectory()
+    let stream = Self.streams[0]
+    let path = directory.path + "/state"
+    do {
+      let manager = try await FrameSite(path)
+      for told in Self.told(2) { try await manager.send(told) }
+      try await manager.site.dropped(
+        GivenUp(from: 1, through: 2, samples: 6), FrameSite.handle(stream))
+      await manager.site.flush()
+      #expect(await manager.acknowledged(stream) == 4)
+    }
+    let copy = try TemporaryDirectory()
+    try FileManager.default.copyItem(atPath: path, toPath: copy.path + "/state")
+    let next = try await FrameSite(copy.path + "/state")
+    #expect(await next.acknowledged(stream) == 4)
+    #expect(try await next.store.losses(of: stream.server).count == 1)
+  }
+}
