@@ -10,8 +10,8 @@ import victoria
 from bench_lab import Figure, Manager, keyed, load
 
 SERVERS, SERIES = 100, 500
-# Batches of each server: an hour at the load's pace.
-CYCLES = int(os.environ.get("IML_BENCH_CYCLES") or 360)
+# Batches of each server: six hours at the load's pace, so that the start weighs little.
+CYCLES = int(os.environ.get("IML_BENCH_CYCLES") or 2_160)
 
 
 def measure(directory):

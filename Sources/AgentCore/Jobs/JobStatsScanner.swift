@@ -151,8 +151,17 @@ package struct JobStatsScanner: Sendable {
     while position < line.upperBound && bytes[position] != UInt8(ascii: ":") { position += 1 }
     // Behind the colon, so that a byte lies before wherever the search is.
     position += 1
-    guard let samples = bytes.value(after: "samples:", from: &position, to: line.upperBound)
-    else { return false }
+    let samples: UInt64?
+    if bytes.word(at: position) == .samplesFollow, position + 11 <= line.upperBound,
+      bytes.isEqual("es:", (position + 8)..<(position + 11))
+    {
+      // Where all releases have it.
+      position += 11
+      samples = bytes.number(&position, line.upperBound)
+    } else {
+      samples = bytes.value(after: "samples:", from: &position, to: line.upperBound)
+    }
+    guard let samples else { return false }
     switch word {
     case .readBytes, .writeBytes:
       counters.ioOperations &+= samples
@@ -184,23 +193,33 @@ package struct JobStatsScanner: Sendable {
   }
 }
 
-/// The first eight bytes of a line's key, which tell all keys apart that matter.
+/// The first eight bytes of a line's key, the first one lowest; they tell all keys apart that matter.
+/// Spelled out, because each of them is compared with each line.
 extension UInt64 {
-  fileprivate static let snapshot = key("snapshot")
-  fileprivate static let started = key("start_ti")
-  fileprivate static let elapsed = key("elapsed_")
-  fileprivate static let readBytes = key("read_byt")
-  fileprivate static let writeBytes = key("write_by")
-  fileprivate static let read = key("read:   ")
-  fileprivate static let write = key("write:  ")
-  fileprivate static let sameDirectory = key("samedir_")
-  fileprivate static let crossDirectory = key("crossdir")
-  fileprivate static let parallel = key("parallel")
-  fileprivate static let renameLocks = key("rename_t")
-
-  private static func key(_ text: StaticString) -> UInt64 {
-    text.withUTF8Buffer { $0.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-  }
+  /// ` { sampl`
+  fileprivate static var samplesFollow: UInt64 { 0x6c70_6d61_7320_7b20 }
+  /// `snapshot`
+  fileprivate static var snapshot: UInt64 { 0x746f_6873_7061_6e73 }
+  /// `start_ti`
+  fileprivate static var started: UInt64 { 0x6974_5f74_7261_7473 }
+  /// `elapsed_`
+  fileprivate static var elapsed: UInt64 { 0x5f64_6573_7061_6c65 }
+  /// `read_byt`
+  fileprivate static var readBytes: UInt64 { 0x7479_625f_6461_6572 }
+  /// `write_by`
+  fileprivate static var writeBytes: UInt64 { 0x7962_5f65_7469_7277 }
+  /// `read:`
+  fileprivate static var read: UInt64 { 0x2020_203a_6461_6572 }
+  /// `write:`
+  fileprivate static var write: UInt64 { 0x2020_3a65_7469_7277 }
+  /// `samedir_`
+  fileprivate static var sameDirectory: UInt64 { 0x5f72_6964_656d_6173 }
+  /// `crossdir`
+  fileprivate static var crossDirectory: UInt64 { 0x7269_6473_736f_7263 }
+  /// `parallel`
+  fileprivate static var parallel: UInt64 { 0x6c65_6c6c_6172_6170 }
+  /// `rename_t`
+  fileprivate static var renameLocks: UInt64 { 0x745f_656d_616e_6572 }
 }
 
 extension Span where Element == UInt8 {
@@ -238,6 +257,7 @@ extension Span where Element == UInt8 {
   /// The number behind blanks at `position`, which moves behind it. A sum that outgrew 2^63 comes
   /// out negative; its bits are still right.
   fileprivate func number(_ position: inout Int, _ end: Int) -> UInt64? {
+    while position + 8 <= end, word(at: position) == 0x2020_2020_2020_2020 { position += 8 }
     while position < end && self[position] == 0x20 { position += 1 }
     var isNegative = false
     if position < end, self[position] == UInt8(ascii: "-") {

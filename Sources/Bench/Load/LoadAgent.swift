@@ -207,7 +207,8 @@ final class LoadAgent: @unchecked Sendable {
   private func collect(_ stamp: Stamp) {
     source.advance()
     // Of what is replayed only the samples go; the ends of cycles are only the latest.
-    let ends = plan.isReal || figures.batches == 0 ? cycleEnds(stamp) : []
+    let ends =
+      plan.isReal || figures.batches == 0 ? cycleEnds(plan.stamp(boot: Clock.boot())) : []
     link.collected(ends, samples: source.samples, stamp: stamp)
     let (count, unchanged) = (source.samples.count, source.unchanged)
     let counts = isCounting.load(ordering: .relaxed)

@@ -47,7 +47,8 @@ struct FrameSite {
         managerVersion: "test", startedAt: now, seed: 1, known: records, targets: [], mgs: []),
       catalogue: SeriesCatalogue(entries: try await store.series()),
       lastBatch: try await store.lastBatches(),
-      logger: Logger(label: "test") { ConsoleLog(label: $0, level: .critical) })
+      logger: Logger(label: "test") { ConsoleLog(label: $0, level: .critical) },
+      distrust: { _, _ in nil })
     try await site.replayFrames()
   }
 
