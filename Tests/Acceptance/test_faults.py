@@ -3,7 +3,6 @@
 heals by itself, and every batch is accounted for: held, or said to be lost."""
 
 import os
-import shutil
 import time
 import unittest
 
@@ -304,36 +303,6 @@ class KilledManagers(Faults):
         self.link.heal()
         self.far.wait_connected()
         self.stepper.stop()
-
-    def test_what_was_acknowledged_needs_neither_its_agent_nor_a_block(self):
-        """The agents' spools are gone with them: the manager alone has what it acknowledged."""
-        time.sleep(12)
-        self.stepper.stop()
-        # Whatever was sampled is acknowledged within a second or two.
-        time.sleep(4 * COLLECT)
-        before = {label: group["samples"] for label, group in self.tracks().items()}
-        self.assertGreater(min(before.values()), 10)
-        self.assertNotEqual(list((self.server.state / "frames").glob("*.log")), [])
-        for agent in (self.far, self.near):
-            agent.kill()
-        time.sleep(2)  # the last acknowledgement's second
-        before = {label: group["samples"] for label, group in self.tracks().items()}
-        self.server.kill()
-        for agent in (self.far, self.near):
-            shutil.rmtree(agent.state / "spool")
-        self.server.start()
-        self.assertEqual(
-            {label: group["samples"] for label, group in self.tracks().items()}, before)
-        for agent in (self.far, self.near):
-            agent.start()
-            agent.wait_connected()
-        for label, group in self.tracks().items():
-            self.assertGreaterEqual(group["samples"], before[label])
-            self.assertEqual(group["resets"], 0, label)
-        # Nobody pretends that more is lost than what was not sampled.
-        for agent in (self.far, self.near):
-            for loss in self.check_losses_are_the_holes(agent):
-                self.assertIn(loss["batches"], (0, None), loss)
 
     def test_a_manager_and_an_agent_killed_at_once_lose_nothing(self):
         # What the manager has acknowledged is in its frame log; the rest is in the agent's spool.
