@@ -51,7 +51,8 @@ package struct AgentListener: Sendable {
             logger.warning(
               "a connection was refused: too many are open",
               metadata: ["peer": "\(accepted.address)", "limit": "\(Self.connectionLimit)"])
-            accepted.channel.channel.close(promise: nil)
+            // Closed by way of its writer: NIO traps when that is dropped unfinished.
+            tasks.addTask { try? await accepted.channel.executeThenClose { _, _ in } }
             continue
           }
           tasks.addTask {
