@@ -37,6 +37,8 @@ struct Replay: Sendable {
   private var declared: Set<UInt32> = []
   private var unacknowledged: [(life: Int, order: UInt64, values: Int)] = []
   private var unacknowledgedValues = 0
+  /// The newest batch that `next` gave.
+  private(set) var lastSent: (life: Int, order: UInt64)?
 
   /// Lives are taken in the order of their index, and their batches in order.
   mutating func add(_ life: Life, index: Int, orders: ClosedRange<UInt64>) {
@@ -133,6 +135,7 @@ struct Replay: Sendable {
       guard batch.order == course.next else { return .again }
       current?.next = batch.order + 1
       unacknowledged.append((course.index, batch.order, batch.ids.count))
+      lastSent = (course.index, batch.order)
       unacknowledgedValues += batch.ids.count
       return .message(.lifeSamples(life: course.index, encoded: encoder.encode(batch)))
     case .header, .losses, nil: return .again
