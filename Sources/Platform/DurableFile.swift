@@ -76,6 +76,10 @@ package enum DurableFile {
     try syncFolder(of: path)
   }
 
+  package static func remove(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 else { throw failure(path, "remove") }
+  }
+
   private static func writeAll(_ bytes: [UInt8], _ descriptor: Int32, _ path: String)
     throws(FileError)
   {

@@ -147,8 +147,9 @@ class Program:
 class Manager:
     """`iml serve` and the CLI that speaks to it. Ports stay the same over restarts."""
 
-    def __init__(self, lab, name="manager", collect="1s", flush="2s", env=None):
-        self.lab, self.name, self.env = lab, name, env
+    def __init__(self, lab, name="manager", collect="1s", flush="2s", env=None,
+                 prefix=()):
+        self.lab, self.name, self.env, self.prefix = lab, name, env, prefix
         self.state = lab.path / name
         self.collect, self.flush = collect, flush
         self.https_port = self.agent_port = 0
@@ -156,7 +157,7 @@ class Manager:
 
     def start(self):
         self.program = self.lab.keep(Program(self.name, [
-            IML, "serve", "--state-dir", self.state, "--https", f"127.0.0.1:{self.https_port}",
+            *self.prefix, IML, "serve", "--state-dir", self.state, "--https", f"127.0.0.1:{self.https_port}",
             "--agents", f"127.0.0.1:{self.agent_port}", "--collect-interval", self.collect,
             "--flush-interval", self.flush], self.env))
         match = self.program.wait_line(r"https://\S+:(\d+) agents \S+:(\d+)")
@@ -212,14 +213,18 @@ class Agent:
         self.through = through
         self.program = None
 
-    def enrol(self, token=None, expect=(0,)):
-        return run(
+    def enrolment(self, token=None):
+        """The command that enrols it."""
+        return [
             AGENT, "enroll", "--manager", f"127.0.0.1:{self.manager.https_port}", "--token",
             token or self.manager.token(), "--state-dir", self.state, "--root", self.tree,
-            "--hostname", self.name, expect=expect)
+            "--hostname", self.name]
 
-    def start(self, env=None):
-        command = [AGENT, "run", "--state-dir", self.state, "--root", self.tree,
+    def enrol(self, token=None, expect=(0,)):
+        return run(*self.enrolment(token), expect=expect)
+
+    def start(self, env=None, prefix=()):
+        command = [*prefix, AGENT, "run", "--state-dir", self.state, "--root", self.tree,
                    "--hostname", self.name]
         if self.through:
             command += ["--manager", f"127.0.0.1:{self.through.port}"]

@@ -6,23 +6,63 @@ import ssl
 import struct
 import time
 
-HELLO, WELCOME, HEARTBEAT, GOODBYE, SECTION, SAMPLES = 1, 2, 3, 5, 32, 65
+HELLO, WELCOME, HEARTBEAT, ACKNOWLEDGE, GOODBYE, RESEND, RENEWED = 1, 2, 3, 4, 5, 7, 9
+LIFE_ACKNOWLEDGED, JOBS_HELD = 11, 20
+SECTION, CYCLE, DECLARE, SAMPLES = 32, 34, 64, 65
 
 
-def frame(kind, body=b"", flags=0, version=1, length=None):
+def stamp_now(boot_off=0, wall_off=0):
+    """(boot clock, wall clock) in nanoseconds, each wrong by so many seconds."""
+    return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(boot_off * 1e9),
+            time.time_ns() + int(wall_off * 1e9))
+
+
+def frame(kind, body=b"", flags=0, version=1, length=None, stamp=None):
     """`u32 length, u8 version, u8 type, u8 flags, i64 boot clock, i64 wall clock, payload`."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
-    stamp = struct.pack(">qq", time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time_ns())
-    rest = bytes((version, kind, flags)) + stamp + body
+    rest = bytes((version, kind, flags)) + struct.pack(">qq", *(stamp or stamp_now())) + body
     return struct.pack(">I", len(rest) if length is None else length) + rest
 
 
-def hello(server, **changes):
+def varint(value):
+    data = bytearray()
+    while value >= 0x80:
+        data.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(data) + bytes((value,))
+
+
+def zigzag(value):
+    return varint((value << 1 ^ value >> 63) & (1 << 64) - 1)
+
+
+def text(value):
+    return varint(len(value.encode())) + value.encode()
+
+
+def declare(metrics, stamp=None):
+    """Series of the server itself, 64-bit counters, with the ids 0, 1, …"""
+    body = varint(len(metrics))
+    for place, metric in enumerate(metrics):
+        body += (varint(min(place, 1)) + b"\0" + text(metric) + varint(0) + b"\0" + text("1")
+                 + bytes((0, 64)) + text("life"))
+    return frame(DECLARE, body, stamp=stamp)
+
+
+def batch(order, taken, differences, **options):
+    """Values of the series 0, 1, … as differences to those before, none of them 0."""
+    body = varint(order) + zigzag(taken[0]) + zigzag(taken[1]) + varint(len(differences))
+    if differences:
+        body += varint(0) + varint(len(differences)) + b"".join(map(zigzag, differences))
+    return frame(SAMPLES, body, **options)
+
+
+def hello(server, stamp=None, **changes):
     body = {"major": 1, "minor": 0, "server": server, "boot": "test-boot", "incarnation": "test",
             "hostname": "stranger", "agentVersion": "0", "capabilities": [], "highestOrder": 0,
             "readsTree": True}
-    return frame(HELLO, {**body, **changes})
+    return frame(HELLO, {**body, **changes}, stamp=stamp)
 
 
 class Peer:
@@ -71,6 +111,17 @@ class Peer:
                 raise ConnectionError("closed in the middle of a frame")
             data += chunk
         return data
+
+    def wait_frame(self, kind, seconds=20):
+        """The body of the next message of this kind, JSON decoded; others are let go."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            data = self.read_frame(seconds)
+            if data[1] == GOODBYE and kind != GOODBYE:
+                raise ConnectionError(f"goodbye: {data[19:]!r}")
+            if data[1] == kind:
+                return json.loads(data[19:])
+        raise TimeoutError(f"no message {kind}")
 
     def close(self):
         self.socket.close()

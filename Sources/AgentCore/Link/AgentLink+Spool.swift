@@ -70,8 +70,8 @@ extension AgentLink {
   }
 
   mutating func acknowledged(through order: UInt64) {
-    // Nobody can have stored what was never made.
-    let order = min(order, buffer.highestOrder)
+    // Nobody can have stored what was never sent.
+    let order = min(order, buffer.highestSent)
     buffer.acknowledged(through: order)
     spool.acknowledgedOwn(through: order)
     if let toldLives { replay.acknowledged(toldLives.count, through: order) }

@@ -46,6 +46,8 @@ package struct AgentLink: Sendable {
     case open
   }
 
+  /// An hour, as a manager can be told: one that says more is confused, and clocks do not reach there.
+  private static let longestInterval = 3_600_000
   private static let declarationsPerMessage = 2_000
   private static let digestInterval: Int64 = 60_000_000_000
   private static let renewalInterval: Int64 = 60_000_000_000
@@ -180,7 +182,8 @@ package struct AgentLink: Sendable {
     nextRenewal = now
     return [
       .opened(session: welcome.session),
-      .collectEvery(milliseconds: max(100, welcome.collectMilliseconds)),
+      .collectEvery(
+        milliseconds: min(max(welcome.collectMilliseconds, 100), AgentLink.longestInterval)),
     ]
   }
 
@@ -298,6 +301,7 @@ package struct AgentLink: Sendable {
     if let report = jobs.nextUnsent() {
       send(.jobs(report))
     } else if leaving == nil, let message = replay.next(&spool) {
+      if let sent = replay.lastSent, sent.life == toldLives?.count { buffer.noteSent(sent.order) }
       send(message)
     } else if let batch = buffer.nextUnsent() {
       declare(batch.ids)

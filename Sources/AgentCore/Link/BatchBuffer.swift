@@ -59,6 +59,10 @@ package struct BatchBuffer: Sendable {
     }
   }
 
+  /// The highest order that was ever given to a session.
+  private(set) var highestSent: UInt64 = 0
+  mutating func noteSent(_ order: UInt64) { highestSent = max(highestSent, order) }
+
   /// The manager has everything up to `order`.
   package mutating func acknowledged(through order: UInt64) {
     while batchCount > 0, held[first].order <= order { removeOldest() }
@@ -70,6 +74,7 @@ package struct BatchBuffer: Sendable {
   package mutating func nextUnsent() -> SampleBatch? {
     guard nextToSend < held.count else { return nil }
     defer { nextToSend += 1 }
+    noteSent(held[nextToSend].order)
     return held[nextToSend]
   }
 }

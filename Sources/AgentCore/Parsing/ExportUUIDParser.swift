@@ -21,14 +21,17 @@ package enum ExportUUIDParser {
       if content.isEmpty { continue }
       if bytes.find("-lwp-", in: content) != nil || bytes.hasSuffix("_UUID", content) {
         uuids.serverConnections += 1
-      } else if content.count <= 64, bytes.fields(content).count == 1,
-        uuids.clients.count < limit
-      {
+      } else if content.count <= 64, isPlain(bytes, content), uuids.clients.count < limit {
         uuids.clients.append(bytes.text(content))
       } else {
         leftovers.keep(bytes, content)
       }
     }
     return Parsed(uuids, leftovers)
+  }
+
+  /// One word of visible ASCII, as Lustre makes them: noise is no client.
+  private static func isPlain(_ bytes: Span<UInt8>, _ content: Range<Int>) -> Bool {
+    content.allSatisfy { (0x21...0x7e).contains(bytes[$0]) }
   }
 }

@@ -27,6 +27,8 @@ package struct LNetInterfaceEntry: Hashable, Sendable {
 
 /// All of `peers` that is kept.
 package struct LNetPeersFile: Hashable, Sendable {
+  /// Its heading is there: without one the numbers tell nothing.
+  package var isTable = false
   package var up = 0
   package var down = 0
   /// `NA`: nobody watches the peer's health.
@@ -111,7 +113,11 @@ package enum LNetParser {
     while let line = bytes.line(&index) {
       let content = bytes.trimmed(line)
       let words = bytes.fields(content)
-      if words.isEmpty || bytes.isEqual("nid", words[0]) { continue }
+      if words.isEmpty { continue }
+      if bytes.isEqual("nid", words[0]) {
+        file.isTable = true
+        continue
+      }
       guard words.count == 10, bytes.first(UInt8(ascii: "@"), in: words[0]) != nil,
         let queued = bytes.signed(words[9])
       else {

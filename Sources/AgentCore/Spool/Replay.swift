@@ -42,6 +42,8 @@ struct Replay: Sendable {
   private var unacknowledgedValues = 0
   /// After a read that failed, until the next cycle.
   private var isPaused = false
+  /// The newest batch that `next` gave.
+  private(set) var lastSent: (life: Int, order: UInt64)?
 
   /// Lives are taken in the order of their index, and their batches in order.
   mutating func add(_ life: Life, index: Int, orders: ClosedRange<UInt64>) {
@@ -138,6 +140,7 @@ struct Replay: Sendable {
       guard batch.order == course.next else { return .again }
       current?.next = batch.order + 1
       unacknowledged.append((course.index, batch.order, batch.ids.count))
+      lastSent = (course.index, batch.order)
       unacknowledgedValues += batch.ids.count
       return .message(.lifeSamples(life: course.index, encoded: encoder.encode(batch)))
     case .header, .losses, nil: return .again

@@ -33,6 +33,9 @@ package struct APILimits: Sendable {
   package var connections = 256
   /// A quarter of all, so that one host cannot take every place.
   package var connectionsPerAddress = 64
+  /// Connections that have not yet said anything within TLS; the oldest gives way to a new one, so
+  /// that no number of strangers keeps out who speaks. A handshake takes milliseconds.
+  package var unproven = 128
   /// Operators' shells on the management host.
   package var localConnections = 64
   /// What a client that was limited is told; the limiters' windows are of this order.

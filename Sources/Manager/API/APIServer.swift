@@ -88,6 +88,7 @@ package struct APIServer: Service {
       TLSListenerChannel(
         base: HTTP1Channel(responder: respond, configuration: channelConfiguration(limits)),
         context: context, addresses: AddressCounter(limit: limits.connectionsPerAddress),
+        unproven: UnprovenConnections(limit: limits.unproven),
         refusals: Refusals(logger: logger))
     }
     let server = try builder.buildServer(

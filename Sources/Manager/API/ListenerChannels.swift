@@ -30,12 +30,44 @@ final class AddressCounter: Sendable {
   }
 }
 
+/// Connections of which nobody knows yet whether they will say anything, oldest first.
+final class UnprovenConnections: Sendable {
+  private struct State {
+    var channels: [UInt64: any Channel] = [:]
+    var oldest: UInt64 = 0
+    var next: UInt64 = 0
+  }
+  private let state = Mutex(State())
+  let limit: Int
+  init(limit: Int) { self.limit = limit }
+
+  /// - Returns: the new one's number, and the one that gives way to it.
+  func enter(_ channel: any Channel) -> (number: UInt64, evicted: (any Channel)?) {
+    state.withLock { state in
+      let number = state.next
+      state.next += 1
+      state.channels[number] = channel
+      guard state.channels.count > limit else { return (number, nil) }
+      while state.oldest < number {
+        defer { state.oldest += 1 }
+        if let channel = state.channels.removeValue(forKey: state.oldest) {
+          return (number, channel)
+        }
+      }
+      return (number, nil)
+    }
+  }
+
+  func leave(_ number: UInt64) { state.withLock { _ = $0.channels.removeValue(forKey: number) } }
+}
+
 /// HTTP over TLS with the certificate of the moment. (The stock TLS channel keeps the context that
 /// it was made with.)
 struct TLSListenerChannel: ServerChildChannel {
   let base: HTTP1Channel
   let context: TLSContextProvider
   let addresses: AddressCounter
+  let unproven: UnprovenConnections
   let refusals: Refusals
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
@@ -45,11 +77,22 @@ struct TLSListenerChannel: ServerChildChannel {
       channel.close(promise: nil)
       return channel.eventLoop.makeFailedFuture(TooManyFromAddress())
     }
-    channel.closeFuture.whenComplete { _ in addresses.leave(address) }
+    let (number, evicted) = unproven.enter(channel)
+    if let evicted {
+      refusals.log(
+        address: evicted.remoteAddress?.ipAddress ?? "unknown",
+        reason: "it said nothing, and others wait")
+      evicted.close(promise: nil)
+    }
+    channel.closeFuture.whenComplete { _ in
+      addresses.leave(address)
+      unproven.leave(number)
+    }
     return channel.eventLoop.makeCompletedFuture {
       let pipeline = channel.pipeline.syncOperations
       try pipeline.addHandler(NIOSSLServerHandler(context: try context()))
-      try pipeline.addHandler(HandshakeWatch(address: address, refusals: refusals))
+      try pipeline.addHandler(
+        HandshakeWatch(address: address, refusals: refusals) { unproven.leave(number) })
     }.flatMap {
       base.setup(channel: channel, logger: logger)
     }.flatMapErrorThrowing { error in
@@ -69,9 +112,19 @@ private final class HandshakeWatch: ChannelInboundHandler {
   typealias InboundIn = NIOAny
   private let address: String
   private let refusals: Refusals
-  init(address: String, refusals: Refusals) {
+  private var onSpeech: (() -> Void)?
+
+  /// - Parameter onSpeech: called when the first bytes come through TLS.
+  init(address: String, refusals: Refusals, onSpeech: @escaping () -> Void) {
     self.address = address
     self.refusals = refusals
+    self.onSpeech = onSpeech
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    onSpeech?()
+    onSpeech = nil
+    context.fireChannelRead(data)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

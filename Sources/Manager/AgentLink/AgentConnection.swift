@@ -13,7 +13,7 @@ struct AgentConnection: Sendable {
   let address: String
   let logger: Logger
 
-  /// A peer that shook hands and says no hello.
+  /// From the handshake to a whole hello; a peer that sends it byte by byte has no longer.
   private static let greetingLimit = Duration.seconds(10)
 
   func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>) async {
@@ -62,12 +62,14 @@ struct AgentConnection: Sendable {
   /// Heartbeats out, silence noticed.
   private func watch(_ writer: AgentWriter, _ heard: LastHeard) async throws {
     var count: UInt64 = 0
+    let began = Clock.monotonic()
     while true {
       try await Task.sleep(for: WireLimits.heartbeat)
       let silence = Duration.nanoseconds(Clock.monotonic() - heard.nanoseconds)
       guard heard.isGreeted else {
-        if silence > Self.greetingLimit { return }
-        continue
+        guard Duration.nanoseconds(Clock.monotonic() - began) > Self.greetingLimit else { continue }
+        throw DiagnosticError(
+          .peerSilent, subject: address, reason: "no hello within \(Self.greetingLimit)")
       }
       if silence > WireLimits.lostAfter {
         heard.fell()

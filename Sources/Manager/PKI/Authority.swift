@@ -11,8 +11,9 @@ import X509
 package struct Authority: Sendable {
   /// A site outlives its hardware; replacing the authority means enrolling every server anew.
   static let lifetime = 3_650 * WallTime.day
-  /// Servers whose clock is a little behind accept a new certificate at once.
-  static let backdating = 5 * WallTime.minute
+  /// Servers whose clock is two days behind accept a new certificate at once: a wrong clock is told,
+  /// and does not keep a server from being heard.
+  static let backdating = 2 * WallTime.day
 
   /// PEM of the authority's certificate.
   package let certificatePEM: String
@@ -148,8 +149,8 @@ package struct Authority: Sendable {
       return try Certificate(
         version: .v3, serialNumber: Certificate.SerialNumber(),
         publicKey: Certificate.PublicKey(key.publicKey),
-        // A day earlier than now, so that leaves, which are backdated, lie inside.
-        notValidBefore: WallTime.date(nanoseconds - WallTime.day),
+        // Earlier than leaves, which are backdated, so that they lie inside.
+        notValidBefore: WallTime.date(nanoseconds - backdating - WallTime.day),
         notValidAfter: WallTime.date(nanoseconds + lifetime), issuer: name, subject: name,
         signatureAlgorithm: .ecdsaWithSHA256,
         extensions: Certificate.Extensions {

@@ -19,7 +19,7 @@ package struct ClockModel: Hashable, Codable, Sendable {
 
   /// A live frame was stamped by its sender at `sent` and received at `wallNanoseconds`.
   package mutating func observed(sent: Stamp, received wallNanoseconds: Int64) {
-    let difference = wallNanoseconds &- sent.bootNanoseconds
+    let difference = wallNanoseconds.boundedMinus(sent.bootNanoseconds)
     guard let current = offset else {
       offset = difference
       return
@@ -28,10 +28,10 @@ package struct ClockModel: Hashable, Codable, Sendable {
     windowFrames += 1
     // A shorter way than ever seen is better knowledge; a longer one counts only when a whole
     // window says so (the manager's own clock was stepped).
-    if current - difference > ClockModel.tolerance {
+    if current.boundedMinus(difference) > ClockModel.tolerance {
       offset = difference
     } else if windowFrames >= ClockModel.window, let least = windowLeast {
-      if least - current > ClockModel.tolerance { offset = least }
+      if least.boundedMinus(current) > ClockModel.tolerance { offset = least }
       windowLeast = nil
       windowFrames = 0
     }
@@ -39,12 +39,30 @@ package struct ClockModel: Hashable, Codable, Sendable {
 
   /// Manager's wall clock for a moment of this boot; `nil` before the first frame.
   package func corrected(_ stamp: Stamp) -> Int64? {
-    offset.map { stamp.bootNanoseconds &+ $0 }
+    offset.map { stamp.bootNanoseconds.boundedPlus($0) }
   }
 
   /// Manager's wall clock minus the agent's, as of a frame's stamp; `nil` before the first frame.
   /// It follows the fastest frame, so that a frame held up on its way is not taken for a wrong clock.
   package func skew(_ stamp: Stamp) -> Int64? {
-    corrected(stamp).map { $0 &- stamp.wallNanoseconds }
+    corrected(stamp).map { $0.boundedMinus(stamp.wallNanoseconds) }
+  }
+}
+
+/// Sums of what peers say of their clocks. They stay within the bounds of a stamp, so that whoever
+/// takes the difference of two of them needs no care.
+extension Int64 {
+  func boundedMinus(_ other: Int64) -> Int64 {
+    let (difference, over) = subtractingReportingOverflow(other)
+    return (over ? (self < other ? .min : .max) : difference).bounded
+  }
+
+  func boundedPlus(_ other: Int64) -> Int64 {
+    let (sum, over) = addingReportingOverflow(other)
+    return (over ? (other < 0 ? .min : .max) : sum).bounded
+  }
+
+  private var bounded: Int64 {
+    Swift.min(Swift.max(self, -WireLimits.stampNanoseconds), WireLimits.stampNanoseconds)
   }
 }

@@ -15,12 +15,12 @@ package struct LifeClock: Hashable, Sendable {
   package init(_ life: HeldLife, clock: ClockModel, sent: Stamp, now: Int64) {
     guard life.boot != clock.boot else { return }
     let skew = clock.skew(sent) ?? 0
-    let end = min(life.lastStamp.wallNanoseconds &+ skew, now)
-    offset = end &- life.lastStamp.bootNanoseconds
+    let end = min(life.lastStamp.wallNanoseconds.boundedPlus(skew), now)
+    offset = end.boundedMinus(life.lastStamp.bootNanoseconds)
   }
 
   package func nanoseconds(_ stamp: Stamp, clock: ClockModel?, now: Int64) -> Int64 {
-    if let offset { return min(stamp.bootNanoseconds &+ offset, now) }
+    if let offset { return min(stamp.bootNanoseconds.boundedPlus(offset), now) }
     return min(clock?.corrected(stamp) ?? now, now)
   }
 }

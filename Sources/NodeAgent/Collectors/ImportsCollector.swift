@@ -14,7 +14,7 @@ struct ImportsCollector: Collector {
   private static let limit = 20_000
 
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    if let answer = context.facts.withoutLustre { return answer }
     var gathering = Gathering(name, host)
     var imports: [ImportsSection.Import] = []
     var isKnown = false

@@ -51,6 +51,8 @@ struct LNetCollector: Collector {
   private func readPeers(_ gathering: inout Gathering) -> LNetPeersFile? {
     guard let bytes = gathering.read(.lnetPeers) else { return nil }
     let file = gathering.take(LNetParser.peers(bytes.span), from: "peers")
+    // Without its heading it is no table, and says nothing of how many there are.
+    guard file.isTable else { return nil }
     gathering.sample(.lnetPeers, Int64(file.up), ["state": "up"])
     gathering.sample(.lnetPeers, Int64(file.down), ["state": "down"])
     gathering.sample(.lnetPeers, Int64(file.unknown), ["state": "unknown"])

@@ -9,7 +9,7 @@ struct LustreCollector: Collector {
   private static let debugfs = "/sys/kernel/debug"
 
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    if let answer = context.facts.withoutLustre { return answer }
     var gathering = Gathering(name, host)
     var section = LustreSection(
       version: nil, health: nil, unhealthyDevices: [], devices: [], debugfsReadable: false)

@@ -12,7 +12,7 @@ struct MGSCollector: Collector {
   private static let fileSystemLimit = 256
 
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    if let answer = context.facts.withoutLustre { return answer }
     var gathering = Gathering(name, host)
     for directory in TargetReader.mgt.directories(&gathering) ?? [] {
       let identity = TargetReader.mgt.identity(directory, &gathering, context.facts)

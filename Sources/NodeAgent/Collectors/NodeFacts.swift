@@ -4,8 +4,15 @@ import Protocol
 /// What several collectors need to know of the node, read once a cycle. Gathering it never fails:
 /// whoever reports one of these files also reports why it could not be read.
 package struct NodeFacts: Sendable {
-  /// `/proc/fs/lustre` or `/sys/fs/lustre` is there.
-  package var hasLustre = false
+  /// Whether `/proc/fs/lustre` or `/sys/fs/lustre` is there.
+  package enum Lustre: Hashable, Sendable {
+    case here
+    case absent
+    /// Neither was found, and of one it can not be told: that is no evidence of absence.
+    case unreadable(reason: String)
+  }
+
+  package var lustre = Lustre.absent
   package var version: LustreVersion?
   package var mounts: [MountEntry] = []
   /// NIDs in the names of the node's `mgc` devices, `MGC10.0.0.1@tcp` …
@@ -18,9 +25,9 @@ package struct NodeFacts: Sendable {
   package init() {}
 
   package init(_ host: HostRoot) {
-    hasLustre = host.exists("/proc/fs/lustre") || host.exists("/sys/fs/lustre")
+    lustre = NodeFacts.lustre(host)
     mounts = NodeFacts.mountTable(host)?.value ?? []
-    guard hasLustre else { return }
+    guard lustre == .here else { return }
     var gathering = Gathering("facts", host)
     if let bytes = gathering.read(.version) { version = LustreVersion(bytes.span) }
     mgcNIDs = (gathering.directories(.managementClients) ?? []).compactMap(NodeFacts.mgcNID)
@@ -31,6 +38,27 @@ package struct NodeFacts: Sendable {
       for target in gathering.directories(.storages, backend) ?? [] {
         backends[target] = backends[target] ?? backend
       }
+    }
+  }
+
+  private static func lustre(_ host: HostRoot) -> Lustre {
+    var failure: HostError?
+    for path in ["/proc/fs/lustre", "/sys/fs/lustre"] {
+      do {
+        if try host.isPresent(path) { return .here }
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    return failure.map { .unreadable(reason: "\($0)") } ?? .absent
+  }
+
+  /// The answer of a collector that has nothing to read; `nil` where Lustre is.
+  var withoutLustre: CollectorAnswer? {
+    switch lustre {
+    case .here: nil
+    case .absent: .notApplicable(reason: noLustre)
+    case .unreadable(let reason): .failed(reason: reason)
     }
   }
 

@@ -16,7 +16,7 @@ protocol TargetCollecting: Collector {
 extension TargetCollecting {
   /// All targets, one after the other, as the one look of `inspect`.
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    if let answer = context.facts.withoutLustre { return answer }
     var gathering = Gathering(name, host)
     for reader in readers {
       for directory in reader.directories(&gathering) ?? [] {
@@ -54,7 +54,11 @@ extension TargetCollecting {
     _ host: HostRoot, _ context: CollectorContext,
     _ unit: (TargetReader, String) -> CollectorUnit
   ) -> CollectorListing {
-    guard context.facts.hasLustre else { return .notApplicable(reason: noLustre) }
+    switch context.facts.lustre {
+    case .here: break
+    case .absent: return .notApplicable(reason: noLustre)
+    case .unreadable(let reason): return .failed(reason: reason)
+    }
     var gathering = Gathering(name, host)
     var units: [CollectorUnit] = []
     for reader in readers {

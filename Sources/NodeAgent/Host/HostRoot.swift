@@ -31,7 +31,15 @@ package struct HostRoot: Sendable {
     var length = 0
     while true {
       if length == bytes.count {
-        bytes.append(contentsOf: repeatElement(0, count: bytes.count))
+        // One copy and one fill of whole blocks, also where nothing is optimised.
+        bytes = [UInt8](unsafeUninitializedCapacity: length * 2) { larger, count in
+          guard let start = larger.baseAddress else { return }
+          bytes.withUnsafeBytes { old in
+            if let from = old.baseAddress { memcpy(start, from, length) }
+          }
+          memset(start + length, 0, length)
+          count = length * 2
+        }
       }
       let count = bytes.withUnsafeMutableBytes { buffer in
         Glibc.read(
@@ -70,6 +78,17 @@ package struct HostRoot: Sendable {
   /// True when something is at the path. Only evidence of presence: an error says false.
   package func exists(_ path: String) -> Bool {
     (try? open(path, O_PATH)) != nil
+  }
+
+  /// Whether something is at the path, where that can be told.
+  package func isPresent(_ path: String) throws(HostError) -> Bool {
+    do {
+      _ = try open(path, O_PATH)
+      return true
+    } catch {
+      if error.isAbsence { return false }
+      throw error
+    }
   }
 
   package func isDirectory(_ path: String) -> Bool {

@@ -55,6 +55,15 @@ package struct AgentFiles: Sendable {
     return String(text)
   }
 
+  /// Writes and removes as much as an enrolment takes, before a token is spent on one that could not
+  /// be kept.
+  package func proveRoom() throws {
+    try DurableFile.makeFolder(directory)
+    let probe = "\(directory)/room"
+    try DurableFile.write([UInt8](repeating: 0, count: 32 << 10), to: probe)
+    try DurableFile.remove(probe)
+  }
+
   /// Everything of a new enrolment; the settings last, because they make it count.
   package func store(_ settings: Settings, key: String, certificate: String, authority: String)
     throws

@@ -40,6 +40,7 @@ package struct EnrolmentClient: Sendable {
         remedy: "Paste the whole line that `iml server token create` printed.")
     }
     let previous = try files.settings()
+    try files.proveRoom()
     let key = P256.Signing.PrivateKey()
     let request = EnrolmentRequest(
       token: token, certificateRequest: try SigningRequest.make(key: key, hostname: hostname),

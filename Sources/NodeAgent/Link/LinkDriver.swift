@@ -190,7 +190,7 @@ package actor LinkDriver {
     let verdict = Verdict()
     let anchor = ManagerTrust.Anchor.authority(try files.authority())
     let channel = try await ClientBootstrap(group: group).connectTimeout(.seconds(5))
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .connect(host: host, port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
           let tls = try NIOSSLClientHandler(

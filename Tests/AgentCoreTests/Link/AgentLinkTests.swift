@@ -55,6 +55,30 @@ import Testing
     #expect(again.map(\.bits) == [[2], [3]])
   }
 
+  @Test(arguments: [(Int.min, 100), (0, 100), (250, 250), (Int.max, 3_600_000)])
+  func anIntervalStaysWithinReason(told: Int, kept: Int) throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    let effects = bench.link.received(
+      .welcome(
+        Welcome(
+          session: "s", collectMilliseconds: told, durableOrder: 0, renewWithinSeconds: 0)),
+      now: bench.now)
+    #expect(effects.contains(.collectEvery(milliseconds: kept)))
+  }
+
+  @Test func anAcknowledgementOfWhatWasNeverSentTakesNothingAway() throws {
+    var bench = try LinkBench()
+    for value in 1...3 { try bench.collect(value: UInt64(value)) }
+    _ = bench.connect()
+    _ = bench.welcome(durableOrder: WireLimits.highestOrder)
+    _ = bench.link.received(.acknowledge(order: WireLimits.highestOrder), now: bench.now)
+    #expect(bench.link.unacknowledgedBatches == 3)
+    #expect(try bench.batches(try bench.written()).map(\.order) == [1, 2, 3])
+    _ = bench.link.received(.acknowledge(order: WireLimits.highestOrder), now: bench.now)
+    #expect(bench.link.unacknowledgedBatches == 0)
+  }
+
   @Test func whatOverflowsIsCountedAndTold() throws {
     var bench = try LinkBench(bufferLimit: 3)
     for value in 1...5 { try bench.collect(value: UInt64(value)) }

@@ -31,6 +31,13 @@ import Testing
     #expect(parsed.value[1].credits == 252 && parsed.value[1].minimumCredits == -9)
   }
 
+  @Test func peersWithoutTheirHeadingAreNoTable() {
+    #expect(LNetParser.peers(Array(NetworkTexts.peers.utf8).span).value.isTable)
+    for text in ["", "noise\n", "10.0.0.9@tcp 1 up -1 8 8 8 8 7 0\n"] {
+      #expect(!LNetParser.peers(Array(text.utf8).span).value.isTable)
+    }
+  }
+
   @Test func peersAreCounted() {
     let bytes = Array(NetworkTexts.peers.utf8)
     let parsed = LNetParser.peers(bytes.span)

@@ -1,4 +1,5 @@
 import AgentCore
+import Protocol
 
 /// A parser and texts that it reads well, for tests that hold for every parser.
 struct ParserInput: Sendable, CustomStringConvertible {
@@ -79,9 +80,45 @@ struct ParserInput: Sendable, CustomStringConvertible {
     ParserInput(description: "NIDs", texts: ["2001:db8::1@tcp,10.0.0.1@o2ib:10.0.0.2@tcp"]) {
       NIDList.parse(String(decoding: $0, as: UTF8.self)).count
     },
+    ParserInput(description: "job_stats", texts: [jobStats]) { bytes in
+      var scanner = JobStatsScanner()
+      var taken = CountingTaker()
+      // The last third comes as a piece of its own, the way a large file is read.
+      let cut = bytes.count / 3 * 2
+      let used = scanner.scan(bytes.span.extracting(0..<cut), into: &taken)
+      if used == 0 { scanner.skipLine(bytes.span.extracting(0..<cut)) }
+      scanner.finish(bytes.span.extracting(used..<bytes.count), into: &taken)
+      return taken.count + scanner.leftovers.texts.count
+    },
+    ParserInput(description: "job name", texts: ["dd.0", "a\\b\u{7}\u{202e}é日"]) {
+      JobName.text($0).count
+    },
+    ParserInput(description: "leftover", texts: [String(repeating: "é x\n", count: 60)]) {
+      var leftovers = Leftovers()
+      leftovers.keep($0.span, 0..<$0.count)
+      return Leftovers.cut(String(decoding: $0, as: UTF8.self)).count + leftovers.texts.count
+    },
     ParserInput(description: "label", texts: ["a-b-OST00ff", "MGS"]) {
       let text = String(decoding: $0, as: UTF8.self)
       return TargetLabel.registered(text).count + (TargetLabel(text)?.index ?? 0)
     },
   ]
 }
+
+private struct CountingTaker: JobEntryTaker {
+  var count = 0
+  mutating func take(id: [UInt8], counters: JobCounters, start: UInt64) { count += 1 }
+}
+
+private let jobStats = """
+  job_stats:
+  - job_id:          dd.0
+    snapshot_time:   1767225720.000000000 secs.nsecs
+    start_time:      1767225700.000000000 secs.nsecs
+    read_bytes:      { samples:           2, unit: bytes, min:    4096, max: 1048576, sum: 1052672 }
+    write:           { samples:           3, unit: usecs, min:       1, max:       9, sum:      17 }
+  - job_id:          "cp \\x22.1"
+    write_bytes:     { samples:           0, unit: bytes, min:       0, max:       0, sum:       0 }
+    setattr:         { samples:           7, unit:  reqs }
+
+  """

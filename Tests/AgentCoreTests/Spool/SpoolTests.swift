@@ -68,9 +68,19 @@ import Testing
     #expect(second.link.spoolReport?.failure == nil)
   }
 
+  /// A session whose link breaks before any acknowledgement: only what was sent can be stored.
+  private func send(_ batches: Int, _ bench: inout SpoolBench) throws {
+    bench.collect(batches)
+    _ = try bench.connect()
+    bench.welcome(lives: [])
+    _ = try bench.written()
+    bench.link.disconnected()
+  }
+
   @Test func whatMemoryCanNotHoldIsReadBackWithinTheSession() throws {
     var bench = try SpoolBench(bufferLimit: 3, limits: small())
-    bench.collect(20)
+    try send(4, &bench)
+    bench.collect(16)
     let hello = try bench.connect()
     #expect(hello.firstHeldOrder == 1 && hello.givenUp == nil && hello.lives == [])
     bench.welcome(durableOrder: 4, lives: [])
@@ -187,7 +197,7 @@ import Testing
 
   @Test func removalsGoOnWhileWritingFails() throws {
     var bench = try SpoolBench(limits: small(segment: 200))
-    bench.collect(10)
+    try send(10, &bench)
     let before = bench.files.count
     bench.failing = { if case .write = $0 { true } else { false } }
     bench.collect(1)

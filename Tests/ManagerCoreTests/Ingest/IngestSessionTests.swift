@@ -186,6 +186,28 @@ import Testing
     #expect(clock.skew(sent) == Self.second)
   }
 
+  @Test func clocksAtTheEndsOfTimeDoNotTrap() {
+    let most = WireLimits.stampNanoseconds - 1
+    let now: Int64 = 1_800_000_000_000_000_000
+    let clocks = [most, -most, 0]
+    for first in clocks {
+      for second in clocks {
+        var clock = ClockModel(boot: BootID("b"))
+        clock.observed(
+          sent: Stamp(bootNanoseconds: first, wallNanoseconds: second), received: now)
+        for round in 1...130 as ClosedRange<Int64> {
+          let sent = Stamp(bootNanoseconds: second, wallNanoseconds: first)
+          clock.observed(sent: sent, received: now + round)
+          let corrected = clock.corrected(sent) ?? 0
+          #expect(corrected.magnitude <= WireLimits.stampNanoseconds.magnitude)
+          #expect((clock.skew(sent) ?? 0).magnitude <= WireLimits.stampNanoseconds.magnitude)
+          // What the site does with it.
+          _ = corrected - (now + round)
+        }
+      }
+    }
+  }
+
   @Test func jitterBelowTheToleranceKeepsDistancesTrue() {
     var clock = ClockModel(boot: BootID("b"))
     let first = Stamp(bootNanoseconds: 0, wallNanoseconds: 0)

@@ -150,6 +150,26 @@ import Testing
     #expect(look.failures.isEmpty)
   }
 
+  @Test func aMachineWhoseLustreCanNotBeLookedForHasNotNone() throws {
+    let tree = try TemporaryTree()
+    // A loop of links can not be followed, by root either.
+    try tree.link("/proc/fs", to: "../proc/fs")
+    let look = try withExtendedLifetime(tree) { try inspect(root: tree.path) }
+    for answer in look.answers
+    where ["mgs", "mdt", "ost", "lustre", "exports", "imports"].contains(answer.collector) {
+      guard case .failed(let reason) = answer.answer else {
+        Issue.record("\(answer.collector): \(answer.answer)")
+        continue
+      }
+      #expect(reason == "/proc/fs/lustre: too many symbolic links (ELOOP)")
+    }
+    // What is found elsewhere is found.
+    try tree.write("/sys/fs/lustre/version", "2.17.0\n")
+    let found = try tree.look("lustre")
+    let section: LustreSection = try found.section("")
+    #expect(section.version == "2.17.0")
+  }
+
   @Test func debugfsThatIsNotMountedIsSaidWithARemedy() throws {
     let tree = try TemporaryTree()
     try tree.write("/sys/fs/lustre/version", "2.17.0\n")

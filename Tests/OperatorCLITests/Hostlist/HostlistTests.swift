@@ -135,3 +135,33 @@ struct SplitMix {
 
   mutating func below(_ limit: Int) -> Int { limit == 0 ? 0 : Int(next() % UInt64(limit)) }
 }
+
+/// The groups file, with bytes changed.
+@Suite struct NodeGroupsFuzzTests {
+  @Test func noTextTrapsTheGroupsFile() {
+    let good = Array("# ours\noss: oss[01-16]\nmds: mds1,mds2 # two\nall: @oss,@mds\n".utf8)
+    let pieces = [":", "#", "\n", "\r\n", " ", "\u{2028}", "@", "é", "\0", "\u{fffd}", "oss"]
+    var random = SplitMix(state: 0x6e0d)
+    var read = 0
+    for _ in 0..<5_000 {
+      var bytes = good
+      for _ in 0...random.below(5) {
+        let place = random.below(bytes.count + 1)
+        switch random.below(3) {
+        case 0 where place < bytes.count: bytes[place] = UInt8(truncatingIfNeeded: random.next())
+        case 1: bytes.removeSubrange(place..<min(bytes.count, place + random.below(9)))
+        default:
+          bytes.insert(contentsOf: pieces[random.below(pieces.count)].utf8, at: place)
+        }
+      }
+      do throws(NodeGroups.Malformed) {
+        let groups = try NodeGroups(String(decoding: bytes, as: UTF8.self))
+        read += 1
+        #expect(groups.lists.allSatisfy { !$0.key.isEmpty && !$0.value.isEmpty })
+      } catch {
+        #expect(error.line >= 1 && !error.reason.isEmpty)
+      }
+    }
+    #expect(read > 200 && read < 5_000)
+  }
+}
