@@ -169,9 +169,9 @@ class FullDisks(Disks):
         time.sleep(5)
         agent.through.heal()
         agent.wait_connected()
-        mark = len(agent.program.err)
         disk.free()
-        agent.program.wait_error(r"spool is written again", since=mark)
+        # Perhaps before: what is acknowledged is removed, and makes room.
+        agent.program.wait_error(r"spool is written again")
         wait_until(lambda: not told(), "the finding gone")
         ended = time.time()
         wait_until(lambda: max(self.times(manager, agent.name)) > ended, "samples after it")
@@ -225,7 +225,7 @@ class BadState(Disks):
             newer.execute("INSERT INTO grdb_migrations VALUES ('9999-of-the-future')")
             newer.commit()
             newer.close()
-            # Moving the log of another's write into the database changes the file, and not what it says.
+            # The log of that write is moved into the file, which changes it, but not what it says.
             self.refused(manager, r"(?i)newer", untouched=False)
             still = sqlite3.connect(path)
             self.assertEqual(still.execute(
