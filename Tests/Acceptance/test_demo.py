@@ -65,6 +65,13 @@ class Demo(Lab):
         wait_until(lambda: next(s for s in self.json("server", "list")
                                 if s["hostname"] == "oss01")["contact"] == "connected",
                    "oss01 back", seconds=40)
+
+        def whole():
+            shown = self.json("server", "show", "oss01")
+            told = {s["key"]["name"]: s["body"] for s in shown["sections"] if s["isCurrent"]}
+            fates = {c["name"]: c["outcome"] for c in told["collectors"]["collectors"]}
+            return fates.get("spool") == "sampled" and not shown["findings"]
+        wait_until(whole, "oss01 without a finding, and its spool its own")
         program.terminate()
 
     def test_a_fault_that_is_none_is_a_usage_error(self):

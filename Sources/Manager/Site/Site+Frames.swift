@@ -68,6 +68,10 @@ extension Site {
     }
     // Only now is it known what other segments have.
     for (number, damage) in damages { try await found(damage, in: number) }
+    // When a server was heard is written down each minute; what it sent is here to the second.
+    for (server, last) in lastBatch {
+      observed.wasHeard(server, wallNanoseconds: last.nanoseconds, at: now)
+    }
   }
 
   private func replay(

@@ -70,6 +70,12 @@ extension ObservedSite {
     servers[id]?.heard = max(heard, now.monotonicNanoseconds)
   }
 
+  /// History holds what a server sent at that time, so it was heard then at the latest.
+  package mutating func wasHeard(_ id: ServerID, wallNanoseconds: Int64, at now: Moment) {
+    guard let server = servers[id] else { return }
+    servers[id]?.heard = max(server.heard ?? .min, now.monotonic(ofWall: wallNanoseconds))
+  }
+
   /// A session ended. The end of one that was replaced meanwhile is no news.
   package mutating func sessionClosed(
     _ id: ServerID, session: String, reason: Diagnostic, at now: Moment

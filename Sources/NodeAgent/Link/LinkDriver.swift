@@ -122,7 +122,8 @@ package actor LinkDriver {
 
   /// Runs until cancelled or stopped.
   package func run() async {
-    defer { spoolThread?.shutdownGracefully { _ in } }
+    // When the spool's thread has ended: one that hangs still has the spool.
+    defer { spoolThread?.shutdownGracefully { [spool] _ in spool?.release() } }
     tendSpool()
     await spoolReady()
     while !stopping && !Task.isCancelled {

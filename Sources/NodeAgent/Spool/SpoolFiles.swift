@@ -20,8 +20,14 @@ package final class SpoolFiles: Sendable {
     self.step = step
   }
 
-  deinit {
-    if let descriptor = lock.withLock({ $0 }) { close(descriptor) }
+  deinit { release() }
+
+  /// Leaves the spool to the next agent; nothing is done with it after that.
+  package func release() {
+    lock.withLock { held in
+      if let descriptor = held { close(descriptor) }
+      held = nil
+    }
   }
 
   package func perform(_ work: SpoolWork) -> SpoolAnswer {

@@ -209,6 +209,31 @@ import X509
     }
   }
 
+  @Test func anAgentThatEndedLeavesItsSpoolToTheNext() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      let first = site.agent("oss01")
+      let running = Task { try await first.run() }
+      try await eventually("connected") { await first.isConnected() }
+      // Without a word, as a server loses its power.
+      running.cancel()
+      _ = await running.result
+      try await site.withAgent("oss01") { second in
+        try await eventually("the next one is connected") { await second.isConnected() }
+        try await eventually("its spool is told of") {
+          let own = try await site.server("oss01").sections.first {
+            $0.isCurrent && $0.key.name == CollectorsSection.sectionName
+          }
+          guard let own else { return false }
+          let told = try CanonicalJSON.decode(
+            CollectorsSection.self, from: try CanonicalJSON.encode(own.body))
+          return told.collectors.contains { $0.name == "spool" && $0.outcome == .sampled }
+        }
+      }
+      #expect(await !first.isConnected(), "it is kept until here")
+    }
+  }
+
   @Test func aHostNameWithControlCharactersIsRefused() async throws {
     try await withManager { site in
       try await site.enrol("oss01")
