@@ -11,8 +11,7 @@ package final class JobStore: Sendable {
   private let files = Mutex<[String: DatabaseQueue]>([:])
   private static let prefix = "jobs-"
   private static let suffix = ".sqlite"
-  /// A span that was written in a day's file ended before the day's end, and lasted a minute or the
-  /// time that its agent was away.
+  /// "IMLJ": tells our files from any other SQLite database.
   private static let applicationID: Int32 = 0x494D_4C4A
 
   /// - Parameter directory: made when it is not there.
