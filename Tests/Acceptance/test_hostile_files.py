@@ -284,6 +284,78 @@ class NoPermission(Files):
         wait_until(lambda: state() == "mounted", f"{OST} mounted again")
 
 
+class UnknownIsNotHealthy(Lab):
+    """Each server of a pair is healthy, until something of one target can not be told."""
+
+    def setUp(self):
+        super().setUp()
+        trees = self.trees("--layout", "2.17", "--servers", "4")
+        self.tree = trees["oss01"]
+        self.desk = self.manager()
+        for name in sorted(trees):
+            Agent(self, self.desk, trees[name]).enrolled().wait_connected()
+        wait_until(lambda: self.status()["health"] == "healthy", "a healthy site")
+        self.desk.cli("status", expect=(0,))
+
+    def status(self):
+        return self.desk.json("status")
+
+
+    def target(self):
+        return self.desk.json("target", "show", OST)["summary"]
+
+    def recovery(self):
+        return Tree(self.tree).find(f"obdfilter/{OST}/recovery_status")[0]
+
+    def check_unknown(self):
+        wait_until(lambda: self.target()["state"] == "unknown", f"{OST} unknown")
+        target = self.target()
+        self.assertEqual(target["activeOn"], "oss01")
+        self.assertIn("recovery", target["reason"])
+        self.assertNotEqual(self.status()["health"], "healthy")
+        for words in (("status",), ("target", "show", OST), ("fs", "show", "scratch")):
+            self.desk.cli(*words, expect=(5,))
+
+    def test_a_recovery_that_can_not_be_told_is_unknown(self):
+        path = self.recovery()
+        whole = path.read_bytes()
+        for name, data in (("empty", b""), ("noise", NOISE), ("a word nobody knows",
+                                                              b"status: HOVERING\n")):
+            with self.subTest(name):
+                path.write_bytes(data)
+                self.check_unknown()
+                path.write_bytes(whole)
+                wait_until(lambda: self.status()["health"] == "healthy", "healthy again")
+        with self.subTest("missing"):
+            path.unlink()
+            self.check_unknown()
+            path.write_bytes(whole)
+        with self.subTest("a pipe in its place"):
+            path.unlink()
+            os.mkfifo(path)
+            self.check_unknown()
+            wait_until(lambda: "reads-failing" in self.desk.codes()
+                       or "collector-stalled" in self.desk.codes(), "a finding")
+
+    def test_a_server_without_debugfs_is_not_healthy(self):
+        (self.tree / "sys/kernel/debug").rename(self.tree / "elsewhere")
+        self.check_unknown()
+        wait_until(lambda: "debugfs-unreadable" in self.desk.codes(), "a finding")
+        self.desk.cli("server", "show", "oss01", expect=(5,))
+        (self.tree / "elsewhere").rename(self.tree / "sys/kernel/debug")
+        wait_until(lambda: self.status()["health"] == "healthy", "healthy again")
+
+    def test_a_file_of_a_target_that_can_not_be_read_is_a_finding_of_the_target(self):
+        path = Tree(self.tree).find(f"obdfilter/{OST}/stats")[0]
+        os.truncate(path, 100 << 20)
+        wait_until(lambda: "reads-failing" in self.desk.codes(), "a finding")
+        self.desk.cli("status", expect=(5,))
+        codes = [f["diagnostic"]["code"]
+                 for f in self.desk.json("target", "show", OST)["findings"]]
+        self.assertEqual(codes, ["reads-failing"])
+        self.assertEqual(self.target()["state"], "mounted")
+
+
 class Counters(Lab):
     """Counters that wrap and counters that go back, as `iml metrics query --rate` shows them."""
 

@@ -1,13 +1,6 @@
 import Protocol
 
+/// A collector that could read nothing of what it is for.
 extension AlertRule {
-  static let collectorFailed = AlertRule(code: .collectorFailed) { site in
-    site.servers.flatMap { server in
-      server.troubles.filter { $0.outcome == .failed }.map { trouble in
-        RaisedFinding(
-          .collectorFailed, .warning, on: server, in: site, reason: trouble.reason,
-          since: trouble.since)
-      }
-    }
-  }
+  static let collectorFailed = AlertRule(code: .collectorFailed) { $0.troubles(.collectorFailed) }
 }

@@ -9,6 +9,7 @@ enum ReportedFact: Sendable {
   case target(TargetSection)
   case exports(ExportsSection)
   case imports(ImportsSection)
+  case collectors(CollectorsSection)
   /// Nothing that state is made of, or of a shape that this manager does not know.
   case opaque
 
@@ -24,6 +25,7 @@ enum ReportedFact: Sendable {
     case TargetSection.sectionName: self = fact(ReportedFact.target)
     case ExportsSection.sectionName: self = fact(ReportedFact.exports)
     case ImportsSection.sectionName: self = fact(ReportedFact.imports)
+    case CollectorsSection.sectionName: self = fact(ReportedFact.collectors)
     default: self = .opaque
     }
   }
@@ -114,4 +116,5 @@ extension SectionKey {
   static let lustre = SectionKey(LustreSection.sectionName)
   static let host = SectionKey(HostSection.sectionName)
   static let mgs = SectionKey(MGSSection.sectionName)
+  static let collectors = SectionKey(CollectorsSection.sectionName)
 }

@@ -7,14 +7,18 @@ struct ServerAssessment: Sendable {
   var health: Health
   /// Empty when healthy.
   var reason: String
-  /// Collectors that connected agents' words say are not well, with why.
+  /// What a connected agent can not read or has ceased to tell, with why.
   var troubles: [Trouble]
+  /// Parameters that were read and not understood: the server may be well, some numbers are missing.
+  var notUnderstood: Trouble?
 
   struct Trouble: Sendable {
-    var collector: String
-    var outcome: CollectorOutcome
+    /// Of the finding that it raises.
+    var code: DiagnosticCode
     var reason: String
     var since: Int64
+    /// Ids of the targets that it is about.
+    var targets: Set<String> = []
   }
 
   var id: ServerID { server.record.id }
@@ -27,7 +31,10 @@ struct ServerAssessment: Sendable {
     health = .unknown
     reason = ""
     if contact == .connected || contact == .suspect {
-      troubles = ServerAssessment.troubles(of: server, at: now, policy)
+      troubles =
+        ServerAssessment.troubles(of: server, at: now, policy)
+        + ServerAssessment.blindness(of: server, at: now, policy)
+      notUnderstood = ServerAssessment.notUnderstood(by: server, at: now, policy)
     }
     (health, reason) = assess(doubled: doubled, at: now, policy)
   }
@@ -83,13 +90,13 @@ struct ServerAssessment: Sendable {
       case .failed, .stalled:
         list.append(
           Trouble(
-            collector: name, outcome: progress.outcome, reason: reason,
-            since: progress.outcomeSince))
+            code: progress.outcome == .failed ? .collectorFailed : .collectorStalled,
+            reason: reason, since: progress.outcomeSince))
       case .sampled, .notApplicable, .unrecognised:
         guard !server.isFresh(progress, at: now, policy) else { continue }
         list.append(
           Trouble(
-            collector: name, outcome: .sampled, reason: reason,
+            code: .evidenceStale, reason: reason,
             since: progress.completeEvidence ?? progress.ended))
       }
     }
@@ -99,7 +106,7 @@ struct ServerAssessment: Sendable {
       let age = AgeText.text(nanoseconds: now - opened)
       list.append(
         Trouble(
-          collector: "", outcome: .sampled,
+          code: .evidenceStale,
           reason: "\(server.name) connected \(age) ago and has reported nothing", since: opened))
     }
     return list

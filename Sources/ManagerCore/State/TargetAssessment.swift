@@ -22,7 +22,8 @@ struct TargetAssessment: Sendable {
   var foreignNIDs: [String]
 
   var record: TargetRecord { entry.record }
-  var isActive: Bool { state == .mounted || state == .recovering || state == .twice }
+  /// By current evidence it is set up somewhere, whatever else of it is not known.
+  var isActive: Bool { active != nil }
   var isDegraded: Bool { state == .mounted && section?.degraded == true }
   var isReadOnly: Bool { state == .mounted && section?.readOnly == true }
 }
@@ -105,9 +106,23 @@ struct TargetAssessor {
       result.state = .recovering
       result.since = claim.held.unchangedSince
       result.reason = "in recovery on \(claim.name), seen \(age) ago"
-    case .inactive, .complete, .unrecognised, nil:
+    case .inactive, .complete:
       result.state = .mounted
       result.reason = "active on \(claim.name), seen \(age) ago"
+    case nil where result.record.kind == .mgt && result.section != nil:
+      // The MGS knows no recovery.
+      result.state = .mounted
+      result.reason = "active on \(claim.name), seen \(age) ago"
+    case .unrecognised, nil:
+      result.state = .unknown
+      result.since = claim.held.unchangedSince
+      let why =
+        result.section == nil
+        ? "what is said of it is not understood"
+        : result.section?.recovery == nil
+          ? "recovery_status tells nothing" : "recovery_status says what this manager does not know"
+      result.reason =
+        "active on \(claim.name), seen \(age) ago, but whether it is in recovery is not known: \(why)"
     }
   }
 

@@ -49,7 +49,7 @@ extension SiteSnapshot {
     var summary = FileSystemSummary(
       id: fileSystem.id, name: fileSystem.name, mgs: mgsName(fileSystem.mgs),
       state: fileSystem.state, reason: fileSystem.reason, mdts: mdts.count, osts: osts.count,
-      targetsActive: fileSystem.targets.filter { $0.isActive && $0.active != nil }.count)
+      targetsActive: fileSystem.targets.filter(\.isActive).count)
     var oldest: Int64?
     summary.bytesTotal = sum(CapacityMetric.bytesTotal, of: osts, &oldest)
     summary.bytesFree = sum(CapacityMetric.bytesFree, of: osts, &oldest)

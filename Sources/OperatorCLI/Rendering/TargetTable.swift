@@ -40,7 +40,7 @@ enum TargetTable {
 
   /// Of a target whose state is not known now: what was known last, and how long ago.
   static func lastSeen(_ target: TargetSummary) -> String? {
-    guard target.state == .unknown else { return nil }
+    guard target.state == .unknown, target.activeOn == nil else { return nil }
     guard let server = target.lastActiveOn else { return "never seen mounted" }
     let age = target.evidenceSecondsAgo.map { " \(Quantities.ago($0))" } ?? ""
     return "last seen mounted on \(server)\(age)"

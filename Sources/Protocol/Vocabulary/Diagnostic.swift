@@ -85,6 +85,9 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case collectorFailed = "collector-failed"
   case collectorStalled = "collector-stalled"
   case evidenceStale = "evidence-stale"
+  case readsFailing = "reads-failing"
+  case debugfsUnreadable = "debugfs-unreadable"
+  case parametersNotUnderstood = "parameters-not-understood"
   // store
   case databaseNewer = "database-newer"
   case databaseCorrupt = "database-corrupt"

@@ -6,7 +6,7 @@ import Testing
 @Suite struct FindingTests {
   @Test func everyRuleHasACodeOfItsOwnAndRaisesNothingElse() throws {
     #expect(Set(AlertRules.all.map(\.code)).count == AlertRules.all.count)
-    #expect(AlertRules.all.count == 15)
+    #expect(AlertRules.all.count == 18)
     var stage = try Stage.pair()
     #expect(stage.site.status(at: stage.now).findings.isEmpty)
     stage.mount("fs1-OST0000", on: "oss02")
@@ -87,6 +87,56 @@ import Testing
     #expect(stage.findings(.collectorFailed).first?.ageSeconds == 3)
     for name in ["mds01", "oss01", "oss02"] { #expect(stage.server(name)?.health == .degraded) }
     #expect(stage.site.status(at: stage.now).health == .degraded)
+  }
+
+  @Test func aReadThatFailsWithinAWorkingCollectorIsAFindingOfItsTarget() throws {
+    var stage = try Stage.pair()
+    #expect(stage.site.status(at: stage.now).health == .healthy)
+    stage.servers["oss01"]?.fates = [
+      .init(
+        name: "ost/fs1-OST0000", outcome: .sampled, reason: nil, leftovers: [],
+        failures: ["obdfilter.fs1-OST0000.stats: EIO"]),
+      .init(
+        name: "lustre", outcome: .sampled, reason: nil, leftovers: [], failures: ["devices: EPERM"]),
+    ]
+    try stage.run(2)
+    let finding = try #require(stage.findings(.readsFailing).first)
+    #expect(finding.diagnostic.severity == .warning)
+    #expect(
+      finding.diagnostic.reason
+        == "on oss01 2 reads fail: obdfilter.fs1-OST0000.stats: EIO; devices: EPERM")
+    #expect(stage.server("oss01")?.health == .degraded)
+    #expect(stage.site.status(at: stage.now).health == .degraded)
+    let detail = try stage.site.targetDetail("fs1-OST0000", at: stage.now)
+    #expect(detail.findings.map(\.diagnostic.code) == ["reads-failing"])
+    #expect(try stage.site.targetDetail("fs1-OST0001", at: stage.now).findings.isEmpty)
+    stage.servers["oss01"]?.fates = []
+    try stage.run(2)
+    #expect(stage.findings(.readsFailing).isEmpty)
+  }
+
+  @Test func whatIsNotUnderstoodIsAWordAndNoFault() throws {
+    var stage = try Stage.pair()
+    stage.servers["oss01"]?.fates = [
+      .init(
+        name: "ost/fs1-OST0000", outcome: .sampled, reason: nil,
+        leftovers: ["obdfilter.fs1-OST0000.stats"], failures: [])
+    ]
+    try stage.run(2)
+    let finding = try #require(stage.findings(.parametersNotUnderstood).first)
+    #expect(finding.diagnostic.severity == .info)
+    #expect(finding.diagnostic.reason.contains("obdfilter.fs1-OST0000.stats"))
+    #expect(stage.site.status(at: stage.now).health == .healthy)
+  }
+
+  @Test(arguments: [("2.10.8", 0), ("2.12.0", 1), ("2.17.0", 1), (nil, 1)])
+  func aServerThatHidesDebugfsIsNotHealthy(_ release: String?, _ expected: Int) throws {
+    var stage = try Stage.pair()
+    stage.servers["oss01"]?.release = release
+    stage.servers["oss01"]?.debugfs = false
+    try stage.run(2)
+    #expect(stage.findings(.debugfsUnreadable).count == expected)
+    #expect(stage.server("oss01")?.health == (expected == 0 ? .healthy : .degraded))
   }
 
   @Test func anAgentThatConnectsAndSaysNothingIsStaleNotHealthy() throws {

@@ -20,6 +20,10 @@ struct StagedServer {
   var readsTree = false
   var health = LustreHealth.healthy { didSet { changed() } }
   var unhealthyDevices: [String] = [] { didSet { changed() } }
+  var release: String? = "2.15.4" { didSet { changed() } }
+  var debugfs = true { didSet { changed() } }
+  /// What the agent says of reads that failed and of what it did not understand.
+  var fates: [CollectorsSection.Collector] = [] { didSet { changed() } }
   var targets: [String: TargetSection] = [:] { didSet { changed() } }
   var clients: [String: [String]] = [:] { didSet { changed() } }
   var live: [MGSSection.LiveFileSystem]? { didSet { changed() } }
@@ -39,7 +43,9 @@ struct StagedServer {
 
   private mutating func changed() { unmade = Set(StagedServer.collectors) }
 
-  static let collectors = ["host", "lnet", "lustre", "mgs", "mdt", "ost", "exports", "imports"]
+  static let collectors = [
+    "host", "lnet", "lustre", "mgs", "mdt", "ost", "exports", "imports", "agent",
+  ]
 
   func sections(of collector: String) throws -> [Section] {
     switch collector {
@@ -55,8 +61,8 @@ struct StagedServer {
     case "lustre":
       return [
         try LustreSection(
-          version: "2.15.4", health: health, unhealthyDevices: unhealthyDevices, devices: [],
-          debugfsReadable: true
+          version: release, health: health, unhealthyDevices: unhealthyDevices, devices: [],
+          debugfsReadable: debugfs
         ).section(collector: collector)
       ]
     case "mgs":
@@ -79,6 +85,7 @@ struct StagedServer {
         ).section(subject: label, collector: collector)
       }
     case "imports": return [try ImportsSection(imports: imports).section(collector: collector)]
+    case "agent": return [try CollectorsSection(collectors: fates).section(collector: collector)]
     default: return []
     }
   }
@@ -201,14 +208,14 @@ struct Stage {
 
   mutating func mount(
     _ label: String, on name: String, mgs: [String] = ["10.0.0.1@tcp"],
-    recovery: RecoveryStatus? = nil
+    recovery: RecoveryStatus? = .inactive
   ) {
     let parsed = TargetLabel(label)
     var section = TargetSection(
       kind: parsed?.kind ?? .unrecognised, reference: TargetReference(label: label, mgs: mgs))
     section.fileSystem = parsed?.fileSystem
     section.index = parsed?.index
-    section.recovery = recovery
+    section.recovery = parsed?.kind == .mgt ? nil : recovery
     section.backend = "ldiskfs"
     servers[name]?.targets[label] = section
   }

@@ -4,6 +4,24 @@ import Testing
 @testable import ManagerCore
 
 @Suite struct TargetStateTests {
+  @Test(arguments: [RecoveryStatus?.none, .unrecognised])
+  func aTargetWhoseRecoveryIsNotKnownIsUnknownAndNotMounted(_ recovery: RecoveryStatus?) throws {
+    var stage = try Stage.pair()
+    stage.mount("fs1-OST0000", on: "oss01", recovery: .recovering)
+    try stage.run(2)
+    #expect(stage.target("fs1-OST0000")?.state == .recovering)
+    stage.mount("fs1-OST0000", on: "oss01", recovery: recovery)
+    try stage.run(2)
+    let target = try #require(stage.target("fs1-OST0000"))
+    #expect(target.state == .unknown)
+    #expect(target.activeOn == "oss01")
+    #expect(target.reason.hasPrefix("active on oss01, seen"))
+    #expect(target.reason.contains("recovery_status"))
+    #expect(stage.findings(.targetUnknown).count == 1)
+    #expect(stage.site.status(at: stage.now).health != .healthy)
+    #expect(stage.fileSystem?.targetsActive == 3)
+  }
+
   @Test func aTargetIsMountedByACurrentReport() throws {
     let stage = try Stage.pair()
     let target = try #require(stage.target("fs1-OST0000"))
