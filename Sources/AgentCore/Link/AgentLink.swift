@@ -69,6 +69,9 @@ package struct AgentLink: Sendable {
   var told = ToldLosses()
   private var declared: Set<UInt32> = []
   private var encoder = SampleEncoder()
+  private var cycles = CycleEncoder()
+  /// Of the protocol that the manager speaks.
+  private var managerMinor = 0
   private var lanes = OutboundLanes()
   /// Live batches sent since the last replayed one.
   private var liveTurns = 0
@@ -102,6 +105,7 @@ package struct AgentLink: Sendable {
     phase = .greeting(since: now)
     lanes = OutboundLanes()
     encoder = SampleEncoder()
+    cycles = CycleEncoder()
     declared = []
     beginTelling()
     lastHeard = now
@@ -135,13 +139,15 @@ package struct AgentLink: Sendable {
     case .jobsHeld(let sequence): jobs.held(through: sequence)
     case .resend(let keys):
       state.resend(keys)
+    case .tellDigests: send(.digests(state.digests))
     case .renewed(let certificate, let authority):
       return [.storeCertificate(certificate: certificate, authority: authority)]
     case .goodbye(let diagnostic):
       return [.refused(diagnostic)]
     case .heartbeat, .unrecognised:
       break
-    case .hello, .digests, .renew, .dropped, .section, .sectionGone, .cycle, .declare,
+    case .hello, .digests, .stateDigest, .renew, .dropped, .section, .sectionGone, .cycle,
+      .cycles, .declare,
       .samples, .logs, .jobs, .lifeDropped, .lifeDeclare, .lifeSamples:
       return [
         .close(
@@ -173,6 +179,7 @@ package struct AgentLink: Sendable {
       ]
     }
     phase = .open
+    managerMinor = welcome.minor
     acknowledged(through: welcome.durableOrder)
     buffer.rewind()
     jobs.rewind()
@@ -242,7 +249,14 @@ package struct AgentLink: Sendable {
       nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     }
     if now >= nextDigests {
-      send(.digests(state.digests))
+      // What is still on its way would look like a difference.
+      if managerMinor >= 1, state.isAllSent {
+        let digests = state.digests
+        send(
+          .stateDigest(sections: digests.count, digest: SectionDigest.summary(of: digests)))
+      } else {
+        send(.digests(state.digests))
+      }
       nextDigests = now + AgentLink.digestInterval
     }
     if let left = certificateExpiresInSeconds, let within = renewWithin, left < within,
@@ -280,7 +294,12 @@ package struct AgentLink: Sendable {
   /// The next frame to write; `nil` when there is nothing to say.
   package mutating func nextFrame(stamp: Stamp) -> Frame? {
     if isOpen { refill() }
-    if let frame = lanes.nextFrame(stamp: stamp) { return frame }
+    if let frame = lanes.nextFrame(stamp: stamp) {
+      // Whatever is said proves life.
+      nextHeartbeat = max(
+        nextHeartbeat, stamp.bootNanoseconds + WireLimits.heartbeat.nanoseconds)
+      return frame
+    }
     guard leaving == .sendingRest else { return nil }
     sayGoodbye()
     return lanes.nextFrame(stamp: stamp)
@@ -288,7 +307,7 @@ package struct AgentLink: Sendable {
 
   /// Keeps the lanes nearly empty: what is not yet encoded can still be replaced or given up.
   private mutating func refill() {
-    if lanes.queuedMessages(in: .state) == 0, let message = state.nextUnsent() { send(message) }
+    if lanes.queuedMessages(in: .state) == 0, let next = state.nextUnsent() { tell(next) }
     guard lanes.queuedMessages(in: .bulk) == 0 else { return }
     tellLosses()
     if liveTurns < AgentLink.liveTurnsAtMost, let batch = buffer.nextUnsent() {
@@ -309,6 +328,20 @@ package struct AgentLink: Sendable {
     } else if !logs.isEmpty {
       send(.logs(logs))
       logs = []
+    }
+  }
+
+  private mutating func tell(_ unsent: ReportedState.Unsent) {
+    switch unsent {
+    case .section(let section): send(.section(section))
+    case .sectionGone(let key): send(.sectionGone(key))
+    case .ends(let ends):
+      guard managerMinor >= 1, ends.count <= WireLimits.cycleSlots else {
+        for end in ends { send(.cycle(end)) }
+        return
+      }
+      send(.cycles(encoded: cycles.encode(ends)))
+      for end in ends where ReportedState.isLast(end) { cycles.forget(end.collector) }
     }
   }
 

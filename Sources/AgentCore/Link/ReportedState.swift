@@ -8,6 +8,7 @@ package struct ReportedState: Sendable {
   private var unsent: [SectionKey] = []
   private var isUnsent: Set<SectionKey> = []
   private var unsentCycles: [String] = []
+  private var isUnsentCycle: Set<String> = []
   package init() {}
 
   package var digests: [SectionDigest] {
@@ -32,7 +33,7 @@ package struct ReportedState: Sendable {
       }
     }
     cycles[end.collector] = end
-    if !unsentCycles.contains(end.collector) { unsentCycles.append(end.collector) }
+    if isUnsentCycle.insert(end.collector).inserted { unsentCycles.append(end.collector) }
   }
 
   private mutating func mark(_ key: SectionKey) {
@@ -44,25 +45,41 @@ package struct ReportedState: Sendable {
     unsent = sections.keys.sorted()
     isUnsent = Set(unsent)
     unsentCycles = cycles.keys.sorted()
+    isUnsentCycle = Set(unsentCycles)
   }
 
   package mutating func resend(_ keys: [SectionKey]) {
     for key in keys { mark(key) }
   }
 
-  /// The next message of the state lane. A cycle's end leaves only after all sections, so that it
-  /// never makes an old section look fresh.
-  package mutating func nextUnsent() -> Message? {
+  /// What the state lane has to say.
+  package enum Unsent: Hashable, Sendable {
+    case section(Section)
+    case sectionGone(SectionKey)
+    /// Of all collectors whose cycle ended since they were told last.
+    case ends([CycleEnd])
+  }
+
+  /// Whether the manager was told all sections as they are.
+  package var isAllSent: Bool { unsent.isEmpty }
+
+  /// A unit whose subject is gone speaks once more, and never again.
+  package static func isLast(_ end: CycleEnd) -> Bool {
+    end.outcome == .notApplicable && CollectorName.isUnit(end.collector)
+  }
+
+  /// The next for the state lane. Cycles' ends leave only after all sections, so that they never make
+  /// an old section look fresh.
+  package mutating func nextUnsent() -> Unsent? {
     if let key = unsent.first {
       unsent.removeFirst()
       isUnsent.remove(key)
-      return sections[key].map(Message.section) ?? .sectionGone(key)
+      return sections[key].map(Unsent.section) ?? .sectionGone(key)
     }
-    guard let collector = unsentCycles.first else { return nil }
-    unsentCycles.removeFirst()
-    guard let end = cycles[collector] else { return nil }
-    // A unit whose subject is gone speaks once more, and never again.
-    if end.outcome == .notApplicable, CollectorName.isUnit(collector) { cycles[collector] = nil }
-    return .cycle(end)
+    let ends = unsentCycles.compactMap { cycles[$0] }
+    unsentCycles = []
+    isUnsentCycle = []
+    for end in ends where ReportedState.isLast(end) { cycles[end.collector] = nil }
+    return ends.isEmpty ? nil : .ends(ends)
   }
 }

@@ -220,16 +220,32 @@ final class LoadAgent: @unchecked Sendable {
     }
   }
 
-  /// As all of the agent's collectors report theirs.
+  /// As all of the agent's collectors report theirs, and each target's by itself.
   private func cycleEnds(_ stamp: Stamp) -> [(end: CycleEnd, sections: [Section])] {
-    (allCollectors.map(\.name) + [CycleReport.ownName]).map { name in
-      let end = CycleEnd(collector: name, outcome: .sampled, reason: nil, began: stamp)
-      guard name == "ost" else { return (end, []) }
-      let sections = source.targets.compactMap { reference in
-        try? TargetSection(kind: .ost, reference: reference)
-          .section(subject: reference.label, collector: name)
-      }
-      return (end, sections)
+    var ends = (allCollectors.map(\.name) + [CycleReport.ownName, CycleReport.spoolName]).map {
+      (
+        end: CycleEnd(collector: $0, outcome: .sampled, reason: nil, began: stamp),
+        sections: [Section]()
+      )
     }
+    for (index, reference) in source.targets.enumerated() {
+      // One target is read after the other.
+      let began = Stamp(
+        bootNanoseconds: stamp.bootNanoseconds + Int64(index) * 700_000,
+        wallNanoseconds: stamp.wallNanoseconds + Int64(index) * 700_000)
+      for name in ["ost", "exports", "jobs"] {
+        let unit = "\(name)/\(reference.label)"
+        let end = CycleEnd(collector: unit, outcome: .sampled, reason: nil, began: began)
+        guard name == "ost" else {
+          ends.append((end, []))
+          continue
+        }
+        var section = TargetSection(kind: .ost, reference: reference)
+        section.recovery = .complete
+        let encoded = try? section.section(subject: reference.label, collector: unit)
+        ends.append((end, [encoded].compactMap { $0 }))
+      }
+    }
+    return ends
   }
 }

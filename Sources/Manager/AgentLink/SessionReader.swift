@@ -63,7 +63,11 @@ struct SessionReader {
     switch event {
     case .section(let section): await site.section(section, sent: stamp, handle)
     case .sectionGone(let key): await site.sectionGone(key, handle)
-    case .cycle(let end): await site.cycle(end, sent: stamp, handle)
+    case .cycles(let ends): await site.cycles(ends, sent: stamp, handle)
+    case .stateDigest(let sections, let digest):
+      if await !site.agrees(sections: sections, digest: digest, handle) {
+        try await writer.send(.tellDigests)
+      }
     case .digests(let digests):
       let keys = await site.digests(digests, handle)
       if !keys.isEmpty { try await writer.send(.resend(keys)) }

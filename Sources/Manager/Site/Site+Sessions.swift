@@ -174,14 +174,21 @@ extension Site {
     observed.sectionGone(handle.server, key, at: now)
   }
 
-  func cycle(_ end: CycleEnd, sent: Stamp, _ handle: SessionHandle) {
+  func cycles(_ ends: [CycleEnd], sent: Stamp, _ handle: SessionHandle) {
     guard isLive(handle) else { return }
     observeClock(sent, handle)
     let now = self.now
-    // Evidence never lies in the future, whatever clocks say.
-    let corrected = clocks[handle.server]?.corrected(end.began) ?? now.wallNanoseconds
-    observed.cycleEnded(
-      handle.server, end, evidenceNanoseconds: min(corrected, now.wallNanoseconds), at: now)
+    for end in ends {
+      // Evidence never lies in the future, whatever clocks say.
+      let corrected = clocks[handle.server]?.corrected(end.began) ?? now.wallNanoseconds
+      observed.cycleEnded(
+        handle.server, end, evidenceNanoseconds: min(corrected, now.wallNanoseconds), at: now)
+    }
+  }
+
+  /// Whether the manager holds the very sections that an agent's summary is of.
+  func agrees(sections: Int, digest: UInt64, _ handle: SessionHandle) -> Bool {
+    !isLive(handle) || observed.holds(sections: sections, digest: digest, of: handle.server)
   }
 
   func digests(_ digests: [SectionDigest], _ handle: SessionHandle) -> [SectionKey] {

@@ -43,7 +43,11 @@ package final class StateDirectory: Sendable {
     _ = pwrite(descriptor, line, line.count, 0)
   }
 
-  deinit { close(lock) }
+  deinit {
+    // Not left to the close: a child that is between fork and exec has the descriptor too.
+    _ = flock(lock, LOCK_UN)
+    close(lock)
+  }
 
   private static func holder(_ descriptor: CInt) -> String {
     // A pid has at most seven digits.

@@ -14,8 +14,9 @@ package struct IngestSession: Sendable {
     case hello(Hello)
     case section(Section)
     case sectionGone(SectionKey)
-    case cycle(CycleEnd)
+    case cycles([CycleEnd])
     case digests([SectionDigest])
+    case stateDigest(sections: Int, digest: UInt64)
     case declared([UInt32: SeriesDeclaration])
     case batch(SampleBatch)
     case dropped(from: UInt64, through: UInt64, samples: UInt64)
@@ -38,6 +39,7 @@ package struct IngestSession: Sendable {
   private var decoder = FrameDecoder()
   private var assembler = FrameAssembler()
   private var samples = SampleDecoder()
+  private var cycles = CycleDecoder()
   private var declared: Set<UInt32> = []
   private var lastOrder: UInt64 = 0
   private var replay = ReplayedLife()
@@ -98,7 +100,13 @@ package struct IngestSession: Sendable {
     case .digests(let digests): return .digests(digests)
     case .section(let section): return .section(try checked(section))
     case .sectionGone(let key): return .sectionGone(key)
-    case .cycle(let end): return .cycle(end)
+    case .stateDigest(let sections, let digest):
+      return .stateDigest(sections: sections, digest: digest)
+    case .cycle(let end): return .cycles([end])
+    case .cycles(let encoded):
+      do { return .cycles(try cycles.decode(encoded.span)) } catch {
+        throw complaint(error, tooLong: .messageTooLarge, malformed: .messageMalformed)
+      }
     case .declare(let declarations):
       for id in declarations.keys where declared.contains(id) {
         throw refusal(.messageMalformed, "series \(id) declared twice")
@@ -114,7 +122,8 @@ package struct IngestSession: Sendable {
     case .lifeDeclare, .lifeSamples, .lifeDropped: return try replayed(message, hello)
     case .logs(let lines): return .logs(lines)
     case .jobs(let report): return .jobs(report)
-    case .hello, .welcome, .acknowledge, .lifeAcknowledged, .jobsHeld, .resend, .renewed, .renew,
+    case .hello, .welcome, .acknowledge, .lifeAcknowledged, .jobsHeld, .resend, .tellDigests,
+      .renewed, .renew,
       .goodbye,
       .unrecognised:
       throw refusal(

@@ -59,6 +59,17 @@ extension ObservedSite {
     return awaited
   }
 
+  /// Whether these are the sections that are held of a server, each repeated in this session.
+  package func holds(sections: Int, digest: UInt64, of id: ServerID) -> Bool {
+    guard let server = servers[id], server.awaited.isEmpty, server.sections.count == sections,
+      server.sections.values.allSatisfy({ $0.standing != .unconfirmed })
+    else { return false }
+    let held = server.sections.values.map {
+      SectionDigest(key: $0.section.key, digest: $0.section.digest)
+    }
+    return SectionDigest.summary(of: held) == digest
+  }
+
   /// Takes a section away, and with it all that was known by it.
   mutating func dropSection(_ key: SectionKey, of id: ServerID, at now: Moment) {
     guard let held = servers[id]?.sections[key] else { return }

@@ -25,7 +25,12 @@ package final class SpoolFiles: Sendable {
   /// Leaves the spool to the next agent; nothing is done with it after that.
   package func release() {
     lock.withLock { held in
-      if let descriptor = held { close(descriptor) }
+      if let descriptor = held {
+        // Not left to the close: a child that is between fork and exec has the descriptor too, and
+        // would hold the lock until then.
+        _ = flock(descriptor, LOCK_UN)
+        close(descriptor)
+      }
       held = nil
     }
   }

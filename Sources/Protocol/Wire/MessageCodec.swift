@@ -9,6 +9,8 @@ extension Message {
     case .acknowledge: MessageType.acknowledge.rawValue
     case .goodbye: MessageType.goodbye.rawValue
     case .digests: MessageType.digests.rawValue
+    case .stateDigest: MessageType.stateDigest.rawValue
+    case .tellDigests: MessageType.tellDigests.rawValue
     case .resend: MessageType.resend.rawValue
     case .renew: MessageType.renew.rawValue
     case .renewed: MessageType.renewed.rawValue
@@ -16,6 +18,7 @@ extension Message {
     case .section: MessageType.section.rawValue
     case .sectionGone: MessageType.sectionGone.rawValue
     case .cycle: MessageType.cycle.rawValue
+    case .cycles: MessageType.cycles.rawValue
     case .declare: MessageType.declare.rawValue
     case .samples: MessageType.samples.rawValue
     case .logs: MessageType.logs.rawValue
@@ -38,6 +41,9 @@ extension Message {
     case .acknowledge(let order): try CanonicalJSON.encode(OrderBody(order: order))
     case .goodbye(let value): try CanonicalJSON.encode(value)
     case .digests(let value): try CanonicalJSON.encode(DigestsBody(sections: value))
+    case .stateDigest(let sections, let digest):
+      try CanonicalJSON.encode(StateDigestBody(digest: digest, sections: sections))
+    case .tellDigests: try CanonicalJSON.encode(EmptyBody())
     case .resend(let value): try CanonicalJSON.encode(KeysBody(keys: value))
     case .renew(let request): try CanonicalJSON.encode(RequestBody(request: request))
     case .renewed(let certificate, let authority):
@@ -47,6 +53,7 @@ extension Message {
     case .section(let value): try CanonicalJSON.encode(value)
     case .sectionGone(let key): try CanonicalJSON.encode(key)
     case .cycle(let value): try CanonicalJSON.encode(value)
+    case .cycles(let encoded): encoded
     case .declare(let declarations): DeclarationCodec.encode(declarations)
     case .samples(let encoded): encoded
     case .logs(let lines): try CanonicalJSON.encode(LogsBody(lines: lines))
@@ -75,9 +82,14 @@ extension Message {
       self = .declare(try DeclarationCodec.decode(payload.span))
       return
     }
-    if known == .samples {
+    switch known {
+    case .samples:
       self = .samples(encoded: payload)
       return
+    case .cycles:
+      self = .cycles(encoded: payload)
+      return
+    default: break
     }
     if known == .jobs {
       self = .jobs(try JobReportCodec.decode(payload.span))
@@ -130,6 +142,12 @@ extension Message {
       self = .jobsHeld(sequence: sequence)
     case .goodbye: self = .goodbye(try body(Diagnostic.self))
     case .digests: self = .digests(try body(DigestsBody.self).sections)
+    case .stateDigest:
+      let value = try body(StateDigestBody.self)
+      self = .stateDigest(sections: value.sections, digest: value.digest)
+    case .tellDigests:
+      _ = try body(EmptyBody.self)
+      self = .tellDigests
     case .resend: self = .resend(try body(KeysBody.self).keys)
     case .renew: self = .renew(request: try body(RequestBody.self).request)
     case .renewed:
@@ -165,7 +183,7 @@ extension Message {
       let lost = LostBatches(from: value.from, through: value.through, samples: value.samples)
       try WireLimits.check(lost)
       self = .lifeDropped(life: value.life, lost)
-    case .declare, .samples, .jobs, .lifeDeclare, .lifeSamples:
+    case .declare, .samples, .cycles, .jobs, .lifeDeclare, .lifeSamples:
       throw WireError.malformed("\(type) is not JSON")
     }
   }
@@ -200,6 +218,11 @@ extension WireLimits {
 private struct CountBody: Codable { var count: UInt64 }
 private struct OrderBody: Codable { var order: UInt64 }
 private struct DigestsBody: Codable { var sections: [SectionDigest] }
+private struct EmptyBody: Codable {}
+private struct StateDigestBody: Codable {
+  var digest: UInt64
+  var sections: Int
+}
 private struct KeysBody: Codable { var keys: [SectionKey] }
 private struct RequestBody: Codable { var request: String }
 private struct CertificateBody: Codable { var certificate, authority: String }

@@ -13,11 +13,14 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
   case dropped = 10
   case lifeAcknowledged = 11
   case lifeDropped = 12
+  case stateDigest = 13
+  case tellDigests = 14
   case jobsHeld = 20
   // state
   case section = 32
   case sectionGone = 33
   case cycle = 34
+  case cycles = 35
   // bulk
   case declare = 64
   case samples = 65
@@ -35,7 +38,8 @@ package func lane(ofType type: UInt8) -> Lane {
 /// The agent's first message.
 package struct Hello: Codable, Hashable, Sendable {
   package static let majorVersion = 1
-  package static let minorVersion = 0
+  /// 1: `cycles`, `stateDigest` and `tellDigests`. A peer uses what the other's minor version has.
+  package static let minorVersion = 1
   package var major: Int
   package var minor: Int
   package var server: ServerID
@@ -132,6 +136,19 @@ package struct SectionDigest: Codable, Hashable, Sendable {
   }
 }
 
+extension SectionDigest {
+  /// One digest of all, whatever their order: of each key and digest the FNV-1a 64, added up.
+  package static func summary(of digests: some Sequence<SectionDigest>) -> UInt64 {
+    digests.reduce(0) { sum, one in
+      var bytes = Array("\(one.key.name)\u{0}\(one.key.subject)\u{0}".utf8)
+      for shift in stride(from: 56, through: 0, by: -8) {
+        bytes.append(UInt8(truncatingIfNeeded: one.digest >> UInt64(shift)))
+      }
+      return sum &+ Section.digest(of: bytes)
+    }
+  }
+}
+
 /// One cycle of one collector has ended: its sections are as of `began`.
 package struct CycleEnd: Codable, Hashable, Sendable {
   package var collector: String
@@ -165,6 +182,10 @@ package enum Message: Hashable, Sendable {
   /// The last message of a session that ends on purpose.
   case goodbye(Diagnostic)
   case digests([SectionDigest])
+  /// `SectionDigest.summary` of all sections, when none is unsent: a manager that holds others asks for
+  /// `digests` by `tellDigests`.
+  case stateDigest(sections: Int, digest: UInt64)
+  case tellDigests
   case resend([SectionKey])
   /// PEM of a certificate signing request.
   case renew(request: String)
@@ -175,6 +196,8 @@ package enum Message: Hashable, Sendable {
   case section(Section)
   case sectionGone(SectionKey)
   case cycle(CycleEnd)
+  /// All that ended since the last of these (`CycleEncoder`); from minor version 1 in place of `cycle`.
+  case cycles(encoded: [UInt8])
   /// Ids count up from 0 within a session.
   case declare([UInt32: SeriesDeclaration])
   case samples(encoded: [UInt8])

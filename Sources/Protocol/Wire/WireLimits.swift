@@ -20,6 +20,8 @@ package enum WireLimits {
   package static let pemBytes = 65_536
   /// Section keys in one message: more than the largest server has sections.
   package static let sectionKeys = 100_000
+  /// Collectors that one agent reports on: 512 targets of three kinds, and four that read each.
+  package static let cycleSlots = 16_384
   package static let mgsNIDs = 64
   package static let logLines = 1_000
   /// Named jobs in one report, or in one minute of them: four measures, each with its top, leave room.

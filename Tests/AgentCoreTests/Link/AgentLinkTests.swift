@@ -27,7 +27,7 @@ import Testing
     let messages = try bench.written()
     let types = messages.map(\.type)
     let section = try requireValue(types.firstIndex(of: MessageType.section.rawValue))
-    let cycle = try requireValue(types.firstIndex(of: MessageType.cycle.rawValue))
+    let cycle = try requireValue(types.firstIndex(of: MessageType.cycles.rawValue))
     let declare = try requireValue(types.firstIndex(of: MessageType.declare.rawValue))
     let samples = try requireValue(types.firstIndex(of: MessageType.samples.rawValue))
     #expect(section < cycle)
@@ -116,10 +116,96 @@ import Testing
     try bench.collect(outcome: .failed)
     let messages = try bench.written()
     #expect(!messages.contains(.sectionGone(SectionKey("target", "fs-OST0000"))))
-    let outcomes = messages.compactMap { message in
-      if case .cycle(let end) = message { end.outcome } else { nil }
+    #expect(try bench.ends(messages).map(\.outcome) == [.failed])
+  }
+
+  @Test func endsOfCyclesAreOneMessageAndEachByItselfToAnOlderManager() throws {
+    for minor in [0, 1] {
+      var bench = try LinkBench()
+      _ = bench.connect()
+      _ = bench.welcome(minor: minor)
+      _ = try bench.written()
+      let began = Stamp(bootNanoseconds: bench.now, wallNanoseconds: 0)
+      bench.link.collected(
+        ["ost", "mdt", "host"].map {
+          (CycleEnd(collector: $0, outcome: .sampled, reason: nil, began: began), [])
+        }, samples: [], stamp: began)
+      let messages = try bench.written()
+      #expect(messages.count == (minor == 0 ? 3 : 1))
+      #expect(try bench.ends(messages).map(\.collector) == ["ost", "mdt", "host"])
     }
-    #expect(outcomes == [.failed])
+  }
+
+  @Test func aUnitThatIsGoneGivesItsSlotToAnother() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    _ = try bench.written()
+    func end(_ collector: String, _ outcome: CollectorOutcome) -> CycleEnd {
+      CycleEnd(
+        collector: collector, outcome: outcome, reason: nil,
+        began: Stamp(bootNanoseconds: bench.now, wallNanoseconds: 0))
+    }
+    for number in 0..<100 {
+      let name = "ost/fs-OST\(number)"
+      for outcome in [CollectorOutcome.sampled, .notApplicable] {
+        bench.link.collected(
+          [(end(name, outcome), [])], samples: [], stamp: end(name, outcome).began)
+        let ends = try bench.ends(try bench.written())
+        #expect(ends.map(\.collector) == [name])
+        #expect(ends.map(\.outcome) == [outcome])
+      }
+    }
+    #expect(bench.highestSlot == 0)
+  }
+
+  @Test func whatIsSaidSparesAHeartbeat() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    _ = try bench.written()
+    var beats = 0
+    for second in 1...10 {
+      bench.now += LinkBench.second
+      bench.link.heard(now: bench.now)
+      if second == 5 { try bench.collect(value: 5) }
+      _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+      let messages = try bench.written()
+      // Each second something is said.
+      #expect(!messages.isEmpty)
+      beats += messages.filter { $0.type == MessageType.heartbeat.rawValue }.count
+    }
+    #expect(beats == 10)
+    bench.now += LinkBench.second / 2
+    try bench.collect(value: 6)
+    _ = try bench.written()
+    bench.now += LinkBench.second / 2
+    _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+    #expect(try bench.written().isEmpty)
+    bench.now += LinkBench.second / 2
+    _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+    #expect(try bench.written().map(\.type) == [MessageType.heartbeat.rawValue])
+  }
+
+  @Test func allSectionsAreVouchedForByOneDigest() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    try bench.collect()
+    let section = try bench.written().compactMap { message in
+      if case .section(let section) = message { section } else { nil }
+    }.last
+    let digest = try requireValue(section.map { SectionDigest(key: $0.key, digest: $0.digest) })
+    var told: Message?
+    for _ in 0..<70 where told == nil {
+      bench.now += LinkBench.second
+      bench.link.heard(now: bench.now)
+      _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+      told = try bench.written().first { $0.type == MessageType.stateDigest.rawValue }
+    }
+    #expect(told == .stateDigest(sections: 1, digest: SectionDigest.summary(of: [digest])))
+    _ = bench.link.received(.tellDigests, now: bench.now)
+    #expect(try bench.written() == [.digests([digest])])
   }
 
   @Test func aSectionThatACompleteCycleNoLongerMakesIsGone() throws {

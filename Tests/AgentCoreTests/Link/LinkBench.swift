@@ -9,6 +9,9 @@ struct LinkBench {
   private var decoder = FrameDecoder()
   private var assembler = FrameAssembler()
   private var samples = SampleDecoder()
+  private var cycles = CycleDecoder()
+  /// Of the collectors that were told first in their message.
+  private(set) var highestSlot = 0
 
   init(bufferLimit: Int = BatchBuffer.sampleLimit) throws {
     let server = try requireValue(ServerID("00000000-0000-4000-8000-000000000001"))
@@ -24,14 +27,17 @@ struct LinkBench {
     decoder = FrameDecoder()
     assembler = FrameAssembler()
     samples = SampleDecoder()
+    cycles = CycleDecoder()
     return link.connected(now: now, certificateExpired: false)
   }
 
-  mutating func welcome(durableOrder: UInt64 = 0) -> [AgentLink.Effect] {
+  mutating func welcome(durableOrder: UInt64 = 0, minor: Int = Hello.minorVersion)
+    -> [AgentLink.Effect]
+  {
     link.received(
       .welcome(
         Welcome(
-          session: "s", collectMilliseconds: 1_000, durableOrder: durableOrder,
+          minor: minor, session: "s", collectMilliseconds: 1_000, durableOrder: durableOrder,
           renewWithinSeconds: 600)), now: now)
   }
 
@@ -50,6 +56,20 @@ struct LinkBench {
     var batches: [SampleBatch] = []
     for case .samples(let bytes) in messages { batches.append(try samples.decode(bytes.span)) }
     return batches
+  }
+
+  mutating func ends(_ messages: [Message]) throws -> [CycleEnd] {
+    var ends: [CycleEnd] = []
+    for message in messages {
+      switch message {
+      case .cycle(let end): ends.append(end)
+      case .cycles(let encoded):
+        if encoded[0] > 0 { highestSlot = max(highestSlot, Int(encoded[1])) }
+        ends += try cycles.decode(encoded.span)
+      default: break
+      }
+    }
+    return ends
   }
 
   /// A cycle of the collector `ost` with one section and one counter.

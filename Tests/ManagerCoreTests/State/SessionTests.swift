@@ -4,6 +4,28 @@ import Testing
 @testable import ManagerCore
 
 @Suite struct SessionTests {
+  @Test func oneDigestVouchesForAllSectionsOnlyWhenTheyWereRepeated() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss01"]?.id)
+    let sent = try #require(stage.servers["oss01"]).sent.values.map {
+      SectionDigest(key: $0.key, digest: $0.digest)
+    }
+    let summary = SectionDigest.summary(of: sent)
+    #expect(summary == SectionDigest.summary(of: sent.reversed()))
+    func agrees(_ count: Int, _ digest: UInt64) -> Bool {
+      stage.site.holds(sections: count, digest: digest, of: id)
+    }
+    #expect(agrees(sent.count, summary))
+    #expect(!agrees(sent.count + 1, summary))
+    #expect(!agrees(sent.count, summary &+ 1))
+    // Of an earlier session nothing counts until it was said again.
+    stage.close("oss01")
+    stage.connect("oss01")
+    #expect(!agrees(sent.count, summary))
+    try stage.run()
+    #expect(agrees(sent.count, summary))
+  }
+
   @Test func contactFollowsTheSilence() throws {
     var stage = Stage()
     stage.enrol("oss01")

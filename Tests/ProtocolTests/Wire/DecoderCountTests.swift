@@ -30,7 +30,8 @@ import Testing
     // Each, and what in `FuzzTests` calls it.
     let calls = [
       "DeclarationCodec": "DeclarationCodec.decode(", "SampleDecoder": "decoder.decode(",
-      "FrameDecoder": "decoder.feed(", "FrameAssembler": "assembler.add(",
+      "CycleDecoder": "cycles.decode(", "FrameDecoder": "decoder.feed(",
+      "FrameAssembler": "assembler.add(",
       // `Message` hands these their payloads.
       "Message": "Message(type:", "JobReportCodec": "Message(type:", "LifePrefix": "Message(type:",
     ]

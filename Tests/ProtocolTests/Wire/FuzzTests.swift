@@ -7,7 +7,7 @@ import Testing
 @Suite struct FuzzTests {
   @Test func everyMessageCutAtAnyByteIsRefused() throws {
     // Encoded samples are bytes to the message, whatever their number.
-    let samples = [MessageType.samples, .lifeSamples].map(\.rawValue)
+    let samples = [MessageType.samples, .lifeSamples, .cycles].map(\.rawValue)
     for message in try everyMessage() where !samples.contains(message.type) {
       let payload = try message.encoded()
       for length in payload.indices {
@@ -20,6 +20,12 @@ import Testing
     for length in bytes.indices {
       var decoder = SampleDecoder()
       #expect(throws: WireError.truncated) { try decoder.decode(Array(bytes[..<length]).span) }
+    }
+    for length in encodedCycles.indices {
+      var cycles = CycleDecoder()
+      #expect(throws: WireError.truncated) {
+        try cycles.decode(Array(encodedCycles[..<length]).span)
+      }
     }
   }
 
@@ -84,6 +90,29 @@ import Testing
     #expect(taken > 500)
   }
 
+  @Test func mutatedCycleEndsAreReadOrRefused() {
+    var random = SplitMix(seed: 105)
+    var encoder = CycleEncoder()
+    let seeds = (1...8).map { round in
+      encoder.encode(
+        twoCycles.map { end in
+          var end = end
+          end.outcome = round % 3 == 0 ? .stalled : end.outcome
+          return end
+        })
+    }
+    var cycles = CycleDecoder()
+    var taken = 0
+    for round in 0..<20_000 {
+      guard let ends = try? cycles.decode(random.mutate(seeds[round % 8]).span) else { continue }
+      taken += 1
+      #expect(ends.count <= WireLimits.cycleSlots)
+      #expect(
+        ends.allSatisfy { $0.began.bootNanoseconds > -WireLimits.stampNanoseconds })
+    }
+    #expect(taken > 500)
+  }
+
   @Test func mutatedStreamsAreReadOrRefused() throws {
     var random = SplitMix(seed: 103)
     let stream = try everyMessage().flatMap { message in
@@ -126,6 +155,8 @@ import Testing
       var decoder = SampleDecoder()
       decoder.seriesLimit = 1_000
       _ = try? decoder.decode(noise.span)
+      var cycles = CycleDecoder()
+      _ = try? cycles.decode(noise.span)
       _ = try? DeclarationCodec.decode(noise.span)
       for type in MessageType.allCases where type != .samples {
         _ = try? Message(type: type.rawValue, payload: noise)

@@ -14,11 +14,11 @@ import Testing
         + #""incarnation":"i0","lastOrder":9,"lastStamp":{"bootNanoseconds":3,"#
         + #""wallNanoseconds":4},"lost":[{"from":1,"samples":8,"through":4},"#
         + #"{"from":7,"through":7}]}],"major":1,"#
-        + #""minor":0,"readsTree":false,"server":"00112233-4455-6677-8899-aabbccddeeff"}"#
+        + #""minor":1,"readsTree":false,"server":"00112233-4455-6677-8899-aabbccddeeff"}"#
     ),
     (
       2,
-      #"{"collectMilliseconds":1000,"durableOrder":41,"lives":[6],"major":1,"minor":0,"#
+      #"{"collectMilliseconds":1000,"durableOrder":41,"lives":[6],"major":1,"minor":1,"#
         + #""renewWithinSeconds":864000,"session":"s1"}"#
     ),
     (3, #"{"count":7}"#),
@@ -73,6 +73,15 @@ import Testing
       """
     ),
     (20, #"{"order":44}"#),
+    (13, #"{"digest":18446744073709551615,"sections":2}"#),
+    (14, "{}"),
+    (
+      35,
+      """
+      02 00 03 6f7374 07 73616d706c6564 00 904e 01 03 6d6474 06 6661696c6564 01 03 45494f 00
+      80ade204 80d1ca08 02 00 02 00 03
+      """
+    ),
   ]
 
   private func bytes(_ payload: String) -> [UInt8] {

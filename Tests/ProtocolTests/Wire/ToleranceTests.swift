@@ -26,10 +26,11 @@ import Testing
   }
 
   @Test func unknownMembersAreIgnoredInEveryJSONMessage() throws {
-    for message in try everyMessage() where ![64, 65, 80, 81, 90].contains(message.type) {
+    for message in try everyMessage() where ![35, 64, 65, 80, 81, 90].contains(message.type) {
       var json = String(decoding: try message.encoded(), as: UTF8.self)
       json.insert(
-        contentsOf: #""zNew":{"deep":[1,{"x":null}]},"#, at: json.index(after: json.startIndex))
+        contentsOf: #""zNew":{"deep":[1,{"x":null}]}"# + (json == "{}" ? "" : ","),
+        at: json.index(after: json.startIndex))
       #expect(try Message(type: message.type, payload: Array(json.utf8)) == message)
     }
   }

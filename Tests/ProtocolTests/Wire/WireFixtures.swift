@@ -100,6 +100,7 @@ func everyMessage() throws -> [Message] {
     .lifeDropped(life: 1, LostBatches(from: 2, through: 5, samples: nil)),
     .lifeDeclare(life: 300, [7: gauge("up")]), .lifeSamples(life: 0, encoded: [1, 2, 3, 0]),
     .jobs(jobReport), .jobsHeld(sequence: 44),
+    .stateDigest(sections: 2, digest: .max), .tellDigests, .cycles(encoded: encodedCycles),
   ]
 }
 
@@ -113,3 +114,18 @@ let jobReport = JobReport(
         readBytes: 1, writtenBytes: 300, ioOperations: 2, metadataOperations: .max))
   ], rest: JobCounters(readBytes: 5, writtenBytes: 6, ioOperations: 7, metadataOperations: 8),
   restJobs: 9, jobs: 10, untracked: 11, isPartial: true)
+
+/// Two collectors, one of which failed three milliseconds before the other's reads began.
+let twoCycles = [
+  CycleEnd(
+    collector: "ost", outcome: .sampled, reason: nil,
+    began: Stamp(bootNanoseconds: 5_000_000, wallNanoseconds: 9_000_000),
+    periodMilliseconds: 10_000),
+  CycleEnd(
+    collector: "mdt", outcome: .failed, reason: "EIO",
+    began: Stamp(bootNanoseconds: 2_000_000, wallNanoseconds: 6_000_000)),
+]
+let encodedCycles: [UInt8] = {
+  var encoder = CycleEncoder()
+  return encoder.encode(twoCycles)
+}()
