@@ -181,6 +181,112 @@ class Certificates(Site):
         opened = [line for line in self.server.program.err[mark:] if "session is open" in line]
         self.assertLess(len(opened), 8, "sessions in 15 s")
 
+    def test_two_agents_of_one_identity_are_a_finding_that_tells_the_way_out(self):
+        def found():
+            return [each for each in self.server.findings() if each["code"] == "identity-shared"]
+        # What an ordinary life does is none: a restart, and one by force.
+        mark = self.mark()
+        self.honest.program.terminate()
+        self.honest.start().wait_connected()
+        self.honest.kill()
+        self.honest.start().wait_connected()
+        self.assertEqual(found(), [])
+        copy = self.other(name="copy")
+        shutil.copytree(self.honest.state, copy.state, ignore=shutil.ignore_patterns("spool"))
+        heard = len(self.honest.program.err)
+        copy.start()
+        self.honest.program.wait_error(r"session-replaced.*delete that directory", since=heard)
+        finding = wait_until(found, "the copy found", seconds=60)[0]
+        self.assertEqual(finding["severity"], "error")
+        self.assertIn("copy at 127.0.0.1", finding["reason"])
+        self.assertIn("oss01 at 127.0.0.1", finding["reason"])
+        self.server.log(r"two agents use one identity.*identity-shared", since=mark)
+        # The way out, as it is told.
+        name = finding["subject"]
+        self.assertIn(f"iml server revoke {name}", finding["remedy"])
+        copy.kill()
+        shutil.rmtree(copy.state)
+        self.server.cli("server", "revoke", name, "--yes")
+        self.honest.kill()
+        for agent in (self.honest, copy):
+            agent.enrolled()
+        wait_until(lambda: self.server.contact("oss01") == "connected", "the honest one")
+        wait_until(lambda: self.server.contact("copy") == "connected", "the other")
+
+
+class Crowds(Site):
+    """Many connections from one address that say nothing, or too little, keep nobody out."""
+
+    COUNT = 200
+
+    def crowd(self, port, manner):
+        """So many connections, each with what the manner makes of it."""
+        for _ in range(self.COUNT):
+            one = socket.create_connection(("127.0.0.1", port), timeout=10)
+            self.addCleanup(one.close)
+            try:
+                manner(one)
+            except OSError:
+                pass  # It gave way to a later one already.
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.server.program.pid}/fd"))
+
+    def silent(self, connection):
+        pass
+
+    def half_a_handshake(self, connection):
+        """A record of 512 bytes is begun, as a client's hello is, and never ends."""
+        connection.sendall(bytes((22, 3, 1, 2, 0, 1, 0, 1, 252)))
+
+    def slow_header(self, connection):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        tls = context.wrap_socket(connection)
+        self.addCleanup(tls.close)
+        tls.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+    def check(self, manner, ports):
+        token = self.server.cli("token", "create", "--role", "viewer").strip()
+        for port in ports:
+            self.crowd(port, manner)
+        held = self.descriptors()
+        begun = time.monotonic()
+        run(IML, "--manager", f"127.0.0.1:{self.server.https_port}", "--ca",
+            self.server.state / "ca.pem", "status", expect=(0, 5), env={"IML_TOKEN": token})
+        asked = time.monotonic() - begun
+        enrolment = self.server.token()
+        begun = time.monotonic()
+        late = self.other(name=f"late-{manner.__name__}")
+        late.enrol(enrolment)
+        late.start().wait_connected(seconds=10)
+        joined = time.monotonic() - begun
+        # Two programs in a debug build take a second between them on a busy machine.
+        self.assertLess(asked, 4, "an operator waits")
+        self.assertLess(joined, 8, "an agent waits")
+        self.check_honest()
+        return held
+
+    def test_silent_connections(self):
+        held = self.check(self.silent, (self.server.https_port, self.server.agent_port))
+        # 64 of them on the HTTPS port, all on the agents', which has room for a thousand.
+        self.assertLess(held, self.COUNT + 64 + 100)
+        self.server.log(r"HTTPS connection refused.*proven nothing")
+
+    def test_half_handshakes(self):
+        self.check(self.half_a_handshake, (self.server.https_port, self.server.agent_port))
+
+    def test_slow_headers(self):
+        held = self.check(self.slow_header, (self.server.https_port,))
+        self.assertLess(held, 64 + 100)
+
+    def test_silent_connections_at_the_agents_port_without_end(self):
+        """More than that port holds at all, from one address."""
+        for _ in range(10):
+            self.crowd(self.server.agent_port, self.silent)
+        self.assertLess(self.descriptors(), 512 + 100)
+        self.check(self.silent, (self.server.agent_port,))
+
 
 class Tokens(Site):
     def refuse(self, token, expected, code):

@@ -24,10 +24,19 @@ extension Site {
     if let distrust = distrust(hello.server, serial) { throw DiagnosticError(distrust) }
     replaceSession(of: hello, by: address)
     let now = self.now
+    let shared = observed.identityTrouble(of: hello.server, at: now)
     let handle = SessionHandle(
       server: hello.server, session: nextSession(), stream: stream, lives: lives.map(\.life))
     observed.sessionOpened(
-      hello.server, session: handle.session, hello: hello, address: address, at: now)
+      hello.server, session: handle.session, hello: hello, sent: sent, address: address, at: now)
+    if shared == nil, let trouble = observed.identityTrouble(of: hello.server, at: now) {
+      logger.error(
+        "two agents use one identity",
+        metadata: [
+          "code": "\(DiagnosticCode.identityShared.rawValue)", "server": "\(hello.server)",
+          "reason": "\(trouble)",
+        ])
+    }
     noteInterruptions(hello, stream, chain)
     settleMissing(hello, stream, now)
     timeline.forget(hello.server, but: stream)
@@ -56,7 +65,10 @@ extension Site {
     guard let old = live.removeValue(forKey: hello.server) else { return }
     let reason = Diagnostic(
       .sessionReplaced, .warning, subject: hello.hostname,
-      reason: "a newer session of this server came from \(address)")
+      reason: "a newer session of this server came from \(address)",
+      remedy: "If that is another machine, its agent's state directory is a copy: stop the agent"
+        + " there, delete that directory, and enrol it anew: iml-agent enroll --manager HOST"
+        + " --token TOKEN")
     observed.sessionClosed(
       hello.server, session: old.handle.session, reason: reason, at: now)
     logger.warning(

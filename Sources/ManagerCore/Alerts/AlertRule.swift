@@ -74,6 +74,7 @@ enum AlertRules {
     .clockSkewed,
     .sameNameOnTwoMGSs,
     .hostNameShared,
+    .identityShared,
   ]
 
   /// Worst first, then oldest first.

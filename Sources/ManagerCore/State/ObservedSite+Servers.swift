@@ -45,9 +45,17 @@ extension ObservedSite {
 
   /// An agent has said hello. A boot id other than the last ends everything that was active there.
   package mutating func sessionOpened(
-    _ id: ServerID, session: String, hello: Hello, address: String, at now: Moment
+    _ id: ServerID, session: String, hello: Hello, sent: Stamp? = nil, address: String,
+    at now: Moment
   ) {
     guard let server = servers[id] else { return }
+    servers[id]?.identity.opened(
+      IdentityUse.Life(
+        boot: hello.boot, incarnation: hello.incarnation,
+        hostname: hello.hostname.isEmpty ? server.name : hello.hostname,
+        address: IdentityUse.host(of: address)),
+      sent: sent?.bootNanoseconds, quiet: policy.sharedIdentityNanoseconds,
+      at: now.monotonicNanoseconds)
     if let last = server.record.lastBoot, last != hello.boot {
       for key in server.sections.keys.sorted() { dropSection(key, of: id, at: now) }
       servers[id]?.rebooted = now.monotonicNanoseconds
@@ -59,6 +67,11 @@ extension ObservedSite {
     servers[id]?.record.readsTree = hello.readsTree
     if !hello.hostname.isEmpty { servers[id]?.record.hostname = hello.hostname }
     persist(id, at: now)
+  }
+
+  /// Why nothing that is said of a server can be laid to one machine; `nil` when it can.
+  package func identityTrouble(of id: ServerID, at now: Moment) -> String? {
+    servers[id]?.identityTrouble(at: now.monotonicNanoseconds, policy)
   }
 
   /// Any byte came from the agent.
@@ -115,8 +128,8 @@ extension ObservedSite {
     heard(id, at: now)
   }
 
-  /// Writes down when a server was last heard, and its targets last seen active.
-  mutating func persist(_ id: ServerID, at now: Moment) {
+  /// Writes down when a server was last heard, its targets last seen active, and what it said anew.
+  package mutating func persist(_ id: ServerID, at now: Moment) {
     guard let server = servers[id] else { return }
     servers[id]?.persisted = now.monotonicNanoseconds
     servers[id]?.record.lastHeardNanoseconds = server.heard.map { now.wall(ofMonotonic: $0) }

@@ -12,6 +12,7 @@ struct ReportedServer: Sendable {
   var record: ServerRecord
   var session: Session?
   var hello: Hello?
+  var identity = IdentityUse()
   var heard: Int64?
   /// Why the last session ended.
   var lastClose: Diagnostic?

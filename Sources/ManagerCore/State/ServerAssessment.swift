@@ -48,6 +48,7 @@ struct ServerAssessment: Sendable {
     case .connected, .suspect: break
     }
     if let label = doubled.first { return (.unhealthy, "\(label) is active here and elsewhere") }
+    if let shared = server.identityTrouble(at: now, policy) { return (.unknown, shared) }
     let (lustre, why) = lustreHealth(at: now, policy)
     guard lustre == .healthy else { return (lustre, why) }
     if let trouble = troubles.first { return (.degraded, trouble.reason) }

@@ -16,6 +16,9 @@ package struct StatePolicy: Hashable, Sendable {
   package var skewNanoseconds: Int64 = 5_000_000_000
   /// How long a loss of samples stays among the findings.
   package var lossShownNanoseconds: Int64 = 3_600_000_000_000
+  /// How long after two agents of one identity last replaced each other they are said to: each comes
+  /// back within half a minute, and a busy manager must not make the finding flap.
+  package var sharedIdentityNanoseconds: Int64 = 300_000_000_000
   /// How often "last seen" is written down while nothing else changes: 20,000 targets then cost
   /// 67 small writes a second.
   package var persistNanoseconds: Int64 = 300_000_000_000

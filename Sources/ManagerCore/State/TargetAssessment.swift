@@ -214,6 +214,7 @@ struct TargetAssessor {
   /// Why a server can not be said to have the target nowhere active; `nil` when it can.
   func absenceTrouble(on id: ServerID, _ entry: ObservedTarget) -> String? {
     guard let server = site.servers[id] else { return "a server was forgotten" }
+    if let shared = server.identityTrouble(at: now, site.policy) { return shared }
     if let claim = entry.claims[id], claim.isHeld {
       return server.trouble(
         of: server.sections[claim.key]?.section.collector, at: now, site.policy)
@@ -229,6 +230,7 @@ struct TargetAssessor {
   private func kindTrouble(_ kind: TargetKind, on server: ReportedServer, since: Int64?)
     -> String?
   {
+    if let shared = server.identityTrouble(at: now, site.policy) { return shared }
     if server.awaited.contains(where: { $0.name == TargetSection.sectionName }) {
       return "\(server.name) has not repeated all of its report yet"
     }

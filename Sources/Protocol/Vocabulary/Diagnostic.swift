@@ -80,6 +80,7 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case targetAway = "target-away"
   case sameNameOnTwoMGSs = "same-name-on-two-mgss"
   case hostNameShared = "host-name-shared"
+  case identityShared = "identity-shared"
   case clockSkewed = "clock-skewed"
   case samplesLost = "samples-lost"
   case collectorFailed = "collector-failed"

@@ -1,0 +1,83 @@
+import Protocol
+
+/// Which lives of an agent's process spoke for one server lately, and whether two of them live at
+/// once: then the agent's state directory was copied, and whatever is said of the server may be said
+/// of either machine.
+///
+/// A process that ended never speaks again, so a life that comes back after another took its place is
+/// the proof. A restart and a reboot begin a new life and leave the old one; a reconnect, over
+/// whatever interface or address, is the same life all along.
+struct IdentityUse: Sendable {
+  /// One life of an agent's process, as it last introduced itself.
+  struct Life: Hashable, Sendable {
+    var boot: BootID
+    var incarnation: String
+    var hostname: String
+    /// Where its session came from, without the port.
+    var address: String
+
+    func isSame(as other: Life) -> Bool {
+      boot == other.boot && incarnation == other.incarnation
+    }
+  }
+
+  /// Two lives at once. Times are of the manager's monotonic clock.
+  struct Sharing: Hashable, Sendable {
+    /// The one that came back, and the one that had replaced it.
+    var lives: [Life]
+    var since: Int64
+    var last: Int64
+  }
+
+  private struct Seen: Sendable {
+    var life: Life
+    /// The agent's boot clock when it said hello; `nil` when not told.
+    var sent: Int64?
+  }
+
+  /// A dozen copies of one golden image are seen; a restart loop grows nothing.
+  private static let livesKept = 16
+
+  /// Each life once, the last to speak at the end.
+  private var recent: [Seen] = []
+  private var sharing: Sharing?
+
+  /// `ADDRESS:PORT` without the port, which is another one each time.
+  static func host(of address: String) -> String {
+    address.lastIndex(of: ":").map { String(address[..<$0]) } ?? address
+  }
+
+  /// What holds at `now`: a sharing ends when no life has come back for `quiet` nanoseconds.
+  func sharing(at now: Int64, quiet: Int64) -> Sharing? {
+    guard let sharing, now - sharing.last < quiet else { return nil }
+    return sharing
+  }
+
+  /// A session of a life opened. `sent` is the agent's boot clock when it said hello.
+  mutating func opened(_ life: Life, sent: Int64?, quiet: Int64, at now: Int64) {
+    defer {
+      recent.removeAll { $0.life.isSame(as: life) }
+      recent.append(Seen(life: life, sent: sent))
+      if recent.count > Self.livesKept { recent.removeFirst() }
+    }
+    guard let last = recent.last, !last.life.isSame(as: life),
+      recent.contains(where: { $0.life.isSame(as: life) })
+    else { return }
+    // Within one boot a hello may arrive late, after that of the process that followed: the older
+    // clock tells. Clocks of two boots are not to be compared.
+    if last.life.boot == life.boot, let sent, let after = last.sent, sent <= after { return }
+    sharing = Sharing(
+      lives: [life, last.life], since: sharing(at: now, quiet: quiet)?.since ?? now, last: now)
+  }
+}
+
+extension ReportedServer {
+  /// Why nothing that this server's agent says can be laid to one machine; `nil` when it can.
+  func identityTrouble(at now: Int64, _ policy: StatePolicy) -> String? {
+    guard let sharing = identity.sharing(at: now, quiet: policy.sharedIdentityNanoseconds) else {
+      return nil
+    }
+    let places = sharing.lives.map { "\($0.hostname) at \($0.address)" }.sorted()
+    return "two agents speak as \(name): \(places.joined(separator: " and "))"
+  }
+}
