@@ -11,7 +11,7 @@ import time
 import unittest
 
 import wire
-from iml_lab import AGENT, Agent, Lab, run, wait_until
+from iml_lab import AGENT, IML, Agent, Lab, run, wait_until
 from trees import Tree
 
 

@@ -150,12 +150,26 @@ import Testing
     }
   }
 
-  @Test func oneAddressCannotTakeEveryPlace() async throws {
-    try await withAPI(configure: { $0.limits.connectionsPerAddress = 1 }) { api async throws in
-      #expect(try await api.https("GET", "/healthz").status == 200)
-      #expect(try await api.raw([]).isEmpty, "the first is still open")
-      #expect(api.log.lines.contains { $0.contains("too many connections from this address") })
-      #expect(try await api.https("GET", "/healthz").status == 200)
+  @Test func theOldestSilentConnectionOfAnAddressGivesWayToANewOne() async throws {
+    try await withAPI(configure: {
+      $0.limits.unprovenPerAddress = 2
+      // The two that are left end by it.
+      $0.limits.idle = .seconds(5)
+    }) { api async throws in
+      #expect(try await api.https("GET", "/api/v1/status", token: "viewer-secret").status == 200)
+      try await withThrowingTaskGroup(of: [UInt8].self) { silent in
+        // Half a TLS record each, and nothing more: all but two give way at once.
+        for _ in 0..<8 { silent.addTask { try await api.raw([0x16, 0x03, 0x01]) } }
+        for _ in 0..<6 {
+          let said = try await silent.next()
+          #expect(said?.isEmpty == true)
+        }
+        let again = try await api.https("GET", "/api/v1/status", token: "viewer-secret")
+        #expect(again.status == 200)
+        silent.cancelAll()
+      }
+      let given = api.log.lines.filter { $0.contains("it has proven nothing, and others wait") }
+      #expect(given.count == 6, "who has shown a token is in nobody's way: \(given)")
     }
   }
 }

@@ -82,11 +82,28 @@ import Testing
     #expect(DiagnosticCode.httpStatus(of: "rate-limited") == .tooManyRequests)
   }
 
-  @Test func addressesGiveTheirPlacesBack() {
-    let counter = AddressCounter(limit: 2)
-    #expect(counter.enter("a") && counter.enter("a") && !counter.enter("a"))
-    #expect(counter.enter("b"))
-    counter.leave("a")
-    #expect(counter.enter("a"))
+  @Test func theOldestOfACrowdedAddressGivesWayAndNobodyElse() {
+    var queue = UnprovenQueue(limit: 5, limitPerAddress: 3)
+    let other = queue.enter(from: "b")
+    #expect(other.evicted == nil)
+    let crowd = (0..<3).map { _ in queue.enter(from: "a") }
+    #expect(crowd.allSatisfy { $0.evicted == nil })
+    #expect(queue.enter(from: "a").evicted == crowd[0].number)
+    // Whoever has proven something, or went, makes room.
+    queue.leave(crowd[1].number)
+    queue.leave(crowd[1].number)
+    #expect(queue.enter(from: "a").evicted == nil)
+    #expect(queue.enter(from: "a").evicted == crowd[2].number)
+    #expect(queue.count == 4)
+  }
+
+  @Test func whenAllIsFullTheAddressWithMostGivesWay() {
+    var queue = UnprovenQueue(limit: 4, limitPerAddress: 3)
+    _ = queue.enter(from: "slow")
+    let crowd = (0..<3).map { _ in queue.enter(from: "crowd").number }
+    #expect(queue.enter(from: "new").evicted == crowd[0])
+    #expect(queue.count == 4)
+    for _ in 0..<1_000 { _ = queue.enter(from: "crowd") }
+    #expect(queue.count == 4, "bounded, whatever comes")
   }
 }

@@ -31,11 +31,12 @@ package struct APILimits: Sendable {
   /// Operators, scrapers and enrolling agents. At about 100 KiB each (TLS and one body) these are
   /// 25 MiB, and they stay well below the usual 1,024 descriptors. More wait in the backlog.
   package var connections = 256
-  /// A quarter of all, so that one host cannot take every place.
-  package var connectionsPerAddress = 64
-  /// Connections that have not yet said anything within TLS; the oldest gives way to a new one, so
-  /// that no number of strangers keeps out who speaks. A handshake takes milliseconds.
+  /// Half of all: connections on which nobody has proven who they are by a request with a valid token.
+  /// The oldest gives way to a new one, so that no number of strangers keeps out who speaks; a
+  /// handshake and an enrolment take milliseconds.
   package var unproven = 128
+  /// Half of those, so that one host costs other hosts nothing.
+  package var unprovenPerAddress = 64
   /// Operators' shells on the management host.
   package var localConnections = 64
   /// What a client that was limited is told; the limiters' windows are of this order.

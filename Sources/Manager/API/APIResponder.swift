@@ -29,6 +29,8 @@ struct APIResponder: Sendable {
   let door: Door
   let limits: APILimits
   let logger: Logger
+  /// Called with a connection on which a caller has proven who they are.
+  var onProof: @Sendable (any Channel) -> Void = { _ in }
 
   @Sendable func serve(
     _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
@@ -87,6 +89,7 @@ struct APIResponder: Sendable {
     if let caller = try await caller(local, for: route, head.headerFields) {
       exchange.caller = caller.name
       routed.caller = caller
+      onProof(channel)
     }
     routed.query = try QueryParameters(exchange.request.uri.query, limits: limits)
     routed.address =

@@ -81,15 +81,20 @@ package struct APIServer: Service {
 
   private func httpsListener(_ bound: BoundListeners, _ quiet: Logger) throws -> any Service {
     let limits = configuration.limits
+    let refusals = Refusals(logger: logger)
+    let unproven = UnprovenConnections(
+      limit: limits.unproven, limitPerAddress: limits.unprovenPerAddress
+    ) { address in
+      refusals.log(address: address, reason: "it has proven nothing, and others wait")
+    }
     let responder = APIResponder(
-      table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger)
+      table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger,
+      onProof: unproven.proven)
     let (context, logger) = (context, logger)
     let builder = HTTPServerBuilder { respond in
       TLSListenerChannel(
         base: HTTP1Channel(responder: respond, configuration: channelConfiguration(limits)),
-        context: context, addresses: AddressCounter(limit: limits.connectionsPerAddress),
-        unproven: UnprovenConnections(limit: limits.unproven),
-        refusals: Refusals(logger: logger))
+        context: context, unproven: unproven, refusals: refusals)
     }
     let server = try builder.buildServer(
       configuration: ServerConfiguration(

@@ -4,95 +4,21 @@ import NIOCore
 import NIOSSL
 import Synchronization
 
-/// Why a connection was closed at once.
-private struct TooManyFromAddress: Error {}
-
-/// How many connections each address holds.
-final class AddressCounter: Sendable {
-  private let counts = Mutex<[String: Int]>([:])
-  let limit: Int
-  init(limit: Int) { self.limit = limit }
-
-  func enter(_ address: String) -> Bool {
-    counts.withLock { counts in
-      let count = counts[address, default: 0]
-      guard count < limit else { return false }
-      counts[address] = count + 1
-      return true
-    }
-  }
-
-  func leave(_ address: String) {
-    counts.withLock { counts in
-      let count = counts[address, default: 1] - 1
-      counts[address] = count > 0 ? count : nil
-    }
-  }
-}
-
-/// Connections of which nobody knows yet whether they will say anything, oldest first.
-final class UnprovenConnections: Sendable {
-  private struct State {
-    var channels: [UInt64: any Channel] = [:]
-    var oldest: UInt64 = 0
-    var next: UInt64 = 0
-  }
-  private let state = Mutex(State())
-  let limit: Int
-  init(limit: Int) { self.limit = limit }
-
-  /// - Returns: the new one's number, and the one that gives way to it.
-  func enter(_ channel: any Channel) -> (number: UInt64, evicted: (any Channel)?) {
-    state.withLock { state in
-      let number = state.next
-      state.next += 1
-      state.channels[number] = channel
-      guard state.channels.count > limit else { return (number, nil) }
-      while state.oldest < number {
-        defer { state.oldest += 1 }
-        if let channel = state.channels.removeValue(forKey: state.oldest) {
-          return (number, channel)
-        }
-      }
-      return (number, nil)
-    }
-  }
-
-  func leave(_ number: UInt64) { state.withLock { _ = $0.channels.removeValue(forKey: number) } }
-}
-
 /// HTTP over TLS with the certificate of the moment. (The stock TLS channel keeps the context that
 /// it was made with.)
 struct TLSListenerChannel: ServerChildChannel {
   let base: HTTP1Channel
   let context: TLSContextProvider
-  let addresses: AddressCounter
   let unproven: UnprovenConnections
   let refusals: Refusals
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
     let address = channel.remoteAddress?.ipAddress ?? "unknown"
-    guard addresses.enter(address) else {
-      refusals.log(address: address, reason: "too many connections from this address")
-      channel.close(promise: nil)
-      return channel.eventLoop.makeFailedFuture(TooManyFromAddress())
-    }
-    let (number, evicted) = unproven.enter(channel)
-    if let evicted {
-      refusals.log(
-        address: evicted.remoteAddress?.ipAddress ?? "unknown",
-        reason: "it said nothing, and others wait")
-      evicted.close(promise: nil)
-    }
-    channel.closeFuture.whenComplete { _ in
-      addresses.leave(address)
-      unproven.leave(number)
-    }
+    unproven.enter(channel)
     return channel.eventLoop.makeCompletedFuture {
       let pipeline = channel.pipeline.syncOperations
       try pipeline.addHandler(NIOSSLServerHandler(context: try context()))
-      try pipeline.addHandler(
-        HandshakeWatch(address: address, refusals: refusals) { unproven.leave(number) })
+      try pipeline.addHandler(HandshakeWatch(address: address, refusals: refusals))
     }.flatMap {
       base.setup(channel: channel, logger: logger)
     }.flatMapErrorThrowing { error in
@@ -112,23 +38,20 @@ private final class HandshakeWatch: ChannelInboundHandler {
   typealias InboundIn = NIOAny
   private let address: String
   private let refusals: Refusals
-  private var onSpeech: (() -> Void)?
+  private var isGivenUp = false
 
-  /// - Parameter onSpeech: called when the first bytes come through TLS.
-  init(address: String, refusals: Refusals, onSpeech: @escaping () -> Void) {
+  init(address: String, refusals: Refusals) {
     self.address = address
     self.refusals = refusals
-    self.onSpeech = onSpeech
   }
 
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    onSpeech?()
-    onSpeech = nil
-    context.fireChannelRead(data)
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if event is GaveWay { isGivenUp = true }
+    context.fireUserInboundEventTriggered(event)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    if case .handshakeFailed(let inner) = error as? NIOSSLError {
+    if !isGivenUp, case .handshakeFailed(let inner) = error as? NIOSSLError {
       refusals.log(
         address: address, reason: "TLS handshake failed: \(TLSReason.text(inner).reason)")
     }
@@ -147,15 +70,18 @@ final class Refusals: Sendable {
   }
   private let window: Mutex<Window>
   private let logger: Logger
-  init(logger: Logger) {
+  private let message: Logger.Message
+  /// - Parameter message: a constant, what each line says.
+  init(logger: Logger, message: Logger.Message = "HTTPS connection refused") {
     self.logger = logger
+    self.message = message
     window = Mutex(Window(began: .now))
   }
 
   func log(address: String, reason: String) {
     guard let unlogged = admit(at: .now) else { return }
     logger.notice(
-      "HTTPS connection refused",
+      message,
       metadata: [
         "address": "\(address)", "reason": "\(reason)", "unlogged": "\(unlogged)",
       ])

@@ -12,6 +12,8 @@ struct AgentConnection: Sendable {
   let slot: PeerSlot
   let address: String
   let logger: Logger
+  /// Called when the peer has said who it is.
+  var onHello: @Sendable (any Channel) -> Void = { _ in }
 
   /// From the handshake to a whole hello; a peer that sends it byte by byte has no longer.
   private static let greetingLimit = Duration.seconds(10)
@@ -47,7 +49,7 @@ struct AgentConnection: Sendable {
     _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>, _ writer: AgentWriter,
     _ channel: any Channel
   ) async throws {
-    let heard = LastHeard()
+    let heard = LastHeard { onHello(channel) }
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await self.read(inbound, writer, heard) }
       tasks.addTask { try await self.watch(writer, heard) }
@@ -136,12 +138,18 @@ struct AgentConnection: Sendable {
 final class LastHeard: Sendable {
   private let state = Mutex(
     (nanoseconds: Clock.monotonic(), isGreeted: false, hasFallenSilent: false))
+  private let onHello: @Sendable () -> Void
+  init(onHello: @escaping @Sendable () -> Void = {}) { self.onHello = onHello }
+
   var hasFallenSilent: Bool { state.withLock { $0.hasFallenSilent } }
   func fell() { state.withLock { $0.hasFallenSilent = true } }
   var nanoseconds: Int64 { state.withLock { $0.nanoseconds } }
   var isGreeted: Bool { state.withLock { $0.isGreeted } }
   func mark() { state.withLock { $0.nanoseconds = Clock.monotonic() } }
-  func greeted() { state.withLock { $0.isGreeted = true } }
+  func greeted() {
+    state.withLock { $0.isGreeted = true }
+    onHello()
+  }
 }
 
 /// Signs a request for the server of a session; `serial` is that of the session's certificate.

@@ -12,6 +12,10 @@ import Synchronization
 package struct AgentListener: Sendable {
   /// Descriptors: twice the agents of the largest site known, and room for strangers.
   private static let connectionLimit = 4_096
+  /// Without a hello so far; the oldest gives way. A site's agents behind one address (NAT) may come
+  /// back in one moment, and one that is pushed out comes again within seconds.
+  private static let unprovenLimit = 1_024
+  private static let unprovenPerAddress = 512
 
   let host: String
   let port: Int
@@ -20,6 +24,7 @@ package struct AgentListener: Sendable {
   let site: Site
   let renewal: any CertificateRenewal
   let logger: Logger
+  private let unproven: UnprovenConnections
 
   package init(
     host: String, port: Int, context: @escaping @Sendable () throws -> NIOSSLContext,
@@ -32,6 +37,12 @@ package struct AgentListener: Sendable {
     self.site = site
     self.renewal = renewal
     self.logger = logger
+    let refusals = Refusals(logger: logger, message: "an agent's connection gave way")
+    unproven = UnprovenConnections(
+      limit: Self.unprovenLimit, limitPerAddress: Self.unprovenPerAddress
+    ) { address in
+      refusals.log(address: address, reason: "it has not said hello, and others wait")
+    }
   }
 
   private typealias Accepted = (
@@ -58,7 +69,7 @@ package struct AgentListener: Sendable {
           tasks.addTask {
             await AgentConnection(
               site: self.site, renewal: self.renewal, slot: accepted.slot,
-              address: accepted.address, logger: self.logger
+              address: accepted.address, logger: self.logger, onHello: self.unproven.proven
             ).serve(accepted.channel)
             count.add(-1)
           }
@@ -84,6 +95,7 @@ package struct AgentListener: Sendable {
   }
 
   private func accepted(_ channel: any Channel) throws -> Accepted {
+    unproven.enter(channel)
     let slot = PeerSlot()
     let tls = NIOSSLServerHandler(
       context: try context(),
@@ -141,6 +153,10 @@ private final class HandshakeReporter: ChannelInboundHandler {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if event is GaveWay {
+      isDone = true
+      deadline?.cancel()
+    }
     if case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent {
       isDone = true
       deadline?.cancel()
