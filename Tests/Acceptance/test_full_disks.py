@@ -3,6 +3,7 @@
 so, lose nothing that was acknowledged, and recover by themselves."""
 
 import errno
+import json
 import os
 import socket
 import sqlite3
@@ -10,7 +11,7 @@ import time
 import unittest
 
 import hostile
-from iml_lab import IML, Agent, CommandFailed, Lab, Program, wait_until
+from iml_lab import IML, Agent, CommandFailed, Lab, Program, run, wait_until
 
 METRIC = "lustre_node_context_switches_total"
 HEADER = b"SQLite format 3\0"
@@ -79,6 +80,16 @@ class Disks(Lab):
 
 
 class FullDisks(Disks):
+    def refused_change(self, manager, disk):
+        """What `iml token create` says while nothing can be written."""
+        def refusal():
+            disk.fill()
+            code, _, errors = run(
+                IML, "--state-dir", manager.state, "token", "create", "--role", "viewer", "-o",
+                "json", expect=None)
+            return json.loads(errors) if code else None
+        return wait_until(refusal, "a change that is refused", seconds=20)
+
     def test_a_full_disk_under_the_manager(self):
         disk = Disk(self, self.path / "manager", 24)
         manager = self.manager(flush="1s")
@@ -104,6 +115,12 @@ class FullDisks(Disks):
         except CommandFailed as error:
             self.assertIn('"reason"', error.output + error.errors)
             self.assertFalse((late.state / "agent.conf").exists())
+        # So is a change, and it says which disk, why, and what to do.
+        said = self.refused_change(manager, disk)
+        self.assertEqual(said["code"], "state-directory-unusable", said)
+        self.assertIn(str(disk.path), said["reason"])
+        self.assertRegex(said["reason"], r"is full|disk is full|No space")
+        self.assertIn(str(disk.path), said["remedy"])
         # A manager that dies now has lost nothing that it had acknowledged.
         manager.kill()
         disk.free()

@@ -164,6 +164,14 @@ class Remote(Lab):
             document = self.refused(4, *with_ca, "status", token=token)
             self.assertEqual(document["code"], "unauthenticated")
             self.assertIn("iml token create", document["remedy"])
+        # Who asks learns no more than that; whoever reads the log learns which and why.
+        name = short.split(".")[1]
+        self.site.log(rf"an API token was refused.*token-expired.*expired .* s ago.*{name}")
+        self.site.log(rf"an API token was refused.*token-revoked.*{identifier}")
+        self.site.log(r"an API token was refused.*token-malformed")
+        log = "\n".join(self.site.program.err)
+        for token in (short, revoked):
+            self.assertNotIn(token.split(".")[2], log, "a secret in the log")
 
     def test_what_is_not_there_is_said(self):
         # Bound, so that nobody else takes the port, and nobody listens.

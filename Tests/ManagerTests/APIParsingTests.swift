@@ -80,6 +80,7 @@ import Testing
     #expect(DiagnosticCode.httpStatus(of: "database-corrupt") == nil)
     #expect(DiagnosticCode.httpStatus(of: "from-the-future") == nil)
     #expect(DiagnosticCode.httpStatus(of: "rate-limited") == .tooManyRequests)
+    #expect(DiagnosticCode.httpStatus(of: "state-directory-unusable")?.code == 507)
   }
 
   @Test func theOldestOfACrowdedAddressGivesWayAndNobodyElse() {

@@ -165,7 +165,7 @@ final class APIScriptedSite: SiteService {
         agentPort: 8440)
     }
   }
-  func authenticate(bearer: String) async -> Caller? {
+  func authenticate(bearer: String, from address: String) async -> Caller? {
     switch bearer {
     case "viewer-secret": Caller(name: "watcher", role: .viewer)
     case "operator-secret": Caller(name: "hand", role: .operator)

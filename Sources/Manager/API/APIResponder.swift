@@ -49,7 +49,8 @@ struct APIResponder: Sendable {
       // Nobody is left to answer: the framework ends the connection.
       throw interrupted.cause
     } catch let error as DiagnosticError {
-      if DiagnosticCode.httpStatus(of: error.diagnostic.code) == nil {
+      let status = DiagnosticCode.httpStatus(of: error.diagnostic.code)
+      if status == nil || status == .insufficientStorage {
         log(failure: error, of: exchange)
       }
       answer = .problem(error.diagnostic, limits: limits)
@@ -86,14 +87,16 @@ struct APIResponder: Sendable {
     exchange.route = route.path.description
     var routed = RouteRequest()
     routed.parameters = parameters
-    if let caller = try await caller(local, for: route, head.headerFields) {
+    routed.address =
+      if case .local = door { "local" } else { channel.remoteAddress?.ipAddress ?? "unknown" }
+    if let caller = try await caller(
+      local, for: route, head.headerFields, from: routed.address)
+    {
       exchange.caller = caller.name
       routed.caller = caller
       onProof(channel)
     }
     routed.query = try QueryParameters(exchange.request.uri.query, limits: limits)
-    routed.address =
-      if case .local = door { "local" } else { channel.remoteAddress?.ipAddress ?? "unknown" }
     if route.request != nil { routed.body = try await exchange.readBody(limits) }
     return try await route.handler(routed, site)
   }
@@ -130,12 +133,12 @@ struct APIResponder: Sendable {
 
   /// `nil` only on an open route without a caller.
   private func caller(
-    _ local: Caller?, for route: Route, _ headers: HTTPFields
+    _ local: Caller?, for route: Route, _ headers: HTTPFields, from address: String
   ) async throws(DiagnosticError) -> Caller? {
     guard case .role(let role) = route.access else { return local }
     var known = local
     if known == nil, let bearer = bearer(headers) {
-      known = await site.authenticate(bearer: bearer)
+      known = await site.authenticate(bearer: bearer, from: address)
     }
     guard let known else {
       throw DiagnosticError(

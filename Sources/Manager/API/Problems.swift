@@ -2,6 +2,12 @@ import HTTPTypes
 import ManagerCore
 import Protocol
 
+extension HTTPResponse.Status {
+  /// RFC 4918: what was asked for can not be stored.
+  static let insufficientStorage = HTTPResponse.Status(
+    code: 507, reasonPhrase: "Insufficient Storage")
+}
+
 extension DiagnosticCode {
   /// Of a code as text, which may be a newer one's.
   package static func httpStatus(of code: String) -> HTTPResponse.Status? {
@@ -22,6 +28,8 @@ extension DiagnosticCode {
     case .messageTooLarge: .contentTooLarge
     case .rateLimited: .tooManyRequests
     case .managerStopping, .databaseLocked: .serviceUnavailable
+    // A full or read-only disk is the operator's to put right, so it is told as it is.
+    case .stateDirectoryUnusable: .insufficientStorage
     default: nil
     }
   }

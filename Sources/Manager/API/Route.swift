@@ -72,14 +72,16 @@ package struct Route: Sendable {
   package var problems: [DiagnosticCode]
   package var handler: Handler
 
-  /// `unauthenticated` and `forbidden` where a role is needed, and `internal-error` everywhere.
+  /// `unauthenticated` and `forbidden` where a role is needed, a store that can not be written or
+  /// read, and `internal-error` everywhere.
   package var allProblems: [DiagnosticCode] {
     let malformed: [DiagnosticCode] =
       request == nil ? [.requestMalformed] : [.requestMalformed, .messageTooLarge]
     let refused: [DiagnosticCode] = access == .open ? [] : [.unauthenticated, .forbidden]
-    return (refused + malformed + problems + [.internalError]).reduce(into: []) { all, code in
-      if !all.contains(code) { all.append(code) }
-    }
+    return (refused + malformed + problems + [.stateDirectoryUnusable, .internalError]).reduce(
+      into: []) { all, code in
+        if !all.contains(code) { all.append(code) }
+      }
   }
 }
 

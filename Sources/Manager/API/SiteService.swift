@@ -89,7 +89,7 @@ package protocol SiteService: Sendable {
   ) async throws(DiagnosticError) -> EnrolmentAnswer
 
   /// The holder of a token that is valid now, else `nil`.
-  func authenticate(bearer: String) async -> Caller?
+  func authenticate(bearer: String, from address: String) async -> Caller?
   /// What keeps the manager from serving; empty when it is ready.
   func readiness() async -> [Diagnostic]
 }

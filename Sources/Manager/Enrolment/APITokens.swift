@@ -77,15 +77,57 @@ package struct APITokens: Sendable {
 
   /// Who holds this token; `nil` when it is unknown, wrong, expired or revoked.
   package func authenticate(_ bearer: String) async throws(DiagnosticError) -> Holder? {
-    guard bearer.utf8.count <= 256 else { return nil }
+    try await judge(bearer).holder
+  }
+
+  /// What a bearer's text is worth.
+  package enum Verdict: Hashable, Sendable {
+    case holder(Holder)
+    /// Why not: for the operator's log, not for who asked. Of a token whose secret was shown it tells
+    /// the id and the name.
+    case refused(Diagnostic)
+
+    package var holder: Holder? {
+      if case .holder(let holder) = self { holder } else { nil }
+    }
+  }
+
+  /// Whose token this is, or why it is nobody's now.
+  package func judge(_ bearer: String) async throws(DiagnosticError) -> Verdict {
     let parts = bearer.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == Self.prefix else { return nil }
-    guard let entry = try await store.apiToken(String(parts[1])),
-      Secrets.areEqual(Secrets.digest(String(parts[2])), entry.secretDigest), !entry.isRevoked,
-      entry.role != .unrecognised
-    else { return nil }
-    if let end = entry.expiresNanoseconds, end <= clock().wallNanoseconds { return nil }
-    return Holder(tokenID: entry.id, name: entry.name, role: entry.role)
+    guard bearer.utf8.count <= 256, parts.count == 3, parts[0] == Self.prefix else {
+      return .refused(
+        Diagnostic(.tokenMalformed, .warning, subject: "", reason: "it is no token of the API"))
+    }
+    let id = String(parts[1])
+    guard let entry = try await store.apiToken(id) else {
+      // The text is not repeated: people paste secrets in the wrong place.
+      return .refused(
+        Diagnostic(.tokenUnknown, .warning, subject: "", reason: "there is no such token"))
+    }
+    guard Secrets.areEqual(Secrets.digest(String(parts[2])), entry.secretDigest) else {
+      return .refused(
+        Diagnostic(
+          .tokenUnknown, .warning, subject: id, reason: "the secret is not that of this token"))
+    }
+    let subject = "\(entry.id) (\(entry.name))"
+    if entry.isRevoked {
+      return .refused(
+        Diagnostic(.tokenRevoked, .warning, subject: subject, reason: "the token was revoked"))
+    }
+    if let end = entry.expiresNanoseconds, end <= clock().wallNanoseconds {
+      let age = (clock().wallNanoseconds - end) / WallTime.second
+      return .refused(
+        Diagnostic(
+          .tokenExpired, .warning, subject: subject, reason: "the token expired \(age) s ago"))
+    }
+    guard entry.role != .unrecognised else {
+      return .refused(
+        Diagnostic(
+          .forbidden, .warning, subject: subject,
+          reason: "its role is one that this version does not know"))
+    }
+    return .holder(Holder(tokenID: entry.id, name: entry.name, role: entry.role))
   }
 }
 

@@ -8,11 +8,15 @@ package struct SiteFacade: SiteService {
   let site: Site
   let enrolment: Enrolment
   let apiTokenBook: APITokens
+  private let strangers: Refusals
+  private let formerHolders: Refusals
 
   package init(site: Site, enrolment: Enrolment, tokens: APITokens) {
     self.site = site
     self.enrolment = enrolment
     apiTokenBook = tokens
+    strangers = Refusals(logger: site.logger)
+    formerHolders = Refusals(logger: site.logger)
   }
 
   package func status() async -> SiteStatus { await site.status() }
@@ -108,9 +112,30 @@ package struct SiteFacade: SiteService {
     }
   }
 
-  package func authenticate(bearer: String) async -> Caller? {
-    guard let holder = try? await apiTokenBook.authenticate(bearer) else { return nil }
-    return Caller(name: holder.name, role: holder.role)
+  package func authenticate(bearer: String, from address: String) async -> Caller? {
+    let refusal: Diagnostic
+    do throws(DiagnosticError) {
+      switch try await apiTokenBook.judge(bearer) {
+      case .holder(let holder): return Caller(name: holder.name, role: holder.role)
+      case .refused(let diagnostic): refusal = diagnostic
+      }
+    } catch {
+      refusal = error.diagnostic
+    }
+    let isStranger =
+      refusal.code == DiagnosticCode.tokenUnknown.rawValue
+      || refusal.code == DiagnosticCode.tokenMalformed.rawValue
+    // Strangers, whose number is not ours to choose, must not drown who once was known.
+    guard let unlogged = (isStranger ? strangers : formerHolders).admit(at: .now) else {
+      return nil
+    }
+    site.logger.warning(
+      "an API token was refused",
+      metadata: [
+        "peer": "\(address)", "code": "\(refusal.code)", "token": "\(refusal.subject)",
+        "reason": "\(refusal.reason)", "unlogged": "\(unlogged)",
+      ])
+    return nil
   }
 
   package func readiness() async -> [Diagnostic] { await site.readiness() }

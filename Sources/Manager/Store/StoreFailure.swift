@@ -16,10 +16,15 @@ enum StoreFailure {
       return DiagnosticError(
         .databaseLocked, subject: path, reason: "another program holds the database: \(detail)",
         remedy: "End the program that has the database open.")
-    case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_FULL, .SQLITE_IOERR:
+    case .SQLITE_FULL:
       return DiagnosticError(
         .stateDirectoryUnusable, subject: path,
-        reason: "the database can not be read and written: \(detail)",
+        reason: "the disk under \(path) is full: nothing was changed",
+        remedy: "Make room there (df \(path)), then do it again.")
+    case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_IOERR:
+      return DiagnosticError(
+        .stateDirectoryUnusable, subject: path,
+        reason: "the database \(path) can not be read and written: \(detail)",
         remedy: "See that the manager's user may write the directory and that the disk has room.")
     case .SQLITE_CONSTRAINT:
       return DiagnosticError(.conflict, subject: path, reason: detail)

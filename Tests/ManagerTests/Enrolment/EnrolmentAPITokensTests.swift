@@ -51,6 +51,34 @@ import Testing
       await refusal { try await site.apiTokens.revoke("none", by: "root") }?.code == "not-found")
   }
 
+  @Test func theOperatorIsToldWhyATokenIsRefused() async throws {
+    func code(_ text: String) async throws -> String? {
+      if case .refused(let diagnostic) = try await site.apiTokens.judge(text) {
+        #expect(!diagnostic.reason.isEmpty)
+        #expect(text.isEmpty || !"\(diagnostic)".contains(text))
+        return diagnostic.code
+      }
+      return nil
+    }
+    let site = try await TrustSite()
+    let short = try await create(site, "nagios", seconds: 60)
+    let long = try await create(site)
+    let (shortText, longText) = (try #require(short.secret), try #require(long.secret))
+    #expect(try await code(shortText) == nil)
+    #expect(try await code("imlapi1.\(long.id).wrong") == "token-unknown")
+    #expect(try await code("imlapi1.nobody.wrong") == "token-unknown")
+    #expect(try await code("") == "token-malformed")
+    site.clock.advance(90 * Given.second)
+    #expect(try await code(shortText) == "token-expired")
+    guard case .refused(let expired) = try await site.apiTokens.judge(shortText) else { return }
+    #expect(expired.subject == "\(short.id) (nagios)")
+    #expect(expired.reason == "the token expired 30 s ago")
+    try await site.apiTokens.revoke(long.id, by: "root")
+    #expect(try await code(longText) == "token-revoked")
+    // Without its secret nobody learns from the log what became of it either.
+    #expect(try await code("imlapi1.\(long.id).wrong") == "token-unknown")
+  }
+
   @Test func absurdTokensAreNotMade() async throws {
     let site = try await TrustSite()
     for name in ["", "a\nb", "\u{9B}31m", String(repeating: "x", count: 101)] {
