@@ -23,6 +23,7 @@ package struct AgentFiles: Sendable {
   private var settingsPath: String { "\(directory)/agent.conf" }
   private var keyPath: String { "\(directory)/key.pem" }
   private var certificatePath: String { "\(directory)/certificate.pem" }
+  private var intervalPath: String { "\(directory)/collect-milliseconds" }
   private var authorityPath: String { "\(directory)/authority.pem" }
 
   /// The settings, or `nil` where no agent was ever enrolled.
@@ -83,6 +84,24 @@ package struct AgentFiles: Sendable {
     let name = settings.hostname.map { "hostname = \($0)\n" } ?? ""
     try DurableFile.write(Array((text + name).utf8), to: settingsPath)
   }
+
+  /// How often the manager last told this agent to collect, in milliseconds; `nil` when it never did
+  /// or what is there makes no sense.
+  package func collectMilliseconds() -> Int? {
+    guard let bytes = try? DurableFile.readIfPresent(intervalPath) else { return nil }
+    let text = trimmed(Substring(String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self)))
+    return Int(text).flatMap { Self.plausibleMilliseconds.contains($0) ? $0 : nil }
+  }
+
+  /// Keeps it for a start without the manager. A file of its own: `agent.conf` is the identity, and
+  /// is written by enrolling alone.
+  package func store(collectMilliseconds milliseconds: Int) throws {
+    guard collectMilliseconds() != milliseconds else { return }
+    try DurableFile.write(Array("\(milliseconds)\n".utf8), to: intervalPath)
+  }
+
+  /// A tenth of a second, as in `AgentLink`, to a day.
+  private static let plausibleMilliseconds = 100...86_400_000
 
   /// A renewed certificate for the key we have.
   package func store(certificate: String) throws {

@@ -69,6 +69,8 @@ package actor AgentService {
         .notEnrolled, subject: configuration.stateDirectory, reason: "no agent is enrolled here",
         remedy: "iml-agent enroll --manager HOST:PORT --token TOKEN")
     }
+    // A manager that is away, or that can not be reached yet, has said before how often.
+    if let milliseconds = files.collectMilliseconds() { setInterval(.milliseconds(milliseconds)) }
     let driver = makeDriver(files, settings)
     self.driver = driver
     notifier.ready(status: "dialling \(settings.managerHost):\(settings.managerPort)")
@@ -134,6 +136,16 @@ package actor AgentService {
       logger: logger
     ) { [weak self] milliseconds in
       self?.setInterval(.milliseconds(milliseconds))
+      // Not here: a disk that hangs must not hold up the link.
+      Task.detached {
+        do {
+          try files.store(collectMilliseconds: milliseconds)
+        } catch {
+          logger.warning(
+            "the interval of collecting is not kept for the next start",
+            metadata: ["reason": "\(Reason.text(error))"])
+        }
+      }
       Task { await self?.collectNow() }
     }
     lines.connect { line in Task { await driver.logged(line) } }

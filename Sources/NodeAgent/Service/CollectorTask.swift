@@ -59,6 +59,6 @@ package struct CollectorTask: Sendable {
   /// Every collector of this program, reading below one root.
   package static func all(reading host: HostRoot) -> [CollectorTask] {
     let source = ContextSource(host)
-    return allCollectors.map { $0.task(host, source) }
+    return allCollectors.map { $0.task(host, source).guarded(by: host) }
   }
 }

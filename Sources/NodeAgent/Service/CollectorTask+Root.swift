@@ -1,0 +1,57 @@
+import AgentCore
+import Glibc
+
+extension HostRoot {
+  /// Why a tree that stands for a machine is none now, for example because it was deleted or
+  /// unmounted; `nil` when it is there. The live root always is.
+  package func absence() -> String? {
+    guard !isLive else { return nil }
+    guard let folder = opendir(root) else {
+      return "the root \(root) is not there: \(String(cString: strerror(errno)))"
+    }
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name != "." && name != ".." { return nil }
+    }
+    return "the root \(root) is empty"
+  }
+}
+
+extension CollectorTask {
+  /// The same, but a root that is gone makes it fail: else every path below would merely not exist,
+  /// and that counts as evidence that nothing is mounted. Asked before and after the reads, for it
+  /// may go in between.
+  func guarded(by host: HostRoot) -> CollectorTask {
+    guard !host.isLive else { return self }
+    var task = self
+    switch work {
+    case .whole(let collect):
+      task.work = .whole { answer(host, collect) }
+    case .units(let list):
+      task.work = .units {
+        if let absence = host.absence() { return .failed(reason: absence) }
+        let listing = list()
+        if let absence = host.absence() { return .failed(reason: absence) }
+        guard case .units(let units) = listing else { return listing }
+        return .units(
+          units.map { unit in
+            var guarded = unit
+            guarded.collect = { answer(host, unit.collect) }
+            return guarded
+          })
+      }
+    }
+    return task
+  }
+}
+
+private func answer(
+  _ host: HostRoot, _ collect: @Sendable () -> CollectorAnswer
+) -> CollectorAnswer {
+  if let absence = host.absence() { return .failed(reason: absence) }
+  let answer = collect()
+  return host.absence().map { .failed(reason: $0) } ?? answer
+}
