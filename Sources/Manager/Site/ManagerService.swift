@@ -154,6 +154,7 @@ package struct ManagerService: Sendable {
       // The CA is made once a site, so ids derived from it stay.
       seed: Section.digest(of: Array(authority.authorityDigest.utf8)),
       known: records.servers, targets: records.targets, mgs: records.mgs,
+      memories: records.memories,
       policy: StatePolicy(collectNanoseconds: configuration.collectInterval.wholeNanoseconds))
     for record in records.servers {
       for loss in try await store.losses(of: record.id).reversed() {

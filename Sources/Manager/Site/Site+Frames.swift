@@ -62,20 +62,25 @@ extension Site {
     let numbers = try frames.numbers()
     log = FrameLog(limits: settings.logLimits, first: (numbers.last ?? 0) + 1)
     var damages: [(UInt64, FrameLogReader.Damage)] = []
+    var values = ReplayedValues(catalogue)
     for number in numbers {
-      let damage = try await replay(number, isNewest: number == numbers.last)
+      let damage = try await replay(number, isNewest: number == numbers.last, &values)
       if let damage { damages.append((number, damage)) }
     }
     // Only now is it known what other segments have.
     for (number, damage) in damages { try await found(damage, in: number) }
-    // When a server was heard is written down each minute; what it sent is here to the second.
+    // When a server was heard and a target seen is written down seldom; what was sent is here to the
+    // second.
     for (server, last) in lastBatch {
       observed.wasHeard(server, wallNanoseconds: last.nanoseconds, at: now)
+    }
+    for (target, value) in values.newest {
+      observed.valueReplayed(target, value, at: now)
     }
   }
 
   private func replay(
-    _ number: UInt64, isNewest: Bool
+    _ number: UInt64, isNewest: Bool, _ values: inout ReplayedValues
   ) async throws(DiagnosticError) -> FrameLogReader.Damage? {
     let bytes = try frames.read(number)
     log.found(segment: number)
@@ -90,6 +95,7 @@ extension Site {
       guard head.append(batch, to: stream, isLogged: true) != .duplicate else { continue }
       batches += 1
       samples += batch.samples.count
+      values.take(batch, from: stream.server)
       if batch.nanoseconds > lastBatch[stream.server]?.nanoseconds ?? .min {
         lastBatch[stream.server] = (stream, batch.nanoseconds)
       }

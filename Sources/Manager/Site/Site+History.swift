@@ -129,6 +129,10 @@ extension Site {
     let write = log.nextWrite(now: now)
     _ = head.cut(now: now, force: force || isLogFull)
     isLogFull = false
+    // The log's segments go with these blocks, and with them the newest word on what was seen when.
+    for server in Set(head.unstored.map(\.stream.server)).sorted() {
+      observed.persist(server, at: now)
+    }
     do throws(DiagnosticError) {
       try await storeIdentities()
       if let write { await writeLog(write) }

@@ -4,6 +4,8 @@ import Protocol
 /// What is kept as a JSON document, by its own id. The text never changes.
 package enum DocumentKind: String, Sendable, CaseIterable {
   case server, target, mgs
+  /// What a server's agent last said.
+  case memory
 }
 
 extension StateStore {

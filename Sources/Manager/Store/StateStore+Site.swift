@@ -8,7 +8,13 @@ package struct SiteRecords: Sendable {
   package var servers: [ServerRecord]
   package var mgs: [MGSRecord]
   package var targets: [TargetRecord]
-  package init(servers: [ServerRecord], mgs: [MGSRecord], targets: [TargetRecord]) {
+  /// Of the enrolled servers.
+  package var memories: [ServerMemory]
+  package init(
+    servers: [ServerRecord], mgs: [MGSRecord], targets: [TargetRecord],
+    memories: [ServerMemory] = []
+  ) {
+    self.memories = memories
     self.servers = servers
     self.mgs = mgs
     self.targets = targets
@@ -26,12 +32,15 @@ extension StateStore {
         certificateExpiresNanoseconds: entry.certificateExpiresNanoseconds, lastBoot: entry.boot,
         lastHeardNanoseconds: entry.heardNanoseconds, nids: remembered[entry.id.text]?.nids ?? [])
       record.readsTree = remembered[entry.id.text]?.readsTree
+      record.collectorEvidence = remembered[entry.id.text]?.collectorEvidence
       return record
     }
     return SiteRecords(
       servers: servers.sorted { $0.id < $1.id },
       mgs: try await documents(.mgs, as: MGSRecord.self).values.sorted { $0.id < $1.id },
-      targets: try await documents(.target, as: TargetRecord.self).values.sorted { $0.id < $1.id })
+      targets: try await documents(.target, as: TargetRecord.self).values.sorted { $0.id < $1.id },
+      memories: try await documents(.memory, as: ServerMemory.self).values
+        .sorted { $0.server < $1.server })
   }
 
   /// Makes changes of the observed state durable, in one transaction. A server's enrolment and
@@ -51,7 +60,9 @@ extension StateStore {
         arguments: [into, from])
     // What it means for targets and other records comes as effects of its own.
     case .mergedMGS: break
-    case .removeServer(let id): try remove(.server, id.text, db)
+    case .removeServer(let id):
+      try remove(.server, id.text, db)
+      try remove(.memory, id.text, db)
     case .removeTarget(let id): try remove(.target, id, db)
     case .removeMGS(let id): try remove(.mgs, id, db)
     case .persistServer(let record):
@@ -66,6 +77,7 @@ extension StateStore {
         ])
     case .persistMGS(let record): try put(.mgs, record.id, record, db)
     case .persistTarget(let record): try put(.target, record.id, record, db)
+    case .persistMemory(let memory): try put(.memory, memory.server.text, memory, db)
     }
   }
 

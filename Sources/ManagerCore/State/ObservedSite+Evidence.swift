@@ -29,7 +29,9 @@ extension ObservedSite {
       servers[id]?.collectors[end.collector] = nil
     }
     compareClaims(of: id, at: now)
-    if now.monotonicNanoseconds - server.persisted >= policy.persistNanoseconds {
+    let limit =
+      servers[id]?.isMemoryDue == true ? policy.rememberNanoseconds : policy.persistNanoseconds
+    if now.monotonicNanoseconds - server.persisted >= limit {
       persist(id, at: now)
     }
   }

@@ -26,6 +26,7 @@ extension ObservedSite {
       servers[id]?.pending[section.collector, default: []].append(section.key)
     }
     servers[id]?.sections[section.key] = held
+    memoryChanged(section.key, of: id)
     apply(held.fact, key: section.key, of: id, at: now)
   }
 
@@ -75,6 +76,7 @@ extension ObservedSite {
     guard let held = servers[id]?.sections[key] else { return }
     let evidence = servers[id]?.evidence(of: held)
     servers[id]?.sections[key] = nil
+    memoryChanged(key, of: id)
     switch held.fact {
     case .target: endClaim(key, of: id, evidence: evidence, at: now)
     case .mgs: setRegistered([], by: id)
@@ -83,7 +85,11 @@ extension ObservedSite {
     }
   }
 
-  private mutating func apply(
+  private mutating func memoryChanged(_ key: SectionKey, of id: ServerID) {
+    if ServerMemory.sectionNames.contains(key.name) { servers[id]?.isMemoryDue = true }
+  }
+
+  mutating func apply(
     _ fact: ReportedFact, key: SectionKey, of id: ServerID, at now: Moment
   ) {
     switch fact {

@@ -17,6 +17,7 @@ extension ObservedSite {
     record.lastHeardNanoseconds = old.lastHeardNanoseconds
     record.nids = old.nids
     record.readsTree = old.readsTree
+    record.collectorEvidence = old.collectorEvidence
     if servers[record.id]?.sections[SectionKey(HostSection.sectionName)] != nil {
       record.hostname = old.hostname
     }
@@ -40,10 +41,12 @@ extension ObservedSite {
       effects.mgss.insert(mgs)
     }
     effects.servers.remove(id)
+    effects.memories[id] = nil
     effects.removedServers.insert(id)
   }
 
   /// An agent has said hello. A boot id other than the last ends everything that was active there.
+  /// `address` is the peer's with its port; `sent` is the hello's own stamp.
   package mutating func sessionOpened(
     _ id: ServerID, session: String, hello: Hello, sent: Stamp? = nil, address: String,
     at now: Moment
@@ -66,6 +69,7 @@ extension ObservedSite {
     servers[id]?.record.lastBoot = hello.boot
     servers[id]?.record.readsTree = hello.readsTree
     if !hello.hostname.isEmpty { servers[id]?.record.hostname = hello.hostname }
+    servers[id]?.isMemoryDue = true
     persist(id, at: now)
   }
 
@@ -133,8 +137,22 @@ extension ObservedSite {
     guard let server = servers[id] else { return }
     servers[id]?.persisted = now.monotonicNanoseconds
     servers[id]?.record.lastHeardNanoseconds = server.heard.map { now.wall(ofMonotonic: $0) }
+    var dated = server.record.collectorEvidence ?? [:]
+    for (name, progress) in server.collectors {
+      if let evidence = progress.sampledEvidence { dated[name] = now.wall(ofMonotonic: evidence) }
+    }
+    let tellers = Set(server.sections.values.map(\.section.collector))
+    servers[id]?.record.collectorEvidence = dated.filter { tellers.contains($0.key) }
     effects.servers.insert(id)
+    if server.isMemoryDue {
+      servers[id]?.isMemoryDue = false
+      effects.memories[id] = memory(of: id, at: now)
+    }
     for (key, target) in server.targetIDs {
+      let values = targets[target]?.values.mapValues {
+        KeptValue(bits: $0.bits, nanoseconds: now.wall(ofMonotonic: $0.evidence))
+      }
+      targets[target]?.record.values = values
       guard let held = server.sections[key], let evidence = server.evidence(of: held) else {
         continue
       }

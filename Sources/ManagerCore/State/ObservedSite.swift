@@ -32,7 +32,8 @@ package struct ObservedSite: Sendable {
   /// over restarts of one site.
   package init(
     managerVersion: String, startedAt: Moment, seed: UInt64, known: [ServerRecord],
-    targets: [TargetRecord], mgs: [MGSRecord], policy: StatePolicy = StatePolicy()
+    targets: [TargetRecord], mgs: [MGSRecord], memories: [ServerMemory] = [],
+    policy: StatePolicy = StatePolicy()
   ) {
     self.managerVersion = managerVersion
     started = startedAt
@@ -47,6 +48,9 @@ package struct ObservedSite: Sendable {
       insert(ObservedTarget(record, at: startedAt))
       for former in record.formerIDs { successors[former] = record.id }
     }
+    for memory in memories.sorted(by: { $0.server < $1.server }) {
+      remember(memory, at: startedAt)
+    }
   }
 
   /// What the shell must do since the last call, in an order that is safe to follow.
@@ -58,6 +62,8 @@ package struct ObservedSite: Sendable {
     list += done.removedTargets.sorted().map(StateEffect.removeTarget)
     list += done.removedMGSs.sorted().map(StateEffect.removeMGS)
     list += done.servers.sorted().compactMap { servers[$0].map { .persistServer($0.record) } }
+    list += done.memories.sorted { $0.key < $1.key }.filter { servers[$0.key] != nil }
+      .map { .persistMemory($0.value) }
     list += done.mgss.sorted().compactMap { mgss[$0].map(StateEffect.persistMGS) }
     list += done.targets.sorted().compactMap { targets[$0].map { .persistTarget($0.record) } }
     return list

@@ -42,6 +42,9 @@ struct ObservedTarget: Sendable {
     self.record = record
     lastActive = record.lastActiveNanoseconds.map { now.monotonic(ofWall: $0) }
     known = now.monotonicNanoseconds
+    values = (record.values ?? [:]).mapValues {
+      HeldValue(bits: $0.bits, evidence: now.monotonic(ofWall: $0.nanoseconds))
+    }
   }
 
   var heldClaimants: [ServerID] {

@@ -14,6 +14,9 @@ package struct ServerRecord: Hashable, Codable, Sendable {
   package var nids: [String]
   /// Whether its agent last read a tree instead of a live server; `nil` when it never said.
   package var readsTree: Bool?
+  /// When each collector's last whole reads began, as last written down; `nil` from a manager that
+  /// did not keep it. It dates what is kept of the server's words.
+  package var collectorEvidence: [String: Int64]?
   package init(
     id: ServerID, hostname: String, profile: String, enrolledNanoseconds: Int64,
     certificateSerial: String? = nil, certificateExpiresNanoseconds: Int64? = nil,
@@ -71,6 +74,8 @@ package struct TargetRecord: Hashable, Codable, Sendable {
   package var servingNIDs: [String]
   /// Ids of records that turned out to be the same target.
   package var formerIDs: [String]
+  /// Capacity as last written down, by metric; `nil` from a manager that did not keep it.
+  package var values: [String: KeptValue]?
   package init(
     id: String, mgs: String, label: String, kind: TargetKind, fileSystem: String?,
     lastActiveServer: ServerID? = nil, lastActiveHostname: String? = nil,
@@ -113,6 +118,7 @@ package enum StateEffect: Hashable, Sendable {
   case persistServer(ServerRecord)
   case persistMGS(MGSRecord)
   case persistTarget(TargetRecord)
+  case persistMemory(ServerMemory)
 }
 
 /// Effects as they gather: each record once, however often it changed.
@@ -124,4 +130,5 @@ struct PendingEffects: Sendable {
   var servers: Set<ServerID> = []
   var targets: Set<String> = []
   var mgss: Set<String> = []
+  var memories: [ServerID: ServerMemory] = [:]
 }

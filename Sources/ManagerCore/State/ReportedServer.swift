@@ -38,6 +38,8 @@ struct ReportedServer: Sendable {
   var losses: [(loss: SampleLoss, found: Int64)] = []
   var log = LogBuffer()
   var persisted: Int64
+  /// What it says has changed since it was last written down.
+  var isMemoryDue = false
 
   init(_ record: ServerRecord, at now: Moment) {
     self.record = record

@@ -23,6 +23,9 @@ package struct StatePolicy: Hashable, Sendable {
   /// 67 small writes a second.
   package var persistNanoseconds: Int64 = 300_000_000_000
 
+  /// How long what a server says anew may wait to be written down: changes come in bursts.
+  package var rememberNanoseconds: Int64 = 10_000_000_000
+
   package init(collectNanoseconds: Int64 = 1_000_000_000) {
     self.collectNanoseconds = max(1, collectNanoseconds)
   }

@@ -197,6 +197,12 @@ import Testing
       if case .persistTarget(let record) = $0 { record.label } else { nil }
     }
     #expect(targets.sorted() == ["MGS", "fs1-MDT0000", "fs1-OST0000", "fs1-OST0001"])
+    // What the agents said is written down once, when the burst of their first words is over.
+    try stage.run(10)
+    let memories = stage.site.takeEffects().filter {
+      if case .persistMemory = $0 { true } else { false }
+    }
+    #expect(memories.count == 3)
     try stage.run(60)
     #expect(stage.site.takeEffects().isEmpty)
     try stage.run(300)
