@@ -127,10 +127,10 @@ extension Site {
     isFlushAsked = false
     pendingSeries += catalogue.takeNew()
     let write = log.nextWrite(now: now)
-    _ = head.cut(now: now, force: force || isLogFull)
+    let cut = head.cut(now: now, force: force || isLogFull)
     isLogFull = false
     // The log's segments go with these blocks, and with them the newest word on what was seen when.
-    for server in Set(head.unstored.map(\.stream.server)).sorted() {
+    for server in Set(cut.map(\.stream.server)).sorted() {
       observed.persist(server, at: now)
     }
     do throws(DiagnosticError) {
@@ -188,7 +188,8 @@ extension Site {
 
   /// In turn only.
   func persistEffects() async throws(DiagnosticError) {
-    pendingEffects += observed.takeEffects()
+    // Of a store that fails for hours one of each record waits, not one of each second.
+    pendingEffects = StateEffect.coalesced(pendingEffects + observed.takeEffects())
     guard !pendingEffects.isEmpty else { return }
     let batch = pendingEffects
     try await store.apply(batch)

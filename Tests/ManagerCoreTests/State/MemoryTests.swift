@@ -126,6 +126,30 @@ import Testing
     #expect(next.findings(.targetOnTwoServers).isEmpty)
   }
 
+  @Test func whatWaitsForAStoreThatFailsIsOneOfEachRecord() throws {
+    var stage = try Stage.pair()
+    var waiting: [StateEffect] = []
+    let id = try #require(stage.servers["oss01"]?.id)
+    for _ in 0..<50 {
+      try stage.run()
+      stage.site.persist(id, at: stage.now)
+      waiting = StateEffect.coalesced(waiting + stage.site.takeEffects())
+    }
+    #expect(waiting.count < 20)
+    guard
+      case .persistServer(let record)? = waiting.last(where: {
+        if case .persistServer(let record) = $0 { record.id == id } else { false }
+      })
+    else {
+      Issue.record("no record of the server waits")
+      return
+    }
+    #expect(record.lastHeardNanoseconds == stage.now.wallNanoseconds, "the newest of them")
+    // A removal keeps its place: what comes back is written after it.
+    let back: [StateEffect] = [.persistServer(record), .removeServer(id), .persistServer(record)]
+    #expect(StateEffect.coalesced(back) == [.removeServer(id), .persistServer(record)])
+  }
+
   @Test func theFrameLogTellsToTheSecondWhenATargetWasSeen() throws {
     let (stage, written) = try killed(after: 200)
     var next = restarted(stage, written, after: 40)
