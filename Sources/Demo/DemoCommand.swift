@@ -1,4 +1,5 @@
 import ArgumentParser
+import FoundationEssentials
 import Glibc
 import Logging
 import Manager
@@ -29,7 +30,8 @@ package struct DemoCommand: AsyncParsableCommand {
   @Option(help: "The same seed gives the same site and load.")
   package var seed: UInt64 = 1
 
-  @Option(help: "Where everything is kept (default: a new directory under /tmp).")
+  @Option(
+    help: "Where everything is kept (default: a new directory under /tmp, removed at the end).")
   package var stateDir: String?
 
   @Option(help: "End after this time, for example 90s.")
@@ -80,8 +82,9 @@ package struct DemoCommand: AsyncParsableCommand {
   }
 
   private func live(_ layouts: SiteConfiguration.Layouts) async throws {
+    let directory = try self.directory()
     let site = DemoSite(
-      stateDirectory: try directory(), https: https, agents: agents,
+      stateDirectory: directory, https: https, agents: agents,
       configuration: try SiteConfiguration.standard(
         servers: servers, clients: clients, layouts: layouts),
       seed: seed,
@@ -90,11 +93,28 @@ package struct DemoCommand: AsyncParsableCommand {
       },
       duration: duration?.duration, logLevel: verbose ? .info : .critical)
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-    try await withThrowingTaskGroup(of: Void.self) { tasks in
-      tasks.addTask { try await site.run() }
-      tasks.addTask { for await _ in signals { return } }
-      defer { tasks.cancelAll() }
-      try await tasks.next()
+    do {
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await site.run() }
+        tasks.addTask { for await _ in signals { return } }
+        defer { tasks.cancelAll() }
+        try await tasks.next()
+      }
+    } catch {
+      Narrator.say("The state is kept in \(directory).")
+      throw error
+    }
+    tidy(directory)
+  }
+
+  /// After a normal end: what the demo made for itself goes, what it was given stays.
+  private func tidy(_ directory: String) {
+    guard stateDir == nil else { return Narrator.say("The state is kept in \(directory).") }
+    do {
+      try FileManager.default.removeItem(atPath: directory)
+      Narrator.say("\(directory) is removed; with --state-dir it would be kept.")
+    } catch {
+      Narrator.say("\(directory) could not be removed whole: \(error)")
     }
   }
 

@@ -93,6 +93,7 @@ struct DemoSite: Sendable {
     var (site, trees) = (start, startTrees)
     let began = Clock.monotonic()
     var known: [String: SimulatedServer] = [:]
+    var mounted: [String: [String]] = [:]
     var hasShown = false
     while !Task.isCancelled {
       site.advance(to: Clock.monotonic() - began)
@@ -101,6 +102,9 @@ struct DemoSite: Sendable {
         await demo.follow(isPoweredOn: false, agentRuns: false, linkUp: server.linkUp)
       }
       try trees.write(site)
+      let mounts = Dictionary(uniqueKeysWithValues: site.targets.map { ($0.label, $0.mountedOn) })
+      tellMounts(mounted, mounts)
+      mounted = mounts
       for (server, demo) in zip(site.servers, servers) {
         tell(known[server.name], server)
         known[server.name] = server
@@ -114,9 +118,24 @@ struct DemoSite: Sendable {
         _ = await runMain(DemoStatus.self, arguments: ["status", "--state-dir", stateDirectory])
       }
       if let duration, elapsed >= duration { break }
-      try await Task.sleep(for: Self.tick)
+      // Cancelled, the demo ends like in time: the agents first, then what they write to.
+      do { try await Task.sleep(for: Self.tick) } catch { break }
     }
     for server in servers { await server.end() }
+  }
+
+  /// Tells of targets that two servers have, and of the end of that.
+  private func tellMounts(_ old: [String: [String]], _ new: [String: [String]]) {
+    for (label, servers) in new.sorted(by: { $0.key < $1.key }) {
+      let had = old[label] ?? []
+      if servers.count > 1, had.count < 2 {
+        Narrator.say(
+          "simulated: \(label) is mounted on \(servers.joined(separator: " and ")) at once")
+      } else if servers.count < 2, had.count > 1 {
+        Narrator.say(
+          "simulated: \(label) is mounted on \(servers.first ?? "no server") alone again")
+      }
+    }
   }
 
   private func tell(_ old: SimulatedServer?, _ new: SimulatedServer) {

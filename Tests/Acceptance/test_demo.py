@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """`iml demo` shows a live site, obeys its duration, and its faults can be seen."""
 
+import re
 import time
 import unittest
+from pathlib import Path
 
 from iml_lab import IML, Lab, Program, run, wait_until
 
@@ -73,6 +75,18 @@ class Demo(Lab):
             return fates.get("spool") == "sampled" and not shown["findings"]
         wait_until(whole, "oss01 without a finding, and its spool its own")
         program.terminate()
+
+    def test_what_it_made_for_itself_is_removed_and_a_double_mount_is_told(self):
+        program = self.keep(Program("demo", [
+            IML, "demo", "--duration", "12s", "--fault", "mount-twice:scratch-OST0001@2s+3s"]))
+        line = program.wait_line(r"state directory /tmp/iml-demo-\S+")
+        state = Path(re.search(r"/tmp/iml-demo-\S+", line if isinstance(line, str)
+                               else line.group(0)).group(0))
+        program.wait_line(r"simulated: scratch-OST0001 is mounted on oss01 and oss02 at once")
+        program.wait_line(r"simulated: scratch-OST0001 is mounted on oss01 alone again")
+        program.wait_line(rf"{state} is removed")
+        self.assertEqual(program.wait(30), 0, program.tail())
+        self.assertFalse(state.exists())
 
     def test_a_fault_that_is_none_is_a_usage_error(self):
         code, _, errors = run(IML, "demo", "--fault", "earthquake:oss01", expect=None)
