@@ -64,6 +64,7 @@ enum AlertRules {
     .targetAway,
     .targetReadOnly,
     .targetRecovering,
+    .deviceNotUp,
     .collectorFailed,
     .collectorStalled,
     .evidenceStale,

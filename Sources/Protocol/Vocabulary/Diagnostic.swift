@@ -78,6 +78,7 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case targetRecovering = "target-recovering"
   case targetReadOnly = "target-read-only"
   case targetAway = "target-away"
+  case deviceNotUp = "device-not-up"
   case sameNameOnTwoMGSs = "same-name-on-two-mgss"
   case hostNameShared = "host-name-shared"
   case identityShared = "identity-shared"

@@ -24,6 +24,7 @@ struct StagedServer {
   var debugfs = true { didSet { changed() } }
   /// What the agent says of reads that failed and of what it did not understand.
   var fates: [CollectorsSection.Collector] = [] { didSet { changed() } }
+  var devices: [LustreSection.Device] = [] { didSet { changed() } }
   var targets: [String: TargetSection] = [:] { didSet { changed() } }
   var clients: [String: [String]] = [:] { didSet { changed() } }
   var live: [MGSSection.LiveFileSystem]? { didSet { changed() } }
@@ -61,7 +62,7 @@ struct StagedServer {
     case "lustre":
       return [
         try LustreSection(
-          version: release, health: health, unhealthyDevices: unhealthyDevices, devices: [],
+          version: release, health: health, unhealthyDevices: unhealthyDevices, devices: devices,
           debugfsReadable: debugfs
         ).section(collector: collector)
       ]
