@@ -223,13 +223,53 @@ import Testing
     #expect(await RecordingConsole().run("diagnosing", "nonsense") == 7)
   }
 
-  @Test func everyVerbTakesTheOptionsOfAllVerbs() async {
+  /// Every verb, with a name that nothing has where it takes one.
+  private static let linesOfVerbs: [[String]] = [
+    ["status"], ["server", "list", "nosuch"], ["server", "show", "nosuch"],
+    ["server", "show", "nosuch[1-2]"], ["server", "token", "create"], ["server", "token", "list"],
+    ["server", "token", "revoke", "nosuch", "--yes"], ["server", "revoke", "nosuch", "--yes"],
+    ["server", "forget", "nosuch", "--yes"], ["fs", "list", "nosuch"], ["fs", "show", "nosuch"],
+    ["target", "list", "nosuch"], ["target", "list", "--fs", "nosuch"],
+    ["target", "list", "--server", "nosuch"], ["target", "show", "nosuch"],
+    ["job", "top", "--target", "nosuch"], ["job", "top", "--fs", "nosuch"], ["metrics", "list"],
+    ["metrics", "query", "nosuch"], ["token", "create"], ["token", "list"],
+    ["token", "revoke", "nosuch", "--yes"],
+  ]
+
+  @Test func aNameThatNothingHasIsAFailureInEveryVerb() async throws {
+    let paths = Set(Self.leaves().map { $0.joined(separator: " ") })
+    let tried = Self.linesOfVerbs.map { line in
+      paths.filter { (line.joined(separator: " ") + " ").hasPrefix($0 + " ") }
+    }
+    #expect(Set(tried.joined()) == paths, "a verb was forgotten here")
+    let problem = Problem(
+      Diagnostic(.notFound, subject: "nosuch", reason: "there is none"), status: 404,
+      title: "Not Found")
+    let body = try CanonicalJSON.encode(problem)
+    try await StubManager.serving({ request in
+      ["servers", "targets", "filesystems"].contains { request == "GET /api/v1/\($0)" }
+        ? .json("[]") : .http(404, "application/problem+json", body)
+    }) { stub in
+      for line in Self.linesOfVerbs where line.contains(where: { $0.hasPrefix("nosuch") }) {
+        let console = RecordingConsole()
+        #expect(await console.run(line + ["-o", "json", "--socket", stub.socket]) == 1, "\(line)")
+        #expect(console.errors.contains(#""code":"not-found""#), "\(line): \(console.errors)")
+        #expect(console.output.isEmpty, "\(line)")
+      }
+    }
+  }
+
+  private static func leaves() -> [[String]] {
     func leaves(_ command: any ParsableCommand.Type, _ path: [String]) -> [[String]] {
       let words = path + [command._commandName]
       let children = command.configuration.subcommands
       return children.isEmpty ? [words] : children.flatMap { leaves($0, words) }
     }
-    let all = OperatorVerbs.subcommands.flatMap { leaves($0, []) }
+    return OperatorVerbs.subcommands.flatMap { leaves($0, []) }
+  }
+
+  @Test func everyVerbTakesTheOptionsOfAllVerbs() async {
+    let all = Self.leaves()
     #expect(all.count == 18)
     for path in all {
       let console = RecordingConsole()

@@ -67,7 +67,9 @@ package struct APITokens: Sendable {
     let now = clock().wallNanoseconds
     try await store.write { db in
       guard try APITokenEntry.revoke(id, db) else {
-        throw DiagnosticError(.notFound, subject: "token \(id.prefix(64))", reason: "no such token")
+        throw DiagnosticError(
+          .notFound, subject: "token \(id.prefix(64))", reason: "no such token",
+          remedy: "iml token list")
       }
       try AuditEntry(
         nanoseconds: now, who: who, action: "api-token.revoke", subject: id

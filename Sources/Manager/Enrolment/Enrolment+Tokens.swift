@@ -49,7 +49,12 @@ extension Enrolment {
   package func revokeToken(_ id: String, by who: String) async throws(DiagnosticError) {
     let now = clock().wallNanoseconds
     try await store.write { db in
-      guard try EnrolmentTokenEntry.revoke(id, db) else { throw Self.unknownToken(id) }
+      guard try EnrolmentTokenEntry.revoke(id, db) else {
+        // Not `token-unknown`, which refuses an agent that shows a token: here a name means nothing.
+        throw DiagnosticError(
+          .notFound, subject: "token \(id.prefix(64))", reason: "no such enrolment token",
+          remedy: "iml server token list")
+      }
       try AuditEntry(
         nanoseconds: now, who: who, action: "enrolment-token.revoke", subject: id
       ).insert(db)

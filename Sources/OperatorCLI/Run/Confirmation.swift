@@ -1,5 +1,13 @@
 import ArgumentParser
 
+/// `--yes` of a verb that takes away what is easily made again and so asks nothing: scripts may give
+/// it to all verbs that take something away.
+package struct NeedlessConsent: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Taken like elsewhere; nothing is asked here.")
+  package var yes = false
+  package init() {}
+}
+
 /// The consent that a verb which takes something away asks for.
 package struct ConfirmationOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Do not ask for a confirmation.")

@@ -8,7 +8,8 @@ package enum Outcome: Int32, Sendable, CaseIterable {
   case usage = 2
   /// No manager answered.
   case unreachable = 3
-  /// The manager refused (401, 403, 409), or a confirmation is missing.
+  /// The manager refused (401, 403, 409), or a confirmation is missing. What is not there is no
+  /// refusal but a failure, whatever the verb.
   case refused = 4
   /// It worked, and what it shows is not healthy.
   case unhealthy = 5
@@ -19,7 +20,7 @@ package enum Outcome: Int32, Sendable, CaseIterable {
   var meaning: String {
     switch self {
     case .fine: "All went well."
-    case .failed: "It did not work."
+    case .failed: "It did not work. That holds of a name that nothing has, in every verb."
     case .usage: "The command line can not be meant."
     case .unreachable: "No manager answered."
     case .refused: "The manager refused, or a confirmation is missing."

@@ -6,6 +6,7 @@ struct EnrolmentTokenRevokeVerb: AsyncParsableCommand {
     commandName: "revoke", abstract: "Revoke an enrolment token.",
     discussion: "Servers that enrolled with it keep their certificates.")
   @Argument(help: "The token's id.", completion: .live(.enrolmentTokens)) var id: NameArgument
+  @OptionGroup var consent: NeedlessConsent
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {

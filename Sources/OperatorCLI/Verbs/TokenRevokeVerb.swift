@@ -5,6 +5,7 @@ struct TokenRevokeVerb: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "revoke", abstract: "Revoke a bearer token.")
   @Argument(help: "The token's id.", completion: .live(.apiTokens)) var id: NameArgument
+  @OptionGroup var consent: NeedlessConsent
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {

@@ -157,6 +157,6 @@ import Testing
     }
     #expect(
       await refusal { try await site.enrolment.revokeToken("none", by: "root") }?.code
-        == "token-unknown")
+        == "not-found")
   }
 }
