@@ -26,7 +26,7 @@ import Testing
 
   @Test func jobsAreRankedWithSharesAndRatesAndNothingIsLeftOut() throws {
     let text = JobTopPage.render(
-      try Reply(Self.view(rest: JobCounters(readBytes: 1 << 30))), Style())
+      try Reply(Self.view(rest: JobCounters(readBytes: 1 << 30))), Style(width: 160))
     #expect(
       text == """
         Jobs by bytes read, the last 10 min on 1 target; 25 % of that time was looked at, last 5 min ago
@@ -44,7 +44,8 @@ import Testing
   }
 
   @Test func jobsBeyondTheLimitAreOneRow() throws {
-    let text = JobTopPage.render(try Reply(Self.view(rest: JobCounters(), limit: 1)), Style())
+    let text = JobTopPage.render(
+      try Reply(Self.view(rest: JobCounters(), limit: 1)), Style(width: 160))
     #expect(text.contains("(1 other job)"))
     #expect(!text.contains("unnamed"))
   }

@@ -87,6 +87,10 @@ import Testing
     #expect(try lacking(Fixture.soundServers[0]) == [])
     #expect(try lacking(Fixture.serverDetail(Fixture.troubledServers[1])) == [])
     #expect(try lacking(Fixture.soundFileSystem) == [])
+    #expect(try lacking(Fixture.partialFileSystem) == [])
+    var revoked = Fixture.soundServers[0]
+    revoked.isRevoked = true
+    #expect(try lacking(revoked) == [])
     #expect(try lacking(Fixture.fileSystemDetail) == [])
     #expect(try lacking(Fixture.fullTarget) == [])
     #expect(try lacking(Fixture.targetDetail(Fixture.fullTarget)) == [])

@@ -8,7 +8,7 @@ import Testing
   @Test func tableKeepsUnknownAndStaleApart() throws {
     let servers = try Reply(Fixture.troubledServers).elements()
     #expect(
-      ServerTable.render(servers, Style()) == """
+      ServerTable.render(servers, Style(width: 100)) == """
         SERVER  CONTACT    HEALTH        HEARD  PROFILE  LUSTRE  TARGETS  NOTE
         mds01   connected  healthy     0 s ago  monitor  2.15.5        2
         oss01   lost       unknown    42 s ago  monitor  2.15.5        1  nothing heard for 42 s
@@ -23,7 +23,7 @@ import Testing
   @Test func pageShowsEvidenceLossesAndTheLogWithoutItsControlCharacters() throws {
     let detail = try Fixture.serverDetail(Fixture.troubledServers[1])
     #expect(
-      ServerPage.render(try Reply(detail), now: Fixture.now, Style()) == #"""
+      ServerPage.render(try Reply(detail), now: Fixture.now, Style(width: 100)) == #"""
         oss01
         Id           6f9619ff-8b86-4011-b42d-000000000002
         Health       unknown: nothing heard for 42 s
@@ -65,7 +65,7 @@ import Testing
       changed.body = .array([.integer(1)])
       return changed
     }
-    let text = ServerPage.render(try Reply(detail), now: Fixture.now, Style())
+    let text = ServerPage.render(try Reply(detail), now: Fixture.now, Style(width: 100))
     #expect(!text.contains("System") && !text.contains("NIDs"))
     #expect(text.contains("Targets      MGS fs1-MDT0000\n"))
   }

@@ -5,7 +5,7 @@ import Testing
 @testable import OperatorCLI
 
 @Suite struct StatusPageTests {
-  private func page(_ status: SiteStatus, _ style: Style = Style()) throws -> String {
+  private func page(_ status: SiteStatus, _ style: Style = Style(width: 100)) throws -> String {
     StatusPage.render(try Reply(status), style)
   }
 
@@ -14,8 +14,8 @@ import Testing
       try page(Fixture.soundStatus) == """
         healthy: 2 of 2 servers connected, 1 file system available
 
-        FILE SYSTEM  STATE      TARGETS  CLIENTS     SIZE     USED    AVAIL   USE     SEEN
-        fs1          available   3 of 3       12  4.0 TiB  1.2 TiB  2.6 TiB  32 %  3 s ago
+        NAME  STATE      TARGETS  CLIENTS     SIZE     USED    AVAIL   USE     SEEN
+        fs1   available   3 of 3       12  4.0 TiB  1.2 TiB  2.6 TiB  32 %  3 s ago
 
         SERVER  CONTACT    HEALTH     HEARD  TARGETS
         mds01   connected  healthy  0 s ago        2
@@ -29,7 +29,8 @@ import Testing
   @Test func troubledSiteShowsTheWorstFindingFirstAndEveryAge() throws {
     #expect(
       try page(Fixture.troubledStatus) == """
-        unhealthy: 2 of 4 servers connected, 1 of 2 file systems available, 1 emergency, 1 error, 1 warning
+        unhealthy: 2 of 4 servers connected, 1 of 2 file systems available, 1 emergency, 1 error, 1
+        warning
 
         emergency  fs1-OST0001: is active on oss01 and oss02 at once; both may write to the same device (for
                    12 s, target-on-two-servers)
@@ -38,9 +39,9 @@ import Testing
                    Look at the host's console, its network, and `systemctl status iml-agent`.
         warning    oss02: its clock is 12 s ahead (for 2 h 1 min, clock-skewed)
 
-        FILE SYSTEM  STATE      TARGETS  CLIENTS     SIZE     USED    AVAIL   USE     SEEN
-        fs1          available   3 of 3       12  4.0 TiB  1.2 TiB  2.6 TiB  32 %  3 s ago
-        scratch      unknown     0 of 2        -        -        -        -     -        -
+        NAME     STATE      TARGETS  CLIENTS     SIZE     USED    AVAIL   USE     SEEN
+        fs1      available   3 of 3       12  4.0 TiB  1.2 TiB  2.6 TiB  32 %  3 s ago
+        scratch  unknown     0 of 2        -        -        -        -     -        -
             no current evidence of 2 of 2 targets
 
         SERVER  CONTACT    HEALTH        HEARD  TARGETS  NOTE

@@ -8,15 +8,26 @@ extension Site {
   /// What is wrong with the manager itself comes first.
   func status() -> SiteStatus {
     var status = observed.status(at: now)
+    status.servers = status.servers.map(marked)
     let own = readiness() + damages
     status.findings.insert(
       contentsOf: own.map { Finding(diagnostic: $0, ageSeconds: 0) }, at: 0)
     if !own.isEmpty, status.health == .healthy { status.health = .degraded }
     return status
   }
-  func servers() -> [ServerSummary] { observed.servers(at: now) }
+  func servers() -> [ServerSummary] { observed.servers(at: now).map(marked) }
   func server(_ name: String) throws(DiagnosticError) -> ServerDetail {
-    try observed.serverDetail(name, at: now)
+    var detail = try observed.serverDetail(name, at: now)
+    detail.summary = marked(detail.summary)
+    return detail
+  }
+
+  /// With what the trust registry says of its certificate, also where no session was there to cut.
+  private func marked(_ server: ServerSummary) -> ServerSummary {
+    var server = server
+    let trouble = observed.certificateSerial(of: server.id).flatMap { distrust(server.id, $0) }
+    server.isRevoked = trouble?.code == DiagnosticCode.certificateRevoked.rawValue
+    return server
   }
   func fileSystems() -> [FileSystemSummary] { observed.fileSystems(at: now) }
   func fileSystem(_ name: String) throws(DiagnosticError) -> FileSystemDetail {

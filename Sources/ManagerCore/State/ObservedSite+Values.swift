@@ -31,4 +31,6 @@ enum CapacityMetric {
   static let bytesAvailable = Metric.availableSpace.name
   static let inodesTotal = Metric.inodes.name
   static let inodesFree = Metric.freeInodes.name
+  static let bytes = [bytesTotal, bytesFree, bytesAvailable]
+  static let inodes = [inodesTotal, inodesFree]
 }

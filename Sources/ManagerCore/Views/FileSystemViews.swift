@@ -51,18 +51,42 @@ extension SiteSnapshot {
       state: fileSystem.state, reason: fileSystem.reason, mdts: mdts.count, osts: osts.count,
       targetsActive: fileSystem.targets.filter(\.isActive).count)
     var oldest: Int64?
-    summary.bytesTotal = sum(CapacityMetric.bytesTotal, of: osts, &oldest)
-    summary.bytesFree = sum(CapacityMetric.bytesFree, of: osts, &oldest)
-    summary.bytesAvailable = sum(CapacityMetric.bytesAvailable, of: osts, &oldest)
-    summary.inodesTotal = sum(CapacityMetric.inodesTotal, of: mdts, &oldest)
-    summary.inodesFree = sum(CapacityMetric.inodesFree, of: mdts, &oldest)
+    let bytes = sums(CapacityMetric.bytes, of: osts, &oldest)
+    summary.bytesTotal = bytes.totals[CapacityMetric.bytesTotal]
+    summary.bytesFree = bytes.totals[CapacityMetric.bytesFree]
+    summary.bytesAvailable = bytes.totals[CapacityMetric.bytesAvailable]
+    summary.bytesTargets = bytes.covered
+    let inodes = sums(CapacityMetric.inodes, of: mdts, &oldest)
+    summary.inodesTotal = inodes.totals[CapacityMetric.inodesTotal]
+    summary.inodesFree = inodes.totals[CapacityMetric.inodesFree]
+    summary.inodesTargets = inodes.covered
     let told = mdts.compactMap(exports(of:))
+    summary.clientsTargets = told.count
     if !told.isEmpty {
       summary.clients = Set(told.flatMap { $0.section.clients.map(\.uuid) }).count
       for exports in told { oldest = min(oldest ?? exports.evidence, exports.evidence) }
     }
     summary.evidenceSecondsAgo = oldest.map { seconds(from: $0, to: now) }
     return summary
+  }
+
+  /// Sums of several metrics and how many targets all of them cover. Only targets that have every
+  /// metric count, for a size of one and the free space of another make no share; where no target
+  /// has all, each metric is summed by itself and the least covered tells the number.
+  private func sums(
+    _ metrics: [String], of targets: [TargetAssessment], _ oldest: inout Int64?
+  ) -> (totals: [String: UInt64], covered: Int) {
+    func having(_ metric: String, _ targets: [TargetAssessment]) -> [TargetAssessment] {
+      targets.filter { value(metric, of: $0) != nil }
+    }
+    var whole = targets
+    for metric in metrics { whole = having(metric, whole) }
+    var totals: [String: UInt64] = [:]
+    for metric in metrics {
+      totals[metric] = sum(metric, of: whole.isEmpty ? targets : whole, &oldest)
+    }
+    guard whole.isEmpty else { return (totals, whole.count) }
+    return (totals, totals.keys.map { having($0, targets).count }.min() ?? 0)
   }
 
   /// A sum over the targets that have a value; it saturates rather than traps.
@@ -86,6 +110,7 @@ extension SiteSnapshot {
       .compactMap { exports(of: $0)?.section.clients }
     let mgt = fileSystem.mgt
     let active = mgt.map { target in
+      if target.entry.double != nil { return activeServers(of: target) }
       let assessor = TargetAssessor(site: site, now: now)
       return assessor.heldClaims(of: target.entry).filter(\.isCurrent).map(\.name).sorted()
     }

@@ -46,6 +46,11 @@ extension ObservedSite {
     return id
   }
 
+  /// Of the newest certificate that a server was given.
+  package func certificateSerial(of id: ServerID) -> String? {
+    servers[id]?.record.certificateSerial
+  }
+
   static func noSuch(_ kind: String, _ name: String, list: String) -> DiagnosticError {
     DiagnosticError(
       .notFound, subject: name, reason: "there is no \(kind) of this name or id", remedy: list)

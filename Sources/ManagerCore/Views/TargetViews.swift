@@ -57,24 +57,39 @@ extension SiteSnapshot {
   func summary(of target: TargetAssessment) -> TargetSummary {
     let record = target.record
     let last = record.lastActiveServer.flatMap { site.servers[$0]?.name }
-    let excluded = target.active ?? record.lastActiveServer
-    let others = target.hosts.filter { $0 != excluded }.compactMap { site.servers[$0]?.name }
+    var excluded = target.entry.double?.servers ?? []
+    if let last = target.active ?? record.lastActiveServer { excluded.insert(last) }
+    let others = target.hosts.filter { !excluded.contains($0) }
+      .compactMap { site.servers[$0]?.name }
     var summary = TargetSummary(
       id: record.id, label: record.label, kind: record.kind, fileSystem: record.fileSystem,
       mgs: mgsName(record.mgs), state: target.state, reason: target.reason,
       activeOn: target.active.flatMap { site.servers[$0]?.name },
       lastActiveOn: last ?? record.lastActiveHostname,
       failoverServers: others.sorted() + target.foreignNIDs)
+    summary.activeServers = activeServers(of: target)
     summary.evidenceSecondsAgo = target.evidence.map { seconds(from: $0, to: now) }
     summary.bytesTotal = value(CapacityMetric.bytesTotal, of: target)?.number
     summary.bytesFree = value(CapacityMetric.bytesFree, of: target)?.number
     summary.bytesAvailable = value(CapacityMetric.bytesAvailable, of: target)?.number
     summary.inodesTotal = value(CapacityMetric.inodesTotal, of: target)?.number
     summary.inodesFree = value(CapacityMetric.inodesFree, of: target)?.number
+    summary.capacitySecondsAgo = (CapacityMetric.bytes + CapacityMetric.inodes)
+      .compactMap { value($0, of: target)?.evidence }.min().map { seconds(from: $0, to: now) }
     summary.clients = exports(of: target)?.section.clients.count
     summary.backend = target.section?.backend
     summary.recovery = target.section?.recovery
     return summary
+  }
+
+  /// Host names of the servers where it is active, the one that had it first in front.
+  func activeServers(of target: TargetAssessment) -> [String] {
+    guard let first = target.active else {
+      return (target.entry.double?.servers ?? []).compactMap { site.servers[$0]?.name }.sorted()
+    }
+    let others = (target.entry.double?.servers ?? []).filter { $0 != first }
+    return [first].compactMap { site.servers[$0]?.name }
+      + others.compactMap { site.servers[$0]?.name }.sorted()
   }
 
   func detail(of target: TargetAssessment, _ findings: [RaisedFinding]) -> TargetDetail {

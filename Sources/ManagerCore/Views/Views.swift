@@ -80,6 +80,8 @@ package struct ServerSummary: Codable, Hashable, Sendable {
   package var bootID: BootID?
   /// The agent reads a tree instead of a live server.
   package var readsTree: Bool
+  /// Its certificate is revoked: it is not heard until it is enrolled anew. `nil`: not told.
+  package var isRevoked: Bool?
   package init(
     id: ServerID, hostname: String, profile: String, contact: Contact, heardSecondsAgo: Double?,
     health: Health, reason: String, lustreVersion: String?, targets: [String], bootID: BootID?,
@@ -184,15 +186,22 @@ package struct FileSystemSummary: Codable, Hashable, Sendable {
   package var osts: Int
   /// Targets that are mounted or recovering by current evidence.
   package var targetsActive: Int
-  /// Of the OSTs with a current or last value; `nil` when none has one.
+  /// Of the OSTs with a current or last value; `nil` when none has one. `bytesTargets` tells how
+  /// many of `osts` that are: while they are fewer, the sums are a part of the whole.
   package var bytesTotal: UInt64?
   package var bytesFree: UInt64?
   package var bytesAvailable: UInt64?
+  /// How many OSTs the bytes are summed over; `nil` of a manager that does not tell.
+  package var bytesTargets: Int?
   /// Of the MDTs.
   package var inodesTotal: UInt64?
   package var inodesFree: UInt64?
-  /// Distinct client UUIDs over the MDTs; `nil` when no MDT tells.
+  /// How many MDTs the inodes are summed over.
+  package var inodesTargets: Int?
+  /// Distinct client UUIDs over the MDTs that tell; `nil` when none does.
   package var clients: Int?
+  /// How many MDTs tell of their clients.
+  package var clientsTargets: Int?
   /// Seconds since the oldest evidence behind the capacity and clients; `nil` without any.
   package var evidenceSecondsAgo: Double?
   package init(
@@ -241,11 +250,15 @@ package struct TargetSummary: Codable, Hashable, Sendable {
   package var mgs: String
   package var state: TargetState
   package var reason: String
-  /// Host name of the server where it is active by current evidence.
+  /// Host name of the server where it is active by current evidence; of several the one that had it
+  /// first.
   package var activeOn: String?
+  /// All servers where it is active: two or more while its state is `twice`. That one of them has
+  /// fallen silent meanwhile takes it off this list no more than it ends the danger.
+  package var activeServers: [String]?
   /// Host name of the last server where it was seen active.
   package var lastActiveOn: String?
-  /// Host names of the other servers that may serve it; NIDs of servers without an agent.
+  /// Host names of the servers that may serve it and where it is not active; NIDs of servers without an agent.
   package var failoverServers: [String]
   package var evidenceSecondsAgo: Double?
   package var bytesTotal: UInt64?
@@ -253,6 +266,8 @@ package struct TargetSummary: Codable, Hashable, Sendable {
   package var bytesAvailable: UInt64?
   package var inodesTotal: UInt64?
   package var inodesFree: UInt64?
+  /// Age of the oldest of these sizes: they may be older than what is known of the state.
+  package var capacitySecondsAgo: Double?
   package var clients: Int?
   package var backend: String?
   package var recovery: RecoveryStatus?

@@ -10,7 +10,7 @@ protocol CSVColumns {
 extension ServerSummary: CSVColumns {
   static let csvMembers = [
     "id", "hostname", "profile", "contact", "heardSecondsAgo", "health", "reason", "lustreVersion",
-    "targets", "bootID", "readsTree",
+    "targets", "bootID", "readsTree", "isRevoked",
   ]
 }
 
@@ -25,7 +25,8 @@ extension ServerDetail: CSVColumns {
 extension FileSystemSummary: CSVColumns {
   static let csvMembers = [
     "id", "name", "mgs", "state", "reason", "mdts", "osts", "targetsActive", "bytesTotal",
-    "bytesFree", "bytesAvailable", "inodesTotal", "inodesFree", "clients", "evidenceSecondsAgo",
+    "bytesFree", "bytesAvailable", "bytesTargets", "inodesTotal", "inodesFree", "inodesTargets",
+    "clients", "clientsTargets", "evidenceSecondsAgo",
   ]
 }
 
@@ -36,9 +37,10 @@ extension FileSystemDetail: CSVColumns {
 
 extension TargetSummary: CSVColumns {
   static let csvMembers = [
-    "id", "label", "kind", "fileSystem", "mgs", "state", "reason", "activeOn", "lastActiveOn",
-    "failoverServers", "evidenceSecondsAgo", "bytesTotal", "bytesFree", "bytesAvailable",
-    "inodesTotal", "inodesFree", "clients", "backend", "recovery",
+    "id", "label", "kind", "fileSystem", "mgs", "state", "reason", "activeOn", "activeServers",
+    "lastActiveOn", "failoverServers", "evidenceSecondsAgo", "bytesTotal", "bytesFree",
+    "bytesAvailable",
+    "inodesTotal", "inodesFree", "capacitySecondsAgo", "clients", "backend", "recovery",
   ]
 }
 

@@ -26,11 +26,22 @@ enum FileSystemPage {
       "Targets",
       "\(summary.targetsActive) of \(summary.mdts + summary.osts) active"
         + " (\(plural(summary.mdts, "MDT")), \(plural(summary.osts, "OST")))")
-    facts.add("Capacity", Space(summary.view).sentence)
+    let cover = Coverage(summary.view)
     facts.add(
-      "Inodes", Space.inodes(total: summary.inodesTotal, free: summary.inodesFree))
-    facts.add("Clients", summary.clients.map(String.init) ?? "unknown: no MDT tells")
-    facts.add("Evidence", summary.evidenceSecondsAgo.map { "from \(Quantities.ago($0))" })
+      "Capacity",
+      Coverage.marked(Space(summary.view).sentence ?? "unknown: no OST tells", cover.bytes),
+      cover.bytes == nil ? .plain : .uncertain)
+    facts.add(
+      "Inodes",
+      Coverage.marked(
+        Space.inodes(total: summary.inodesTotal, free: summary.inodesFree)
+          ?? "unknown: no MDT tells", cover.inodes), cover.inodes == nil ? .plain : .uncertain)
+    facts.add(
+      "Clients",
+      Coverage.marked(summary.clients.map(String.init) ?? "unknown: no MDT tells", cover.clients),
+      cover.clients == nil ? .plain : .uncertain)
+    facts.add(
+      "Evidence", summary.evidenceSecondsAgo.map { "the oldest from \(Quantities.ago($0))" })
     facts.add("Id", summary.id)
     return facts
   }

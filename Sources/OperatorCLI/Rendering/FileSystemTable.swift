@@ -8,25 +8,64 @@ enum FileSystemTable {
     // The same name on two MGSs is two file systems: only then the MGS tells them apart.
     let isAmbiguous = Set(all.map(\.view.name)).count < all.count
     let columns: [Table.Column] =
-      [.init("FILE SYSTEM")] + (isAmbiguous ? [.init("MGS")] : []) + [
+      [.init("NAME")] + (isAmbiguous ? [.init("MGS")] : []) + [
         .init("STATE"), .init("TARGETS", .number), .init("CLIENTS", .number),
         .init("SIZE", .number), .init("USED", .number, isSpare: true), .init("AVAIL", .number),
         .init("USE", .number), .init("SEEN", .number), .init("NOTE", .flow),
       ]
     let rows = all.map { fileSystem in
       let space = Space(fileSystem.view)
+      let cover = Coverage(fileSystem.view)
       let targets = fileSystem.mdts + fileSystem.osts
       return [Cell(name: fileSystem.name)] + (isAmbiguous ? [Cell(name: fileSystem.mgs)] : []) + [
         Cell(state: fileSystem.word("state", fileSystem.state)),
-        Cell("\(fileSystem.targetsActive) of \(targets)"), Cell(fileSystem.clients),
-        Cell(Quantities.bytes(space.total)), Cell(Quantities.bytes(space.used)),
-        Cell(Quantities.bytes(space.available)), Cell(space.share),
-        Cell(Quantities.ago(fileSystem.evidenceSecondsAgo)),
-        // Of an available one the columns say all.
-        Cell(fileSystem.state == .available ? "" : fileSystem.reason),
+        Cell("\(fileSystem.targetsActive) of \(targets)"),
+        cover.cell(fileSystem.clients.map(String.init), cover.clients),
+        cover.cell(space.total.map(Quantities.bytes), cover.bytes),
+        cover.cell(space.used.map(Quantities.bytes), cover.bytes),
+        cover.cell(space.available.map(Quantities.bytes), cover.bytes), Cell(space.share),
+        Cell(Quantities.briefAgo(fileSystem.evidenceSecondsAgo)), Cell(note(fileSystem, cover)),
       ]
     }
     return Table(columns: columns, rows: rows).render(style)
+  }
+
+  private static func note(_ fileSystem: Reply<FileSystemSummary>, _ cover: Coverage) -> String {
+    [
+      cover.bytes.map { "sizes are of \($0) only" }, cover.clients.map { "clients of \($0) only" },
+      // Of an available one the columns say all.
+      fileSystem.state == .available ? nil : fileSystem.reason,
+    ].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "; ")
+  }
+}
+
+/// Which sums of a file system are sums over a part of its targets; `nil` of those over all, and of
+/// a manager that does not tell.
+struct Coverage: Hashable {
+  /// `4 of 7 OSTs`
+  var bytes: String?
+  var inodes: String?
+  var clients: String?
+
+  init(_ fileSystem: FileSystemSummary) {
+    func part(_ covered: Int?, _ all: Int, _ kind: String) -> String? {
+      guard let covered, covered < all else { return nil }
+      return "\(covered) of \(plural(all, kind))"
+    }
+    bytes = part(fileSystem.bytesTargets, fileSystem.osts, "OST")
+    inodes = part(fileSystem.inodesTargets, fileSystem.mdts, "MDT")
+    clients = part(fileSystem.clientsTargets, fileSystem.mdts, "MDT")
+  }
+
+  /// `>1.2 TiB` of a partial sum: the whole is more.
+  func cell(_ number: String?, _ part: String?) -> Cell {
+    guard let number else { return Cell(Quantities.nothing) }
+    return part == nil ? Cell(number) : Cell(">\(number)", .uncertain)
+  }
+
+  /// A sentence with the part that it tells of.
+  static func marked(_ text: String, _ part: String?) -> String {
+    part.map { "\(text) (\($0) only)" } ?? text
   }
 }
 

@@ -5,7 +5,10 @@ import Protocol
 enum JobTopPage {
   static func render(_ answer: Reply<JobTopView>, _ style: Style) -> String {
     let view = answer.view
-    return page([title(view), table(view).render(style), notes(view)])
+    return page([
+      lines(title(view), style), table(view).render(style),
+      notes(view).map { lines($0, style) }.joined(),
+    ])
   }
 
   private static func title(_ view: JobTopView) -> String {
@@ -15,7 +18,11 @@ enum JobTopPage {
     var text = "Jobs by \(word(view.by)), the last \(Quantities.span(span)) on \(targets)"
     text += "; \(seen) % of that time was looked at"
     if let age = view.newestSecondsAgo { text += ", last \(Quantities.ago(age))" }
-    return text + "\n"
+    return text
+  }
+
+  private static func lines(_ text: String, _ style: Style) -> String {
+    wrap(printable(text), to: style.width).map { $0 + "\n" }.joined()
   }
 
   private static func word(_ measure: JobMeasure) -> String {
@@ -29,10 +36,12 @@ enum JobTopPage {
 
   private static func table(_ view: JobTopView) -> Table {
     let columns: [Table.Column] = [
-      .init("JOB"), .init("SHARE", .number), .init("READ", .number), .init("READ/S", .number),
-      .init("WRITTEN", .number), .init("WRITTEN/S", .number), .init("IO OPS", .number),
-      .init("IO OPS/S", .number), .init("MD OPS", .number), .init("MD OPS/S", .number),
-      .init("TARGETS", .number),
+      // Amounts give way to rates where the page is narrow: both tell the same of one time.
+      .init("JOB"), .init("SHARE", .number), .init("READ", .number, isSpare: true),
+      .init("READ/S", .number), .init("WRITTEN", .number, isSpare: true),
+      .init("WRITTEN/S", .number), .init("IO OPS", .number, isSpare: true),
+      .init("IO OPS/S", .number), .init("MD OPS", .number, isSpare: true),
+      .init("MD OPS/S", .number), .init("TARGETS", .number),
     ]
     func row(_ name: Cell, _ increase: JobCounters, _ targets: Cell) -> [Cell] {
       let seconds = view.coveredSeconds
@@ -61,7 +70,7 @@ enum JobTopPage {
     return Table(columns: columns, rows: rows)
   }
 
-  private static func notes(_ view: JobTopView) -> String {
+  private static func notes(_ view: JobTopView) -> [String] {
     var lines: [String] = []
     if !view.unnamed.isZero {
       lines.append(
@@ -75,6 +84,6 @@ enum JobTopPage {
       lines.append(
         "Up to \(view.untrackedJobs) jobs of a target could not be followed and are in no number.")
     }
-    return lines.map { printable($0) + "\n" }.joined()
+    return lines
   }
 }

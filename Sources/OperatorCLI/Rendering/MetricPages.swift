@@ -4,23 +4,47 @@ import Protocol
 /// `iml metrics query`: one row a group.
 enum MetricPage {
   static func render(_ answer: Reply<MetricAnswer>, _ style: Style) -> String {
-    page([title(answer), table(answer.view, style).render(style)])
+    let shared = sharedLabels(answer.groups)
+    return page([
+      title(answer, shared, style),
+      table(answer.view, without: Set(shared.keys), style).render(style),
+    ])
   }
 
-  private static func title(_ answer: Reply<MetricAnswer>) -> String {
+  /// Labels of which all of several groups have the same value: said once, above the table.
+  private static func sharedLabels(_ groups: [MetricAnswer.Group]) -> [String: String] {
+    guard groups.count > 1, let first = groups.first else { return [:] }
+    let shared = first.labels.filter { label in
+      groups.allSatisfy { $0.labels[label.key] == label.value }
+    }
+    return groups.allSatisfy { $0.labels == shared } ? [:] : shared
+  }
+
+  private static func title(
+    _ answer: Reply<MetricAnswer>, _ shared: [String: String], _ style: Style
+  ) -> String {
     let span = (Double(answer.throughNanoseconds) - Double(answer.fromNanoseconds)) / 1e9
     let kind = answer.word("kind", answer.kind)
     let unit = answer.unit == "1" || answer.unit.isEmpty ? "" : " in \(answer.unit)"
     let what = answer.isRate ? "rate of a \(kind)\(unit)" : "\(kind)\(unit)"
-    return printable("\(answer.metric): \(what), the last \(Quantities.span(span))") + "\n"
+    let labels = shared.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    let all = labels.isEmpty ? "" : "; all of \(labels.joined(separator: ", "))"
+    let text = "\(answer.metric): \(what), the last \(Quantities.span(span))\(all)"
+    return wrap(printable(text), to: style.width).map { $0 + "\n" }.joined()
   }
 
-  private static func table(_ answer: MetricAnswer, _ style: Style) -> Table {
-    let labels = Set(answer.groups.flatMap(\.labels.keys)).sorted()
+  private static func table(
+    _ answer: MetricAnswer, without shared: Set<String>, _ style: Style
+  ) -> Table {
+    let labels = Set(answer.groups.flatMap(\.labels.keys)).subtracting(shared).sorted()
     let hasCurve = style.hasBlocks && answer.groups.contains { !$0.points.isEmpty }
     let hasResets = answer.groups.contains { $0.resets > 0 }
     var columns = labels.isEmpty ? [Table.Column("GROUP")] : labels.map { .init($0.uppercased()) }
-    columns += ["SERIES", "VALUE", "MIN", "MAX", "SAMPLES"].map { .init($0, .number) }
+    // How many series stand behind a sum may give way only where all of them speak.
+    let isWhole = answer.groups.allSatisfy { $0.silentSeries == 0 }
+    columns.append(.init("SERIES", .number, isSpare: isWhole))
+    columns += ["VALUE", "MIN", "MAX"].map { .init($0, .number) }
+    columns.append(.init("SAMPLES", .number, isSpare: true))
     if hasResets { columns.append(.init("RESETS", .number)) }
     columns.append(.init("SEEN", .number))
     if hasCurve { columns.append(.init("CURVE", isSpare: true)) }
@@ -35,7 +59,7 @@ enum MetricPage {
         Cell(group.samples),
       ]
       if hasResets { row.append(Cell(group.resets)) }
-      row.append(Cell(Quantities.ago(group.lastSecondsAgo)))
+      row.append(Cell(Quantities.briefAgo(group.lastSecondsAgo)))
       if hasCurve {
         row.append(
           Cell(

@@ -44,6 +44,20 @@ package enum Quantities {
     return "\(span(seconds)) ago"
   }
 
+  /// The same in one unit, for the narrow columns of tables: `119 s ago`, `2 min ago`, `47 h ago`.
+  package static func briefAgo(_ seconds: Double?) -> String {
+    guard let seconds, seconds.isFinite else { return nothing }
+    return "\(briefSpan(seconds)) ago"
+  }
+
+  /// A span in the greatest unit of which there are at least two, cut rather than rounded.
+  static func briefSpan(_ seconds: Double) -> String {
+    let whole = Int(min(max(seconds, 0), 86_400e6))
+    if whole >= 2 * 86_400 { return "\(whole / 86_400) d" }
+    if whole >= 2 * 3_600 { return "\(whole / 3_600) h" }
+    return whole >= 120 ? "\(whole / 60) min" : "\(whole) s"
+  }
+
   /// A value of a metric in its unit, three significant digits; `perSecond` for rates.
   package static func measure(_ value: Double?, unit: String, perSecond: Bool) -> String {
     guard let value, value.isFinite else { return nothing }
@@ -85,6 +99,17 @@ package enum Quantities {
 }
 
 extension Quantities {
+  /// For a column whose title says that it is UTC: `2026-08-01 12:00 (in 29 d)`.
+  static func briefExpiry(_ nanoseconds: Int64?, now: Int64) -> String {
+    guard let nanoseconds else { return "never" }
+    let minute = moment(nanoseconds).prefix(16)
+    let (distance, overflow) = nanoseconds.subtractingReportingOverflow(now)
+    guard !overflow else { return String(minute) }
+    let seconds = Double(distance) / 1e9
+    return seconds >= 0
+      ? "\(minute) (in \(briefSpan(seconds)))" : "\(minute) (\(briefSpan(-seconds)) ago)"
+  }
+
   private enum Digits { case oneDecimal, threeSignificant }
 
   private static func bytes(_ value: Double, digits: Digits) -> String {

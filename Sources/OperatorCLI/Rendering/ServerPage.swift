@@ -33,7 +33,8 @@ enum ServerPage {
     facts.add("NIDs", nids(server.sections))
     facts.add("Boot", summary.bootID?.text)
     facts.add("Clock", clock(server.clockOffsetSeconds))
-    facts.add("Certificate", certificate(server.view, now))
+    facts.add(
+      "Certificate", certificate(server.view, now), summary.isRevoked == true ? .bad : .plain)
     facts.add("Targets", targets(summary.view))
     facts.add(
       "Received",
@@ -66,6 +67,9 @@ enum ServerPage {
     guard let serial = server.certificateSerial else { return nil }
     let expiry = server.certificateExpiresNanoseconds.map {
       ", until \(Quantities.expiry($0, now: now))"
+    }
+    if server.summary.isRevoked == true {
+      return "revoked: serial \(serial); until it is enrolled anew, it is not heard"
     }
     return "serial \(serial)\(expiry ?? "")"
   }

@@ -16,7 +16,7 @@ enum ServerTable {
       var row: [Cell] = [
         Cell(name: server.hostname), Cell(state: server.word("contact", server.contact)),
         Cell(state: server.word("health", server.health)),
-        Cell(Quantities.ago(server.heardSecondsAgo)),
+        Cell(Quantities.briefAgo(server.heardSecondsAgo)),
       ]
       if !isShort { row += [Cell(name: server.profile), Cell(name: server.lustreVersion)] }
       return row + [Cell(server.targets.count), Cell(note(server))]
@@ -25,7 +25,10 @@ enum ServerTable {
   }
 
   private static func note(_ server: Reply<ServerSummary>) -> String {
-    [server.reason, server.readsTree ? "reads a tree, not a live server" : ""]
-      .filter { !$0.isEmpty }.joined(separator: "; ")
+    [
+      server.isRevoked == true ? "revoked" : "", server.reason,
+      server.readsTree ? "reads a tree, not a live server" : "",
+    ]
+    .filter { !$0.isEmpty }.joined(separator: "; ")
   }
 }

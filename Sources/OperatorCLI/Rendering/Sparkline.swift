@@ -3,7 +3,7 @@ import ManagerCore
 /// A curve in a few block characters.
 enum Sparkline {
   private static let blocks: [Character] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
-  /// Fits beside the numbers in 100 columns.
+  /// Fits beside the numbers where there are more than 80 columns.
   static let width = 16
 
   /// Means of equal parts of the time range, scaled from the least to the greatest; a part without

@@ -28,8 +28,11 @@ enum StatusPage {
       serverCount(status.servers), fileSystemCount(status.fileSystems),
       FindingsBlock.counts(status.findings),
     ].filter { !$0.isEmpty }
-    let painted = style.paint(printable(word), Tone(word: word))
-    return "\(painted): \(parts.joined(separator: ", "))\n"
+    // Wrapped before it is painted: colours have no width.
+    let plain = printable(word)
+    let lines = wrap("\(plain): \(printable(parts.joined(separator: ", ")))", to: style.width)
+      .joined(separator: "\n")
+    return style.paint(plain, Tone(word: word)) + lines.dropFirst(plain.count) + "\n"
       + (status.servers.isEmpty ? firstStep : "")
   }
 

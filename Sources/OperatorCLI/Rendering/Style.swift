@@ -11,8 +11,8 @@ package struct Style: Hashable, Sendable {
     self.width = width
   }
 
-  /// Of files and pipes; also what tables are designed for.
-  package static let plainWidth = 100
+  /// Of files and pipes, and of the narrowest terminal in common use: tables are designed for it.
+  package static let plainWidth = 80
 
   /// Narrower than 60 nothing but one word a line would be left; wider than 200 nobody reads.
   static func bounded(_ columns: Int) -> Int { min(max(columns, 60), 200) }

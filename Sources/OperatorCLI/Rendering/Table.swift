@@ -21,7 +21,7 @@ struct Table {
     enum Kind { case words, number, flow }
     var title: String
     var kind: Kind
-    /// Left out where the table is wider than a narrow terminal: the others tell the most of it.
+    /// Left out where the table would be wider than the page: the others tell the most of it.
     var isSpare: Bool
     init(_ title: String, _ kind: Kind = .words, isSpare: Bool = false) {
       self.title = printable(title)
@@ -68,11 +68,9 @@ struct Table {
     return columns.indices.map { column in lines.reduce(0) { max($0, $1[column].text.count) } }
   }
 
-  /// Without its spare columns, the last first, as far as a terminal that is narrower than tables
-  /// are designed for demands it.
+  /// Without its spare columns, the last first, as far as the width demands it.
   private func fitted(to width: Int) -> Table {
     var table = self
-    guard width < Style.plainWidth else { return table }
     while let spare = table.columns.lastIndex(where: \.isSpare) {
       let fixed = table.hasFlow ? table.widths.dropLast() : table.widths[...]
       guard fixed.reduce(0, +) + Table.gap * (fixed.count - 1) > width else { break }

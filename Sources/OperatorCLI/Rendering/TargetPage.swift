@@ -27,12 +27,17 @@ enum TargetPage {
     facts.add("Kind", summary.word("kind", summary.kind))
     facts.add("File system", summary.fileSystem)
     facts.add("MGS", summary.mgs)
-    facts.add("Active on", summary.activeOn)
+    facts.add(
+      "Active on", summary.activeNames.joined(separator: " and "),
+      summary.activeNames.count > 1 ? .alarm : .plain)
     facts.add("Failover", summary.failoverServers.joined(separator: " "))
     facts.add("Device", device(target.view))
     facts.add("Mounted at", target.mountPoint)
     facts.add("Recovery", TargetTable.recoveryWord(summary))
-    facts.add("Capacity", Space(summary.view).sentence)
+    let old = TargetTable.oldSizes(summary.view).map { ", \($0)" } ?? ""
+    facts.add(
+      "Capacity", Space(summary.view).sentence.map { $0 + old },
+      old.isEmpty ? .plain : .uncertain)
     facts.add("Inodes", Space.inodes(total: summary.inodesTotal, free: summary.inodesFree))
     facts.add("Clients", summary.clients.map(String.init))
     facts.add("Evidence", summary.evidenceSecondsAgo.map { "from \(Quantities.ago($0))" })

@@ -10,23 +10,46 @@ enum TargetTable {
     let columns: [Table.Column] =
       [.init("TARGET")] + (isAmbiguous ? [.init("MGS")] : []) + [
         .init("STATE"), .init("SERVER"), .init("FAILOVER"), .init("CLIENTS", .number),
-        .init("SIZE", .number), .init("USE", .number), .init("SEEN", .number),
+        .init("SIZE", .number, isSpare: true), .init("USE", .number), .init("SEEN", .number),
         .init("NOTE", .flow),
       ]
     let rows = all.map { target in
       let space = Space(target.view)
       return [Cell(name: target.label)] + (isAmbiguous ? [Cell(name: target.mgs)] : []) + [
-        Cell(state: target.word("state", target.state)), Cell(name: target.activeOn),
+        Cell(state: target.word("state", target.state)), servers(target.view),
         Cell(name: target.failoverServers.joined(separator: " ")), Cell(target.clients),
         Cell(Quantities.bytes(space.total)), Cell(space.share),
-        Cell(Quantities.ago(target.evidenceSecondsAgo)), Cell(note(target)),
+        Cell(Quantities.briefAgo(target.evidenceSecondsAgo)), Cell(note(target)),
       ]
     }
     return Table(columns: columns, rows: rows).render(style)
   }
 
-  /// What the columns do not say already.
+  /// Where it is active: all names of it, two of them in the colour of alarm.
+  private static func servers(_ target: TargetSummary) -> Cell {
+    let names = target.activeNames
+    return names.count > 1
+      ? Cell(names.joined(separator: ","), .alarm) : Cell(name: names.first)
+  }
+
+  /// Sizes much older than what is known of the state: a minute is some cycles of any collector.
+  private static let oldSizeSeconds = 60.0
+
+  /// That the sizes are old, where the state is not.
+  static func oldSizes(_ target: TargetSummary) -> String? {
+    guard let age = target.capacitySecondsAgo,
+      age - (target.evidenceSecondsAgo ?? 0) > oldSizeSeconds
+    else { return nil }
+    return "sizes from \(Quantities.briefAgo(age))"
+  }
+
   private static func note(_ target: Reply<TargetSummary>) -> String {
+    [stateNote(target), oldSizes(target.view) ?? ""].filter { !$0.isEmpty }
+      .joined(separator: "; ")
+  }
+
+  /// What the columns do not say already.
+  private static func stateNote(_ target: Reply<TargetSummary>) -> String {
     switch target.state {
     case .mounted: ""
     case .recovering: recovery(target) ?? target.reason
@@ -52,5 +75,12 @@ enum TargetTable {
 
   static func recoveryWord(_ target: Reply<TargetSummary>) -> String? {
     target.recovery.map { target.word("recovery", $0) }
+  }
+}
+
+extension TargetSummary {
+  /// All servers where it is active; a manager that tells only one is believed.
+  var activeNames: [String] {
+    activeServers.flatMap { $0.isEmpty ? nil : $0 } ?? [activeOn].compactMap { $0 }
   }
 }

@@ -6,14 +6,15 @@ enum EnrolmentTokenTable {
   static func render(_ tokens: [Reply<EnrolmentTokenView>], now: Int64, _ style: Style) -> String {
     Table(
       columns: [
-        .init("ID"), .init("STATE"), .init("PROFILE"), .init("USES LEFT", .number),
-        .init("EXPIRES"), .init("CREATED BY"),
+        .init("ID"), .init("STATE"), .init("PROFILE"), .init("LEFT", .number),
+        .init("EXPIRES (UTC)"), .init("MADE BY"),
       ],
       rows: tokens.map { token in
         [
           Cell(token.id), Cell(state: state(token.view, now)),
           Cell(token.word("profile", token.profile)), Cell(token.usesLeft),
-          Cell(Quantities.expiry(token.expiresNanoseconds, now: now)), Cell(name: token.createdBy),
+          Cell(Quantities.briefExpiry(token.expiresNanoseconds, now: now)),
+          Cell(name: token.createdBy),
         ]
       }
     ).render(style)
@@ -30,12 +31,12 @@ enum EnrolmentTokenTable {
 enum APITokenTable {
   static func render(_ tokens: [Reply<APITokenView>], now: Int64, _ style: Style) -> String {
     Table(
-      columns: [.init("ID"), .init("NAME"), .init("ROLE"), .init("STATE"), .init("EXPIRES")],
+      columns: [.init("ID"), .init("NAME"), .init("ROLE"), .init("STATE"), .init("EXPIRES (UTC)")],
       rows: tokens.map { token in
         [
           Cell(token.id), Cell(name: token.name), Cell(token.word("role", token.role)),
           Cell(state: state(token.view, now)),
-          Cell(Quantities.expiry(token.expiresNanoseconds, now: now)),
+          Cell(Quantities.briefExpiry(token.expiresNanoseconds, now: now)),
         ]
       }
     ).render(style)

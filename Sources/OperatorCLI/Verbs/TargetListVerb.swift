@@ -34,7 +34,9 @@ struct TargetListVerb: ReadingVerb {
     }
     let targets = try selection.narrow(all, .target, names: \.names).filter { target in
       guard let hosts else { return true }
-      return (target.activeOn ?? target.lastActiveOn).map(hosts.contains) ?? false
+      let active = target.activeNames
+      return (active.isEmpty ? [target.lastActiveOn].compactMap { $0 } : active)
+        .contains(where: hosts.contains)
     }
     return Answer(list: targets, hint: hint(all), table: TargetTable.render)
   }

@@ -30,7 +30,51 @@ import Testing
     #expect(summary.inodesTotal == 40)
     #expect(summary.inodesFree == 30)
     #expect(summary.evidenceSecondsAgo == 7)
+    // No OST has told all three: the least covered of the sums tells the number.
+    #expect(summary.bytesTargets == 1 && summary.inodesTargets == 1)
     #expect(stage.target("fs1-MDT0000")?.bytesTotal == 7_777)
+  }
+
+  @Test func aSumTellsHowManyTargetsItCovers() throws {
+    var stage = try Stage.pair()
+    #expect(stage.fileSystem?.bytesTargets == 0 && stage.fileSystem?.inodesTargets == 0)
+    for metric in [Metric.capacity, .freeSpace, .availableSpace] {
+      try value(&stage, "fs1-OST0000", on: "oss01", metric, 1_000, age: 5)
+    }
+    // A size without the free space beside it would make a wrong share.
+    try value(&stage, "fs1-OST0001", on: "oss02", .capacity, 500)
+    var summary = try #require(stage.fileSystem)
+    #expect(summary.osts == 2 && summary.bytesTargets == 1)
+    #expect(summary.bytesTotal == 1_000 && summary.bytesFree == 1_000)
+    #expect(stage.target("fs1-OST0000")?.capacitySecondsAgo == 5)
+    for metric in [Metric.freeSpace, .availableSpace] {
+      try value(&stage, "fs1-OST0001", on: "oss02", metric, 300)
+    }
+    summary = try #require(stage.fileSystem)
+    #expect(summary.bytesTargets == 2 && summary.bytesTotal == 1_500)
+    // What an away server told last stays, with its age.
+    stage.cut("oss01")
+    try stage.run(60)
+    summary = try #require(stage.fileSystem)
+    #expect(summary.bytesTargets == 2 && summary.evidenceSecondsAgo == 65)
+    #expect(stage.target("fs1-OST0000")?.capacitySecondsAgo == 65)
+  }
+
+  @Test func aTargetOnTwoServersIsActiveOnBothAndFailoverOfNeither() throws {
+    var stage = try Stage.pair()
+    #expect(stage.target("fs1-OST0000")?.activeServers == ["oss01"])
+    stage.mount("fs1-OST0000", on: "oss02")
+    try stage.run(2)
+    let target = try #require(stage.target("fs1-OST0000"))
+    #expect(target.state == .twice && target.activeOn == "oss01")
+    #expect(target.activeServers == ["oss01", "oss02"])
+    #expect(target.failoverServers.isEmpty)
+    // Silence releases nothing: both stay named.
+    stage.cut("oss01")
+    try stage.run(60)
+    let later = try #require(stage.target("fs1-OST0000"))
+    #expect(later.state == .twice && Set(later.activeServers ?? []) == ["oss01", "oss02"])
+    #expect(later.failoverServers.isEmpty)
   }
 
   @Test func aValueNeitherGoesBackInTimeNorBelowZero() throws {
@@ -52,6 +96,7 @@ import Testing
     stage.servers["oss01"]?.clients = ["fs1-OST0000": ["x"]]
     try stage.run(2)
     #expect(stage.fileSystem?.clients == 3)
+    #expect(stage.fileSystem?.clientsTargets == 2 && stage.fileSystem?.mdts == 2)
     #expect(stage.target("fs1-MDT0001")?.clients == 2)
     let detail = try stage.site.fileSystemDetail("fs1", at: stage.now)
     #expect(detail.clients.map(\.uuid) == ["a", "b", "c"])

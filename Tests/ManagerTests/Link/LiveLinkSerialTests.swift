@@ -112,6 +112,16 @@ import X509
     }
   }
 
+  @Test func aServerThatIsAwayShowsThatItsCertificateIsRevoked() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      #expect(try await site.server("oss01").summary.isRevoked == false)
+      try await site.local("POST", "/api/v1/servers/oss01/revoke")
+      let server = try await site.server("oss01").summary
+      #expect(server.isRevoked == true && server.contact == .never)
+    }
+  }
+
   @Test func revocationCutsALiveSessionAndIsToldAtTheNextTry() async throws {
     try await withManager { site in
       try await site.enrol("oss01")

@@ -63,9 +63,32 @@ extension Fixture {
   static var fullTarget: TargetSummary {
     var target = targets[0]
     target.recovery = .complete
+    target.activeServers = ["mds01"]
+    target.capacitySecondsAgo = 9
     target.inodesTotal = 100
     target.inodesFree = 40
     target.backend = "ldiskfs"
+    return target
+  }
+
+  /// A file system of seven OSTs and two MDTs, some of which have not told.
+  static var partialFileSystem: FileSystemSummary {
+    var fileSystem = soundFileSystem
+    fileSystem.mdts = 2
+    fileSystem.osts = 7
+    fileSystem.targetsActive = 9
+    fileSystem.bytesTargets = 4
+    fileSystem.inodesTargets = 1
+    fileSystem.clientsTargets = 1
+    return fileSystem
+  }
+
+  /// Active on two servers, as the manager tells it.
+  static var doubledTarget: TargetSummary {
+    var target = target(
+      "fs1-OST0001", .ost, state: .twice, reason: "active on oss01 and oss02", on: "oss01",
+      failover: [])
+    target.activeServers = ["oss01", "oss02"]
     return target
   }
 
