@@ -86,6 +86,22 @@ import Testing
     }
   }
 
+  @Test func targetsOfAServerAreThoseTwiceActiveToo() async throws {
+    let targets = try CanonicalJSON.encode([Fixture.doubledTarget, Fixture.targets[0]])
+    let servers = try CanonicalJSON.encode(Fixture.troubledServers)
+    try await StubManager.serving({ request in
+      .http(200, "application/json", request.hasSuffix("servers") ? servers : targets)
+    }) { stub in
+      for (server, others) in [("oss01", "oss02"), ("oss02", "oss01")] {
+        let console = RecordingConsole()
+        #expect(
+          await console.run("target", "list", "--server", server, "--socket", stub.socket) == 0)
+        #expect(console.output.contains("oss01,oss02"), "\(server), not only \(others)")
+        #expect(!console.output.contains("fs1-MDT0000"))
+      }
+    }
+  }
+
   @Test func queryAsksForWhatWasSaid() async throws {
     try await serving(Fixture.metricAnswer) { directory, stub in
       let console = RecordingConsole(environment: ["IML_STATE_DIR": directory])

@@ -50,7 +50,7 @@ extension Enrolment {
     let now = clock().wallNanoseconds
     try await store.write { db in
       guard try EnrolmentTokenEntry.revoke(id, db) else {
-        // Not `token-unknown`, which refuses an agent that shows a token: here a name means nothing.
+        // Not `token-unknown`, which refuses an agent that shows one: here a name means nothing.
         throw DiagnosticError(
           .notFound, subject: "token \(id.prefix(64))", reason: "no such enrolment token",
           remedy: "iml server token list")

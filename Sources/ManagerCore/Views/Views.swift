@@ -258,7 +258,8 @@ package struct TargetSummary: Codable, Hashable, Sendable {
   package var activeServers: [String]?
   /// Host name of the last server where it was seen active.
   package var lastActiveOn: String?
-  /// Host names of the servers that may serve it and where it is not active; NIDs of servers without an agent.
+  /// Host names of the servers that may serve it and where it is not active; NIDs of servers without
+  /// an agent.
   package var failoverServers: [String]
   package var evidenceSecondsAgo: Double?
   package var bytesTotal: UInt64?

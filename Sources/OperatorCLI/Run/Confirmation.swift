@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// `--yes` of a verb that takes away what is easily made again and so asks nothing: scripts may give
-/// it to all verbs that take something away.
+/// `--yes` of a verb that takes away what is easily made again and so asks nothing: scripts may
+/// give it to all verbs that take something away.
 package struct NeedlessConsent: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Taken like elsewhere; nothing is asked here.")
   package var yes = false

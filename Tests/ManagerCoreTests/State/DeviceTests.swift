@@ -26,10 +26,7 @@ import Testing
     let finding = try #require(stage.findings(.deviceNotUp).first)
     #expect(finding.diagnostic.severity == .warning)
     #expect(finding.diagnostic.subject == "oss01")
-    #expect(
-      finding.diagnostic.reason
-        == "device fs1-OST0000 ST: being stopped: it serves no new request, and an unmount waits for it"
-    )
+    #expect(finding.diagnostic.reason.hasPrefix("device fs1-OST0000 ST: being stopped: it serves"))
     #expect(finding.ageSeconds == 3)
     #expect(stage.site.status(at: stage.now).health == .degraded)
     let code = "device-not-up"
