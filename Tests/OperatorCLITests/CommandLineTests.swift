@@ -79,7 +79,7 @@ import Testing
     console.columns = 8
     #expect(console.style.width == 60)
     console.isOutputTerminal = false
-    #expect(console.style.width == 100)
+    #expect(console.style.width == 80)
   }
 
   @Test func routesEncodeWhateverANameHolds() {

@@ -45,9 +45,9 @@ import Testing
     #expect(
       file == """
         id,hostname,profile,contact,heardSecondsAgo,health,reason,lustreVersion,targets,bootID,\
-        readsTree\r
+        readsTree,isRevoked\r
         6f9619ff-8b86-4011-b42d-000000000001,mds01,monitor,connected,0.4,healthy,\
-        "a, ""b""\u{1b}[2J",2.15.5,MGS fs1-MDT0000,5d0c2a3e-0000-4000-8000-000000000001,false\r
+        "a, ""b""\u{1b}[2J",2.15.5,MGS fs1-MDT0000,5d0c2a3e-0000-4000-8000-000000000001,false,\r
 
         """)
     let shown = try await output([server], ["server", "list", "-o", "csv"], isTerminal: true)

@@ -18,7 +18,8 @@ import Testing
   }
 
   @Test func curveIsDrawnOnlyWhereBlocksCanBe() throws {
-    let text = MetricPage.render(try Reply(Fixture.metricAnswer), Style(hasBlocks: true))
+    let text = MetricPage.render(
+      try Reply(Fixture.metricAnswer), Style(hasBlocks: true, width: 100))
     #expect(text.contains("0 s ago  ▁▂▃▄▅▆▇█▁▂▃▄▅▆▇█\n"))
     #expect(text.contains("5 min ago  ▁\n"))
   }

@@ -13,7 +13,7 @@ import Testing
     #expect(reply.servers[0].contact == .unrecognised)
     let page = StatusPage.render(reply, Style())
     #expect(page.contains("mds01   asleep "))
-    #expect(page.contains("fs1          frozen "))
+    #expect(page.contains("fs1   frozen "))
     #expect(!page.contains("unrecognised"))
   }
 

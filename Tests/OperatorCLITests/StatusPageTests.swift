@@ -29,8 +29,7 @@ import Testing
   @Test func troubledSiteShowsTheWorstFindingFirstAndEveryAge() throws {
     #expect(
       try page(Fixture.troubledStatus) == """
-        unhealthy: 2 of 4 servers connected, 1 of 2 file systems available, 1 emergency, 1 error, 1
-        warning
+        unhealthy: 2 of 4 servers connected, 1 of 2 file systems available, 1 emergency, 1 error, 1 warning
 
         emergency  fs1-OST0001: is active on oss01 and oss02 at once; both may write to the same device (for
                    12 s, target-on-two-servers)
@@ -68,7 +67,7 @@ import Testing
   }
 
   @Test func colourAddsNothingButColour() throws {
-    let coloured = try page(Fixture.troubledStatus, Style(hasColour: true))
+    let coloured = try page(Fixture.troubledStatus, Style(hasColour: true, width: 100))
     #expect(coloured.hasPrefix("\u{1b}[31munhealthy\u{1b}[0m: 2 of 4 servers"))
     #expect(coloured.contains("\n\u{1b}[1;37;41memergency\u{1b}[0m  fs1-OST0001: is active"))
     #expect(coloured.contains("\u{1b}[35munknown\u{1b}[0m     0 of 2"))

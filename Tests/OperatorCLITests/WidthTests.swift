@@ -94,8 +94,8 @@ import Testing
     }
     let text = MetricPage.render(try Reply(answer), Style())
     #expect(widest(text) <= 80, "\(text)")
-    #expect(text.contains("component=ost, mgs=10.73.10.11@tcp,\noperation=write\n"), "\(text)")
-    #expect(text.contains("\nFS       TARGET           VALUE"), "\(text)")
+    #expect(text.contains("component=ost, mgs=10.73.10.11@tcp, operation=write\n"), "\(text)")
+    #expect(text.contains("\nFS       TARGET                VALUE"), "\(text)")
     answer.groups[1].silentSeries = 1
     #expect(MetricPage.render(try Reply(answer), Style()).contains("SERIES"))
     answer.groups.removeLast()
