@@ -9,9 +9,9 @@ struct SessionReader {
   private let writer: AgentWriter
   private let connection: AgentConnection
   private var handle: SessionHandle?
-  private var bindings: [UInt32: SeriesBinding] = [:]
+  private var series = SessionSeries()
   /// Of the life that is being replayed; one follows another.
-  private var replayed: (life: Int, bindings: [UInt32: SeriesBinding]) = (0, [:])
+  private var replayed: (life: Int, series: SessionSeries) = (0, SessionSeries())
   /// Set when the agent said why it goes.
   private(set) var goodbye: Diagnostic?
 
@@ -24,22 +24,29 @@ struct SessionReader {
     self.connection = connection
   }
 
+  /// Bytes whose events are made at a time. Where little changes, the batches that a whole read holds
+  /// take a hundred times what the read does.
+  private static let pieceBytes = 8_192
+
   mutating func take(_ bytes: [UInt8], _ heard: LastHeard) async throws {
-    for (stamp, event) in try feed(bytes) {
-      if case .hello(let hello) = event {
-        heard.greeted()
-        if session.admission == .full { try await greet(hello, stamp) }
-      } else {
-        try await handle(event, stamp)
+    for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
+      let piece = start..<min(start + Self.pieceBytes, bytes.count)
+      for (stamp, event) in try feed(bytes, piece) {
+        if case .hello(let hello) = event {
+          heard.greeted()
+          if session.admission == .full { try await greet(hello, stamp) }
+        } else {
+          try await handle(event, stamp)
+        }
       }
     }
     if let handle { await connection.site.heard(handle) }
   }
 
-  private mutating func feed(_ bytes: [UInt8]) throws(DiagnosticError) -> [(
+  private mutating func feed(_ bytes: [UInt8], _ piece: Range<Int>) throws(DiagnosticError) -> [(
     stamp: Stamp, event: IngestSession.Event
   )] {
-    try session.feed(bytes.span)
+    try session.feed(bytes.span.extracting(piece))
   }
 
   private mutating func greet(_ hello: Hello, _ stamp: Stamp) async throws {
@@ -72,14 +79,14 @@ struct SessionReader {
       let keys = await site.digests(digests, handle)
       if !keys.isEmpty { try await writer.send(.resend(keys)) }
     case .declared(let declarations):
-      bindings.merge(await site.declared(declarations, handle)) { $1 }
-    case .batch(let batch): try await site.batch(batch, bindings, handle)
+      series.bind(await site.declared(declarations, handle))
+    case .batch(let batch): try await site.batch(series.arrange(batch), handle)
     case .lifeDeclared(let life, let declarations):
-      if replayed.life != life { replayed = (life, [:]) }
-      replayed.bindings.merge(await site.declared(declarations, handle, life: life)) { $1 }
+      if replayed.life != life { replayed = (life, SessionSeries()) }
+      replayed.series.bind(await site.declared(declarations, handle, life: life))
     case .lifeBatch(let life, let batch):
-      let bindings = replayed.life == life ? replayed.bindings : [:]
-      try await site.batch(batch, bindings, handle, life: life)
+      if replayed.life != life { replayed = (life, SessionSeries()) }
+      try await site.batch(replayed.series.arrange(batch), handle, life: life)
     case .lifeDropped(let life, let lost): try await site.lost(lost, life: life, handle)
     case .dropped(let from, let through, let samples):
       try await site.dropped(GivenUp(from: from, through: through, samples: samples), handle)

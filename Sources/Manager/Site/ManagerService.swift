@@ -171,7 +171,7 @@ package struct ManagerService: Sendable {
       jobStore: try JobStore(directory: "\(configuration.stateDirectory)/jobs"),
       frames: try FrameLogFiles(folder: "\(configuration.stateDirectory)/frames"),
       settings: settings, observed: observed,
-      catalogue: SeriesCatalogue(entries: try await store.series()),
+      catalogue: try await store.catalogue(),
       lastBatch: try await store.lastBatches(), logger: logger,
       // Weakly: the registry's watcher holds the site, and a site that is kept keeps its directory.
       distrust: { [weak registry] server, serial in

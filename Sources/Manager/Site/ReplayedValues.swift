@@ -5,6 +5,8 @@ import Protocol
 struct ReplayedValues {
   private let wanted: [SeriesID: (target: String, metric: String)]
   private var found: [SeriesID: ReplayedValue] = [:]
+  /// Where they lie in the rows of a server, which are nearly all alike.
+  private var places: [ServerID: (layout: SampleLayout, places: [Int])] = [:]
 
   init(_ catalogue: SeriesCatalogue) {
     var wanted: [SeriesID: (target: String, metric: String)] = [:]
@@ -18,12 +20,18 @@ struct ReplayedValues {
     self.wanted = wanted
   }
 
-  mutating func take(_ batch: StoredBatch, from server: ServerID) {
-    for sample in batch.samples {
-      guard let series = wanted[sample.series] else { continue }
-      if let known = found[sample.series], known.nanoseconds > batch.nanoseconds { continue }
-      found[sample.series] = ReplayedValue(
-        server: server, metric: series.metric, bits: sample.bits, nanoseconds: batch.nanoseconds)
+  mutating func take(_ row: SampleRow, from server: ServerID) {
+    if places[server]?.layout != row.layout {
+      let series = row.layout.series
+      places[server] = (row.layout, series.indices.filter { wanted[series[$0]] != nil })
+    }
+    for place in places[server]?.places ?? [] {
+      let id = row.layout.series[place]
+      guard let series = wanted[id] else { continue }
+      if let known = found[id], known.nanoseconds > row.nanoseconds { continue }
+      found[id] = ReplayedValue(
+        server: server, metric: series.metric, bits: row.bits[place],
+        nanoseconds: row.nanoseconds)
     }
   }
 

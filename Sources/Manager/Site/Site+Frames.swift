@@ -17,8 +17,8 @@ extension Site {
     await task.value
   }
 
-  func enterLog(_ batch: StoredBatch, _ stream: StreamKey) {
-    if !log.append(batch, of: stream) { isLogFull = true }
+  func enterLog(_ row: SampleRow, _ stream: StreamKey) {
+    if !log.append(row, of: stream) { isLogFull = true }
     guard log.isUrgent, !isFlushAsked, storeFailure == nil, logFailure == nil else { return }
     isFlushAsked = true
     Task { await self.flush() }
@@ -86,18 +86,18 @@ extension Site {
     log.found(segment: number)
     var reader = FrameLogReader()
     var batches = 0
-    // 24 MB of samples between two looks at how full the head is.
+    // A few megabytes of samples between two looks at how full the head is.
     let pause = 1_000_000
     var samples = 0
-    while let (stream, batch) = reader.next(bytes.span) {
+    while let (stream, row) = reader.nextRow(bytes.span) {
       try await resume(stream)
-      log.found(batch.order, of: stream, in: number)
-      guard head.append(batch, to: stream, isLogged: true) != .duplicate else { continue }
+      log.found(row.order, of: stream, in: number)
+      guard head.append(row, to: stream, isLogged: true) != .duplicate else { continue }
       batches += 1
-      samples += batch.samples.count
-      values.take(batch, from: stream.server)
-      if batch.nanoseconds > lastBatch[stream.server]?.nanoseconds ?? .min {
-        lastBatch[stream.server] = (stream, batch.nanoseconds)
+      samples += row.bits.count
+      values.take(row, from: stream.server)
+      if row.nanoseconds > lastBatch[stream.server]?.nanoseconds ?? .min {
+        lastBatch[stream.server] = (stream, row.nanoseconds)
       }
       if samples >= pause {
         samples = 0

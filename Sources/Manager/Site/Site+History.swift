@@ -36,8 +36,7 @@ extension Site {
 
   /// - Parameter life: the place of the earlier life that it is replayed from.
   func batch(
-    _ batch: SampleBatch, _ bindings: [UInt32: SeriesBinding], _ handle: SessionHandle,
-    life: Int? = nil
+    _ batch: ArrangedBatch, _ handle: SessionHandle, life: Int? = nil
   ) async throws(DiagnosticError) {
     let earlier = self.life(life, of: handle)
     let stream = earlier?.stream ?? handle.stream
@@ -51,16 +50,10 @@ extension Site {
     let mark =
       earlier == nil
       ? timeline.mark(stream, order: batch.order, nanoseconds: nanoseconds) : 0
-    var samples: [StoredSample] = []
-    samples.reserveCapacity(batch.ids.count)
-    for (id, bits) in zip(batch.ids, batch.bits) {
-      guard let binding = bindings[id] else { continue }
-      samples.append(
-        StoredSample(series: binding.series, source: binding.source ^ mark, bits: bits))
-    }
-    samples.sort { $0.series < $1.series }
-    let stored = StoredBatch(order: batch.order, nanoseconds: nanoseconds, samples: samples)
-    switch head.append(stored, to: stream) {
+    let row = SampleRow(
+      order: batch.order, nanoseconds: nanoseconds, layout: batch.layout.marked(mark),
+      bits: batch.bits)
+    switch head.append(row, to: stream) {
     case .duplicate: counters.duplicateBatches += 1
     case .full:
       counters.refusedBatches += 1
@@ -72,18 +65,18 @@ extension Site {
         Task { await writer.end(reason) }
       }
     case .appended, .gap:
-      enterLog(stored, stream)
+      enterLog(row, stream)
       counters.batches += 1
-      counters.samples += UInt64(samples.count)
-      observed.batchIngested(handle.server, samples: samples.count, at: now)
+      counters.samples += UInt64(row.bits.count)
+      observed.batchIngested(handle.server, samples: row.bits.count, at: now)
       closeInterruption(stream, nanoseconds, now)
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.
       if earlier == nil || nanoseconds > last {
         lastBatch[handle.server] = (stream, max(nanoseconds, last))
       }
-      latest.take(stored, from: handle.server)
-      remember(batch, bindings, handle, nanoseconds, now)
+      latest.take(row, from: handle.server)
+      remember(batch, handle, nanoseconds, now)
     }
   }
 
@@ -104,14 +97,12 @@ extension Site {
   }
 
   private func remember(
-    _ batch: SampleBatch, _ bindings: [UInt32: SeriesBinding], _ handle: SessionHandle,
-    _ nanoseconds: Int64, _ now: Moment
+    _ batch: ArrangedBatch, _ handle: SessionHandle, _ nanoseconds: Int64, _ now: Moment
   ) {
-    for (id, bits) in zip(batch.ids, batch.bits) {
-      guard let key = bindings[id]?.kept else { continue }
+    for (place, key) in batch.kept {
       observed.valueArrived(
         server: handle.server, subject: key.subject, metric: key.metric, labels: key.labels,
-        bits: bits, nanoseconds: nanoseconds, at: now)
+        bits: batch.bits[place], nanoseconds: nanoseconds, at: now)
     }
   }
 

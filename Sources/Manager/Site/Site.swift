@@ -17,14 +17,6 @@ package struct SessionHandle: Sendable, Hashable {
   }
 }
 
-/// What a session's series id stands for.
-package struct SeriesBinding: Sendable {
-  package let series: SeriesID
-  package let source: UInt64
-  /// Set for the few series whose last value views show.
-  package let kept: SeriesKey?
-}
-
 /// The manager's state behind one door: observed state, catalogue, history's head, live sessions.
 /// Brains decide; this actor gives them clocks and carries out their effects.
 package actor Site {

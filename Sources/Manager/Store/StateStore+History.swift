@@ -300,30 +300,29 @@ extension HistoryBlock {
 extension StoredSeries {
   /// An id means one series for ever: another meaning for a known id is refused.
   fileprivate func insert(_ id: SeriesID, _ db: Database, path: String) throws {
-    let known = try Row.fetchOne(
-      db, sql: "SELECT * FROM series WHERE id = ?", arguments: [Int64(id)])
-    if let known {
-      guard try StoredSeries(known, path: path) == self else {
-        throw DiagnosticError(
-          .conflict, subject: metric, reason: "series id \(id) is taken by another series")
-      }
-      return
-    }
     let (subjectKind, subjectText) =
       switch subject {
       case .server(let server): ("server", server.text)
       case .target(let target): ("target", target)
       }
-    try db.execute(
+    // Prepared once: at the start of a large site a million come in one go.
+    let insert = try db.cachedStatement(
       sql: """
         INSERT INTO series (id, subject_kind, subject, metric, labels, kind, unit, decimals, width)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-      arguments: [
-        Int64(id), subjectKind, subjectText, metric,
-        String(decoding: try CanonicalJSON.encode(labels), as: UTF8.self), kind.rawValue, unit,
-        Int64(decimals), Int64(width),
-      ])
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+        """)
+    try insert.execute(arguments: [
+      Int64(id), subjectKind, subjectText, metric,
+      String(decoding: try CanonicalJSON.encode(labels), as: UTF8.self), kind.rawValue, unit,
+      Int64(decimals), Int64(width),
+    ])
+    guard db.changesCount == 0 else { return }
+    let known = try Row.fetchOne(
+      db, sql: "SELECT * FROM series WHERE id = ?", arguments: [Int64(id)])
+    guard try known.map({ try StoredSeries($0, path: path) }) == self else {
+      throw DiagnosticError(
+        .conflict, subject: metric, reason: "series id \(id) is taken by another series")
+    }
   }
 
   fileprivate init(_ row: Row, path: String) throws {

@@ -67,12 +67,17 @@ package struct FrameLog: Sendable {
   }
 
   /// Takes an accepted batch; `false` when too much waits, and only a block can hold it.
-  package mutating func append(_ batch: StoredBatch, of stream: StreamKey) -> Bool {
+  package mutating func append(_ row: SampleRow, of stream: StreamKey) -> Bool {
     guard waitingBytes < limits.pendingBytes else { return false }
     if pending.isEmpty { FrameLogCodec.Encoder.begin(at: offset, into: &pending) }
-    encoder.append(batch, of: stream, into: &pending)
-    pendingOrders.append((stream, batch.order))
+    encoder.append(row, of: stream, into: &pending)
+    pendingOrders.append((stream, row.order))
     return true
+  }
+
+  /// The same for a batch that is not yet in columns.
+  package mutating func append(_ batch: StoredBatch, of stream: StreamKey) -> Bool {
+    append(SampleRow(batch), of: stream)
   }
 
   /// The next write, or once more the one that failed; `nil` when nothing waits.

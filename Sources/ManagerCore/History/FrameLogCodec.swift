@@ -52,8 +52,8 @@ package enum FrameLogCodec {
   package struct Encoder: Sendable {
     private struct Stream {
       var number: UInt64
-      var nanoseconds: Int64
-      var samples: [StoredSample]
+      /// The batch before. Its layout is its session's, and its values are the head's newest.
+      var row: SampleRow?
     }
     private var streams: [StreamKey: Stream] = [:]
     private var sources: [UInt64: UInt64] = [:]
@@ -71,88 +71,126 @@ package enum FrameLogCodec {
       FrameLogCodec.seal(start, in: &bytes)
     }
 
-    /// Appends one batch.
+    /// Appends one batch that is not yet in columns.
     package mutating func append(
       _ batch: StoredBatch, of key: StreamKey, into bytes: inout [UInt8]
+    ) {
+      append(SampleRow(batch), of: key, into: &bytes)
+    }
+
+    /// Appends one batch.
+    package mutating func append(
+      _ row: SampleRow, of key: StreamKey, into bytes: inout [UInt8]
     ) {
       let start = bytes.count
       bytes.append(contentsOf: repeatElement(0, count: recordHeaderBytes))
       bytes.append(batchKind)
-      let before: Stream
+      var stream: Stream
       if let known = streams.removeValue(forKey: key) {
-        before = known
+        stream = known
         varint(known.number, &bytes)
       } else {
-        before = Stream(number: UInt64(streams.count), nanoseconds: 0, samples: [])
-        varint(before.number, &bytes)
+        stream = Stream(number: UInt64(streams.count), row: nil)
+        varint(stream.number, &bytes)
         text(key.server.text, &bytes)
         text(key.boot.text, &bytes)
         text(key.incarnation, &bytes)
       }
-      varint(batch.order, &bytes)
-      zigzag(batch.nanoseconds &- before.nanoseconds, &bytes)
-      varint(UInt64(batch.samples.count), &bytes)
-      append(batch.samples, after: before.samples, &bytes)
-      streams[key] = Stream(
-        number: before.number, nanoseconds: batch.nanoseconds, samples: batch.samples)
+      varint(row.order, &bytes)
+      zigzag(row.nanoseconds &- (stream.row?.nanoseconds ?? 0), &bytes)
+      varint(UInt64(row.bits.count), &bytes)
+      if let before = stream.row {
+        append(row, after: before, &bytes)
+      } else {
+        writeOut(row, 0..<row.bits.count, &bytes)
+      }
+      stream.row = row
+      streams[key] = stream
       FrameLogCodec.seal(start, in: &bytes)
     }
 
     private mutating func append(
-      _ samples: [StoredSample], after before: [StoredSample], _ bytes: inout [UInt8]
+      _ row: SampleRow, after before: SampleRow, _ bytes: inout [UInt8]
     ) {
+      let (new, old) = (row.layout, before.layout)
+      // Mostly the series are those of the batch before, and share their storage with them.
+      if new == old {
+        differences(row, 0..<new.count, before, from: 0, &bytes)
+        return
+      }
       var index = 0
       var next = 0
-      while index < samples.count {
+      func isMatch(_ match: Int) -> Bool {
+        index < new.count && match < old.count && new.series[index] == old.series[match]
+          && new.sources[index] == old.sources[match]
+      }
+      while index < new.count {
         let start = index
         var match = next
-        while index < samples.count, match < before.count,
-          samples[index].series == before[match].series,
-          samples[index].source == before[match].source
-        {
+        while isMatch(match) {
           index += 1
           match += 1
         }
         if index > start {
-          varint(UInt64(index - start) << 1, &bytes)
-          for place in start..<index {
-            let difference = samples[place].bits &- before[next + place - start].bits
-            zigzag(Int64(bitPattern: difference), &bytes)
-          }
+          differences(row, start..<index, before, from: next, &bytes)
           next = match
           continue
         }
         repeat {
-          let series = samples[index].series
-          while next < before.count, before[next].series <= series { next += 1 }
+          while next < old.count, old.series[next] <= new.series[index] { next += 1 }
           index += 1
-        } while index < samples.count
-          && !(next < before.count && samples[index].series == before[next].series
-            && samples[index].source == before[next].source)
-        varint(UInt64(index - start) << 1 | 1, &bytes)
-        for place in start..<index { writeOut(samples, place, &bytes) }
+        } while index < new.count && !isMatch(next)
+        writeOut(row, start..<index, &bytes)
+      }
+    }
+
+    private func differences(
+      _ row: SampleRow, _ places: Range<Int>, _ before: SampleRow, from first: Int,
+      _ bytes: inout [UInt8]
+    ) {
+      guard !places.isEmpty else { return }
+      varint(UInt64(places.count) << 1, &bytes)
+      let (new, old) = (row.bits.span, before.bits.span)
+      let shift = first - places.lowerBound
+      for place in places {
+        let difference = new[place] &- old[place + shift]
+        if difference == 0 {
+          bytes.append(0)
+        } else {
+          zigzag(Int64(bitPattern: difference), &bytes)
+        }
       }
     }
 
     private mutating func writeOut(
-      _ samples: [StoredSample], _ place: Int, _ bytes: inout [UInt8]
+      _ row: SampleRow, _ places: Range<Int>, _ bytes: inout [UInt8]
     ) {
-      let sample = samples[place]
-      let last = place == 0 ? 0 : Int64(samples[place - 1].series)
-      zigzag(Int64(sample.series) - last, &bytes)
-      if let lastSource, lastSource.source == sample.source {
-        varint(lastSource.number, &bytes)
-      } else if let number = sources[sample.source] {
-        varint(number, &bytes)
-        lastSource = (sample.source, number)
-      } else {
-        let number = UInt64(sources.count)
-        varint(number, &bytes)
-        FrameLogCodec.little(sample.source, count: 8, to: &bytes)
-        sources[sample.source] = number
-        lastSource = (sample.source, number)
+      guard !places.isEmpty else { return }
+      varint(UInt64(places.count) << 1 | 1, &bytes)
+      for place in places {
+        let last = place == 0 ? 0 : Int64(row.layout.series[place - 1])
+        zigzag(Int64(row.layout.series[place]) - last, &bytes)
+        number(of: row.layout.sources[place], &bytes)
+        varint(row.bits[place], &bytes)
       }
-      varint(sample.bits, &bytes)
+    }
+
+    private mutating func number(of source: UInt64, _ bytes: inout [UInt8]) {
+      if let lastSource, lastSource.source == source {
+        varint(lastSource.number, &bytes)
+        return
+      }
+      let number: UInt64
+      if let known = sources[source] {
+        number = known
+        varint(number, &bytes)
+      } else {
+        number = UInt64(sources.count)
+        varint(number, &bytes)
+        FrameLogCodec.little(source, count: 8, to: &bytes)
+        sources[source] = number
+      }
+      lastSource = (source, number)
     }
 
     private func varint(_ value: UInt64, _ bytes: inout [UInt8]) {

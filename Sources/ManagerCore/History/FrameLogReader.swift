@@ -39,13 +39,18 @@ package struct FrameLogReader {
   }
 
   private var cursor = 0
-  private var streams: [(key: StreamKey, nanoseconds: Int64, samples: [StoredSample])] = []
+  private var streams: [(key: StreamKey, row: SampleRow)] = []
   private var sources: [UInt64] = []
 
   package init() {}
 
-  /// The next batch; `nil` at the end and at a damage, which `ending` then tells apart.
+  /// The next batch, spelt out.
   package mutating func next(_ span: Span<UInt8>) -> (stream: StreamKey, batch: StoredBatch)? {
+    nextRow(span).map { ($0.stream, $0.row.batch) }
+  }
+
+  /// The next batch; `nil` at the end and at a damage, which `ending` then tells apart.
+  package mutating func nextRow(_ span: Span<UInt8>) -> (stream: StreamKey, row: SampleRow)? {
     if cursor == 0 {
       guard FrameLogReader.beginsRight(span) else { return nil }
       cursor = FrameLogCodec.magic.count
@@ -55,7 +60,7 @@ package struct FrameLogReader {
         cursor = body.upperBound
         continue
       }
-      guard let found = try? batch(span.extracting(body)) else { return nil }
+      guard let found = try? row(span.extracting(body)) else { return nil }
       cursor = body.upperBound
       return found
     }
@@ -182,7 +187,7 @@ package struct FrameLogReader {
     }
   }
 
-  private mutating func batch(_ span: Span<UInt8>) throws(WireError) -> (StreamKey, StoredBatch) {
+  private mutating func row(_ span: Span<UInt8>) throws(WireError) -> (StreamKey, SampleRow) {
     var cursor = ByteCursor()
     try FrameLogReader.isBatch(try cursor.byte(span))
     let raw = try cursor.varint(span)
@@ -190,58 +195,63 @@ package struct FrameLogReader {
     guard isNew || raw < UInt64(streams.count) else { throw .malformed("stream \(raw)") }
     let number = Int(raw)
     let key = isNew ? try FrameLogReader.key(span, &cursor) : streams[number].key
-    let before = isNew ? [] : streams[number].samples
     let order = try cursor.varint(span)
     let nanoseconds =
-      (isNew ? 0 : streams[number].nanoseconds) &+ (try cursor.zigzag(span))
+      (isNew ? 0 : streams[number].row.nanoseconds) &+ (try cursor.zigzag(span))
     let count = try cursor.count(span, of: "samples", limit: FrameLogCodec.sampleLimit)
-    let samples = try self.samples(span, &cursor, count: count, after: before)
+    var row = SampleRow(
+      order: order, nanoseconds: nanoseconds, layout: SampleLayout(series: [], sources: []),
+      bits: [])
+    try values(
+      span, &cursor, count: count, after: isNew ? row : streams[number].row, into: &row)
     guard cursor.isAtEnd(of: span) else { throw .malformed("bytes after the last sample") }
-    if isNew {
-      streams.append((key, nanoseconds, samples))
-    } else {
-      streams[number].nanoseconds = nanoseconds
-      streams[number].samples = samples
-    }
-    return (key, StoredBatch(order: order, nanoseconds: nanoseconds, samples: samples))
+    if isNew { streams.append((key, row)) } else { streams[number].row = row }
+    return (key, row)
   }
 
-  private mutating func samples(
-    _ span: Span<UInt8>, _ cursor: inout ByteCursor, count: Int, after before: [StoredSample]
-  ) throws(WireError) -> [StoredSample] {
-    var samples: [StoredSample] = []
+  private mutating func values(
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, count: Int, after before: SampleRow,
+    into row: inout SampleRow
+  ) throws(WireError) {
+    let old = before.layout
+    var series: [SeriesID] = []
+    var sources: [UInt64] = []
+    var isSame = false
     // Each sample takes a byte at least.
-    samples.reserveCapacity(min(count, span.count))
+    row.bits.reserveCapacity(min(count, span.count))
     var next = 0
-    while samples.count < count {
+    while row.bits.count < count {
       let group = try cursor.varint(span)
-      guard group >> 1 > 0, group >> 1 <= UInt64(count - samples.count) else {
+      guard group >> 1 > 0, group >> 1 <= UInt64(count - row.bits.count) else {
         throw .malformed("a group of \(group >> 1) samples")
       }
       let length = Int(group >> 1)
       if group & 1 == 0 {
-        guard length <= before.count - next else { throw .malformed("no such batch before") }
+        guard length <= old.count - next else { throw .malformed("no such batch before") }
+        isSame = length == count && length == old.count
         for place in next..<(next + length) {
-          var sample = before[place]
-          sample.bits = sample.bits &+ UInt64(bitPattern: try cursor.zigzag(span))
-          samples.append(sample)
+          row.bits.append(before.bits[place] &+ UInt64(bitPattern: try cursor.zigzag(span)))
+        }
+        if !isSame {
+          series += old.series[next..<(next + length)]
+          sources += old.sources[next..<(next + length)]
         }
         next += length
       } else {
         for _ in 0..<length {
-          let last = Int64(samples.last?.series ?? 0)
-          let (raw, overflow) = last.addingReportingOverflow(try cursor.zigzag(span))
-          guard !overflow, let series = SeriesID(exactly: raw) else {
+          let (raw, overflow) = Int64(series.last ?? 0)
+            .addingReportingOverflow(try cursor.zigzag(span))
+          guard !overflow, let number = SeriesID(exactly: raw) else {
             throw .malformed("series \(raw)")
           }
-          let source = try source(span, &cursor)
-          samples.append(
-            StoredSample(series: series, source: source, bits: try cursor.varint(span)))
-          while next < before.count, before[next].series <= series { next += 1 }
+          series.append(number)
+          sources.append(try source(span, &cursor))
+          row.bits.append(try cursor.varint(span))
+          while next < old.count, old.series[next] <= number { next += 1 }
         }
       }
     }
-    return samples
+    row.layout = isSame ? old : SampleLayout(series: series, sources: sources)
   }
 
   private mutating func source(_ span: Span<UInt8>, _ cursor: inout ByteCursor)

@@ -29,9 +29,13 @@ package struct HistoryHead: Sendable {
     package var batchesPerBlock = 120
     /// A block is read whole; at 3 bytes a sample this is less than a megabyte.
     package var samplesPerBlock = 250_000
-    /// Samples at 24 bytes plus blocks in flight. 256 MiB is eleven million samples: 30 s of 300
-    /// servers with 10,000 series each that are read every 10 s; blocks in flight take a tenth.
+    /// What is held, coded, plus blocks in flight. At less than a byte a sample 256 MiB are more than
+    /// half an hour of 1,000 servers with 1,500 series each that are read every 10 s.
     package var bytes = 256 << 20
+    /// Samples of which one `cut` makes blocks only because they waited long enough; the rest waits
+    /// for the next one, a second later. A whole site that began at once would otherwise hold up its
+    /// manager for many seconds every ten minutes; a million are a few tenths of a second.
+    package var samplesPerCut = 1_000_000
     /// Holes in one stream. Each reconnect makes at most one; more is a confused or hostile agent.
     package var rangesPerStream = 1_024
     /// Ended process lives remembered for each server, so that a late replay is recognised.
@@ -42,6 +46,8 @@ package struct HistoryHead: Sendable {
   private let limits: Limits
   private var streams: [StreamKey: StreamHead] = [:]
   private var opened: [ServerID: [StreamKey]] = [:]
+  /// For coding, so that each row is coded into memory that is there.
+  private var scratch: [UInt8] = []
   /// Bytes held and in flight, as `Limits.bytes` counts them.
   package private(set) var heldBytes = 0
 
@@ -62,23 +68,30 @@ package struct HistoryHead: Sendable {
   /// - Parameter isLogged: it comes out of the frame log. It was acknowledged, so no limit holds it
   ///   off; whoever replays calls `cut` between.
   package mutating func append(
-    _ batch: StoredBatch, to stream: StreamKey, isLogged: Bool = false
+    _ row: SampleRow, to stream: StreamKey, isLogged: Bool = false
   ) -> AppendResult {
     open(stream)
     guard var head = streams.removeValue(forKey: stream) else { return .full }
     defer { streams[stream] = head }
-    if head.known.contains(batch.order) { return .duplicate }
-    let size = StreamHead.size(of: batch)
-    let gap = head.known.gap(below: batch.order)
+    if head.known.contains(row.order) { return .duplicate }
+    let gap = head.known.gap(below: row.order)
     guard
       isLogged
-        || heldBytes + size <= limits.bytes
+        || heldBytes + PackedRows.sizeLimit(of: row) <= limits.bytes
           && (head.known.ranges.count < limits.rangesPerStream || gap == nil)
     else { return .full }
-    head.hold(batch)
-    if isLogged { head.logged(batch.order) }
-    heldBytes += size
+    let before = head.bytes
+    head.hold(row, scratch: &scratch)
+    if isLogged { head.logged(row.order) }
+    heldBytes += head.bytes - before
     return gap.map { .gap(missing: $0) } ?? .appended
+  }
+
+  /// The same for a batch that is not yet in columns.
+  package mutating func append(
+    _ batch: StoredBatch, to stream: StreamKey, isLogged: Bool = false
+  ) -> AppendResult {
+    append(SampleRow(batch), to: stream, isLogged: isLogged)
   }
 
   /// The agent gave up these batches. Gives the orders that are lost by it: those that are neither
@@ -95,17 +108,32 @@ package struct HistoryHead: Sendable {
   }
 
   /// Gives the blocks that are due: those of `batchesPerBlock` batches, and all of a stream that
-  /// has waited for `flushNanoseconds` since a `cut` first saw it wait. Half of the memory in use
-  /// makes everything due, `force` likewise. The blocks are in flight until they are `stored`.
+  /// has waited for `flushNanoseconds` since a `cut` first saw it wait, as far as `samplesPerCut`
+  /// reaches. Half of the memory in use makes everything due, `force` likewise. The blocks are in
+  /// flight until they are `stored`.
   package mutating func cut(now: Moment, force: Bool = false) -> [HistoryBlock] {
     let all = force || heldBytes > limits.bytes / 2
+    var ripe: [(stream: StreamKey, full: Bool, due: Bool)] = []
+    for index in streams.values.indices {
+      let state = streams.values[index].isRipe(now: now.monotonicNanoseconds, limits: limits)
+      if all || state.full || state.due {
+        ripe.append((streams.keys[index], state.full, state.due))
+      }
+    }
     var blocks: [HistoryBlock] = []
-    for stream in streams.keys.sorted(by: StreamKey.isBefore) {
-      guard var head = streams.removeValue(forKey: stream) else { continue }
+    var budget = limits.samplesPerCut
+    for item in ripe.sorted(by: { StreamKey.isBefore($0.stream, $1.stream) }) {
+      guard all || item.full || budget > 0,
+        var head = streams.removeValue(forKey: item.stream)
+      else { continue }
+      let isWhole = all || item.due && budget > 0
+      if isWhole { budget -= head.heldSamples }
       let before = head.bytes
-      blocks += head.cut(stream, now: now.monotonicNanoseconds, limits: limits, all: all)
+      blocks += head.cut(
+        item.stream, now: now.monotonicNanoseconds, limits: limits, all: isWhole,
+        scratch: &scratch)
       heldBytes += head.bytes - before
-      streams[stream] = head
+      streams[item.stream] = head
     }
     return blocks
   }

@@ -8,16 +8,11 @@ struct StreamHead: Sendable {
   private(set) var durable = OrderSet([0...0])
   /// Settled, in flight or held.
   private(set) var known = OrderSet([0...0])
-  /// Held, ascending by order.
-  private var batches: [StoredBatch] = []
+  /// Held.
+  private var rows = PackedRows()
   private(set) var inFlight: [HistoryBlock] = []
   private(set) var bytes = 0
   private var waitingSince: Int64?
-
-  /// The memory that a held batch counts for.
-  static func size(of batch: StoredBatch) -> Int {
-    64 + batch.samples.count * MemoryLayout<StoredSample>.stride
-  }
 
   mutating func settle(_ range: ClosedRange<UInt64>) {
     settled.insert(range)
@@ -30,50 +25,63 @@ struct StreamHead: Sendable {
     if known.contains(order) { durable.insert(order...order) }
   }
 
-  mutating func hold(_ batch: StoredBatch) {
-    known.insert(batch.order...batch.order)
-    bytes += StreamHead.size(of: batch)
-    // Nearly always the last place; a replay walks back over what came before it.
-    var position = batches.count
-    while position > 0 && batches[position - 1].order > batch.order { position -= 1 }
-    batches.insert(batch, at: position)
+  mutating func hold(_ row: SampleRow, scratch: inout [UInt8]) {
+    known.insert(row.order...row.order)
+    let before = rows.bytes
+    rows.add(row, scratch: &scratch)
+    bytes += rows.bytes - before
   }
 
-  mutating func cut(_ stream: StreamKey, now: Int64, limits: HistoryHead.Limits, all: Bool)
-    -> [HistoryBlock]
-  {
-    guard !batches.isEmpty else { return [] }
+  /// Whether a `cut` would give blocks: some may be full, or all have waited long enough.
+  mutating func isRipe(now: Int64, limits: HistoryHead.Limits) -> (full: Bool, due: Bool) {
+    guard !rows.isEmpty else { return (false, false) }
     let since = waitingSince ?? now
     waitingSince = since
-    let isDue = all || now - since >= limits.flushNanoseconds
-    var kept: [StoredBatch] = []
+    return (
+      rows.count >= limits.batchesPerBlock || rows.samples >= limits.samplesPerBlock,
+      now - since >= limits.flushNanoseconds
+    )
+  }
+
+  /// How many samples wait.
+  var heldSamples: Int { rows.samples }
+
+  /// Makes blocks of what is held: of all, or of that which fills one.
+  mutating func cut(
+    _ stream: StreamKey, now: Int64, limits: HistoryHead.Limits, all: Bool,
+    scratch: inout [UInt8]
+  ) -> [HistoryBlock] {
+    let pieces = pieces(limits).filter { all || $0.isFull }
+    guard !pieces.isEmpty else { return [] }
+    let held = rows.rows
     var blocks: [HistoryBlock] = []
-    for piece in pieces(limits) {
-      if isDue || piece.isFull {
-        blocks.append(StreamHead.block(of: batches[piece.range], in: stream))
-      } else {
-        kept += batches[piece.range]
-      }
+    var kept = PackedRows()
+    var next = 0
+    for piece in pieces {
+      for row in held[next..<piece.range.lowerBound] { kept.add(row, scratch: &scratch) }
+      blocks.append(StreamHead.block(of: held[piece.range], in: stream))
+      next = piece.range.upperBound
     }
-    guard !blocks.isEmpty else { return [] }
-    batches = kept
+    for row in held[next...] { kept.add(row, scratch: &scratch) }
+    rows = kept
     waitingSince = kept.isEmpty ? nil : now
     inFlight += blocks
-    bytes =
-      kept.reduce(0) { $0 + StreamHead.size(of: $1) } + inFlight.reduce(0) { $0 + $1.bytes.count }
+    bytes = kept.bytes + inFlight.reduce(0) { $0 + $1.bytes.count }
     return blocks
   }
 
   /// Cuts what is held where an order is missing and where a block is full.
   private func pieces(_ limits: HistoryHead.Limits) -> [(range: Range<Int>, isFull: Bool)] {
     var pieces: [(range: Range<Int>, isFull: Bool)] = []
+    let held = rows.orders
+    guard !held.isEmpty else { return [] }
     var start = 0
     var samples = 0
-    for index in batches.indices {
-      let next = batches[index].samples.count
+    for index in held.indices {
+      let next = held[index].samples
       let isFull =
         index - start >= limits.batchesPerBlock || samples + next > limits.samplesPerBlock
-      if index > start && (isFull || batches[index].order != batches[index - 1].order + 1) {
+      if index > start && (isFull || held[index].order != held[index - 1].order + 1) {
         pieces.append((start..<index, isFull))
         start = index
         samples = 0
@@ -81,15 +89,15 @@ struct StreamHead: Sendable {
       samples += next
     }
     let isFull =
-      batches.count - start >= limits.batchesPerBlock || samples >= limits.samplesPerBlock
-    pieces.append((start..<batches.count, isFull))
+      held.count - start >= limits.batchesPerBlock || samples >= limits.samplesPerBlock
+    pieces.append((start..<held.count, isFull))
     return pieces
   }
 
-  private static func block(of slice: ArraySlice<StoredBatch>, in stream: StreamKey)
+  private static func block(of slice: ArraySlice<SampleRow>, in stream: StreamKey)
     -> HistoryBlock
   {
-    let batches = Array(slice)
+    let batches = slice.map(\.batch)
     let times = batches.map(\.nanoseconds)
     return HistoryBlock(
       stream: stream, fromNanoseconds: times.min() ?? 0, throughNanoseconds: times.max() ?? 0,
@@ -118,12 +126,6 @@ struct StreamHead: Sendable {
       let found = try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
       for (series, points) in found { columns[series, default: []] += points }
     }
-    for batch in batches where range.contains(batch.nanoseconds) {
-      for sample in batch.samples where wanted.contains(sample.series) {
-        columns[sample.series, default: []].append(
-          HistoryPoint(
-            nanoseconds: batch.nanoseconds, source: sample.source, bits: sample.bits))
-      }
-    }
+    rows.collect(wanted, range, into: &columns)
   }
 }

@@ -40,7 +40,7 @@ package struct IngestSession: Sendable {
   private var assembler = FrameAssembler()
   private var samples = SampleDecoder()
   private var cycles = CycleDecoder()
-  private var declared: Set<UInt32> = []
+  private var declared = NumberSet()
   private var lastOrder: UInt64 = 0
   private var replay = ReplayedLife()
 
@@ -111,7 +111,7 @@ package struct IngestSession: Sendable {
       for id in declarations.keys where declared.contains(id) {
         throw refusal(.messageMalformed, "series \(id) declared twice")
       }
-      declared.formUnion(declarations.keys)
+      for id in declarations.keys { declared.insert(id) }
       return .declared(declarations)
     case .samples(let encoded): return .batch(try batch(encoded))
     case .dropped(let from, let through, let samples):

@@ -5,7 +5,7 @@ import Protocol
 struct ReplayedLife: Sendable {
   private var life: Int?
   private var samples = SampleDecoder()
-  private var declared: Set<UInt32> = []
+  private var declared = NumberSet()
   private var lastOrder: UInt64 = 0
 
   mutating func turn(to life: Int, of listed: Int) throws(WireError) {
@@ -19,7 +19,7 @@ struct ReplayedLife: Sendable {
   }
 
   mutating func declare(_ declarations: [UInt32: SeriesDeclaration]) throws(WireError) {
-    for id in declarations.keys where !declared.insert(id).inserted {
+    for id in declarations.keys where !declared.insert(id) {
       throw .malformed("series \(id) declared twice")
     }
   }

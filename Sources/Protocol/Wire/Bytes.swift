@@ -55,6 +55,11 @@ package struct ByteCursor {
   }
 
   package mutating func varint(_ span: Span<UInt8>) throws(WireError) -> UInt64 {
+    // Most are below 128.
+    if index < span.count, span[index] < 0x80 {
+      defer { index += 1 }
+      return UInt64(span[index])
+    }
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {

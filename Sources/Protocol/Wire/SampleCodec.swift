@@ -111,33 +111,33 @@ package struct SampleDecoder {
   }
 
   private mutating func remember(_ batch: SampleBatch) {
-    guard let highest = batch.ids.last.map(Int.init) else { return }
-    if highest >= last.count {
-      last.append(contentsOf: repeatElement(0, count: highest + 1 - last.count))
-    }
-    for (id, bits) in zip(batch.ids, batch.bits) { last[Int(id)] = bits }
+    // `decodeRun` made room for all of them.
+    let (ids, bits) = (batch.ids.span, batch.bits.span)
+    for place in 0..<ids.count { last[Int(ids[place])] = bits[place] }
   }
 
-  private func decodeRun(
+  private mutating func decodeRun(
     _ span: Span<UInt8>, _ cursor: inout ByteCursor, from first: UInt64, length: UInt64,
     into batch: inout SampleBatch
   ) throws(WireError) {
-    var id = first
-    let end = first + length
-    while id < end {
+    // The run as it would be if nothing had changed; then what did.
+    let end = Int(first + length)
+    if end > last.count { last.append(contentsOf: repeatElement(0, count: end - last.count)) }
+    batch.ids.append(contentsOf: UInt32(first)..<UInt32(end))
+    var place = batch.bits.count
+    batch.bits.append(contentsOf: last[Int(first)..<end])
+    while place < batch.bits.count {
       let difference = try cursor.zigzag(span)
-      var repeats: UInt64 = 1
-      if difference == 0 {
-        let more = try cursor.varint(span)
-        guard more < end - id else { throw .malformed("more equal values than the run has") }
-        repeats = more + 1
+      if difference != 0 {
+        batch.bits[place] &+= UInt64(bitPattern: difference)
+        place += 1
+        continue
       }
-      for _ in 0..<repeats {
-        let before = id < UInt64(last.count) ? last[Int(id)] : 0
-        batch.ids.append(UInt32(id))
-        batch.bits.append(before &+ UInt64(bitPattern: difference))
-        id += 1
+      let more = try cursor.varint(span)
+      guard more < UInt64(batch.bits.count - place) else {
+        throw .malformed("more equal values than the run has")
       }
+      place += Int(more) + 1
     }
   }
 }

@@ -35,4 +35,46 @@ import Testing
     #expect(catalogue.id(of: counter("c")) == 1)
     #expect(catalogue.id(of: counter("d")) == 2)
   }
+
+  /// Small tables and sparse numbers against plain dictionaries.
+  @Test(arguments: UInt64(1)...10) func anySeriesAndNumbersKeepWhatTheyAre(seed: UInt64) {
+    var random = SplitMix(seed: seed)
+    func made() -> StoredSeries {
+      counter(
+        "m\(random.next() % 9)", labels: ["a": "\(random.next() % 40)"],
+        decimals: UInt8(random.next() % 3))
+    }
+    var known: [StoredSeries: SeriesID] = [:]
+    var entries: [(SeriesID, StoredSeries)] = []
+    var next: SeriesID = 0
+    for _ in 0..<200 {
+      let series = made()
+      next += SeriesID(1 + random.next() % (seed % 2 == 0 ? 1 : 1_000_000))
+      guard known[series] == nil else { continue }
+      known[series] = next
+      entries.append((next, series))
+    }
+    entries.shuffle(using: &random)
+    var catalogue = SeriesCatalogue(entries: entries)
+    var new: [SeriesID] = []
+    for _ in 0..<2_000 {
+      let series = made()
+      let id = catalogue.id(of: series)
+      if let before = known[series] {
+        #expect(id == before)
+      } else {
+        #expect(!known.values.contains(id))
+        known[series] = id
+        new.append(id)
+      }
+      #expect(catalogue.series(id) == series)
+    }
+    #expect(catalogue.count == known.count)
+    let taken = catalogue.takeNew().map { $0.0 }
+    #expect(taken == new)
+    for metric in catalogue.metrics {
+      let ids = known.filter { $0.key.metric == metric }.map { $0.value }.sorted()
+      #expect(catalogue.ids(ofMetric: metric) == ids)
+    }
+  }
 }

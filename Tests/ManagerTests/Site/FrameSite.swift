@@ -64,12 +64,11 @@ struct FrameSite {
       declarations[UInt32(index)] = SeriesDeclaration(
         key: SeriesKey(subject: .server, metric: name), kind: .counter, unit: "1")
     }
-    let bindings = await site.declared(declarations, handle)
-    try await site.batch(
-      SampleBatch(
-        order: told.order, stamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1),
-        ids: names.indices.map { UInt32($0) }, bits: names.compactMap { told.values[$0] }),
-      bindings, handle)
+    var series = SessionSeries(await site.declared(declarations, handle))
+    let batch = SampleBatch(
+      order: told.order, stamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1),
+      ids: names.indices.map { UInt32($0) }, bits: names.compactMap { told.values[$0] })
+    try await site.batch(series.arrange(batch), handle)
   }
 
   func acknowledged(_ stream: StreamKey) async -> UInt64 {

@@ -1,0 +1,63 @@
+import GRDB
+import ManagerCore
+import Protocol
+
+/// All series at once, for a start.
+extension StateStore {
+  /// The catalogue as it is stored. A large site has millions of series with a few hundred sets of
+  /// labels, so each text is decoded once, and no series is spelt out for longer than it takes.
+  package func catalogue() async throws(DiagnosticError) -> SeriesCatalogue {
+    try await read { [path] db in
+      var catalogue = SeriesCatalogue()
+      var labels: [String: [String: String]] = [:]
+      var subjects: [String: StoredSubject] = [:]
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT id, subject_kind, subject, labels, metric, kind, unit, decimals, width
+          FROM series ORDER BY id
+          """)
+      while let row = try rows.next() {
+        let number: Int64 = row[0]
+        guard let id = SeriesID(exactly: number) else {
+          throw StoreFailure.corrupt(path, "series: \(number) is no series id")
+        }
+        let subjectText: String = row[2]
+        let subject: StoredSubject
+        if let known = subjects[subjectText] {
+          subject = known
+        } else {
+          let isTarget: Bool = (row[1] as String) == "target"
+          guard
+            let found = isTarget
+              ? .target(subjectText)
+              : ServerID(subjectText).map(
+                StoredSubject.server)
+          else { throw StoreFailure.corrupt(path, "series: \(subjectText) is no server id") }
+          subjects[subjectText] = found
+          subject = found
+        }
+        let labelText: String = row[3]
+        let decoded: [String: String]
+        if let known = labels[labelText] {
+          decoded = known
+        } else {
+          do {
+            decoded = try CanonicalJSON.decode([String: String].self, from: Array(labelText.utf8))
+          } catch {
+            throw StoreFailure.corrupt(path, "series: labels \(labelText.prefix(100)): \(error)")
+          }
+          labels[labelText] = decoded
+        }
+        let decimals: Int64 = row[7]
+        let width: Int64 = row[8]
+        catalogue.load(
+          StoredSeries(
+            subject: subject, metric: row[4], labels: decoded,
+            kind: SeriesKind(rawValue: row[5]) ?? .unrecognised, unit: row[6],
+            decimals: UInt8(clamping: decimals), width: UInt8(clamping: width)), id)
+      }
+      return catalogue
+    }
+  }
+}
