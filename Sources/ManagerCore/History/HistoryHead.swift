@@ -114,11 +114,13 @@ package struct HistoryHead: Sendable {
   package mutating func cut(now: Moment, force: Bool = false) -> [HistoryBlock] {
     let all = force || heldBytes > limits.bytes / 2
     var ripe: [(stream: StreamKey, full: Bool, due: Bool)] = []
-    for index in streams.values.indices {
+    var index = streams.startIndex
+    while index != streams.endIndex {
       let state = streams.values[index].isRipe(now: now.monotonicNanoseconds, limits: limits)
       if all || state.full || state.due {
         ripe.append((streams.keys[index], state.full, state.due))
       }
+      streams.formIndex(after: &index)
     }
     var blocks: [HistoryBlock] = []
     var budget = limits.samplesPerCut

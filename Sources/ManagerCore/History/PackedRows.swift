@@ -35,8 +35,9 @@ struct PackedRows: Sendable {
   var isEmpty: Bool { entries.isEmpty }
   var count: Int { entries.count }
 
-  /// What `add` would count at most, before anything is coded: a row of a new layout.
-  static func sizeLimit(of row: SampleRow) -> Int { 128 + 20 * row.bits.count }
+  /// What `add` would count at most, before anything is coded: a row of a new layout whose every
+  /// difference takes ten bytes.
+  static func sizeLimit(of row: SampleRow) -> Int { 136 + 30 * row.bits.count }
 
   mutating func add(_ row: SampleRow, scratch: inout [UInt8]) {
     let chain = chain(of: row.layout)
@@ -48,7 +49,8 @@ struct PackedRows: Sendable {
       Entry(
         order: row.order, nanoseconds: row.nanoseconds, chain: chain, bytes: Array(scratch)))
     samples += row.bits.count
-    bytes += 64 + scratch.count
+    // An entry, and the head of its array of bytes.
+    bytes += 72 + scratch.count
   }
 
   private mutating func chain(of layout: SampleLayout) -> Int {

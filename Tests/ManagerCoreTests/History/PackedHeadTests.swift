@@ -92,13 +92,13 @@ import Testing
       let place = Int(random.next() % 4)
       var given: [StoredBatch] = []
       switch random.next() % 16 {
-      case 0: sources[place].late.append(sources[place].next(&random, first: SeriesID(place * 40)))
+      case 0: sources[place].late.append(sources[place].next(&random, first: SeriesID(place * 100)))
       case 1, 2:
         if !sources[place].late.isEmpty {
           let index = Int(random.next() % UInt64(sources[place].late.count))
           given = [sources[place].late.remove(at: index)]
         }
-      default: given = [sources[place].next(&random, first: SeriesID(place * 40))]
+      default: given = [sources[place].next(&random, first: SeriesID(place * 100))]
       }
       for batch in given {
         let result = head.append(batch, to: streams[place])
@@ -125,7 +125,7 @@ import Testing
   }
 
   private func compare(_ head: HistoryHead, _ model: Model, _ random: inout SplitMix) throws {
-    let wanted = Set((0..<(random.next() % 200)).map { _ in SeriesID(random.next() % 200) })
+    let wanted = Set((0..<(random.next() % 400)).map { _ in SeriesID(random.next() % 400) })
     let from = Int64(random.next() % 100) * second
     let range = from...(from + Int64(random.next() % 200) * second)
     let found = try head.columns(for: wanted, range: range)
