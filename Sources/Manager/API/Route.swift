@@ -33,7 +33,8 @@ package struct Answer: Sendable {
     -> Answer
   {
     Answer(
-      status: status, contentType: "application/json", body: try CanonicalJSON.encode(value))
+      status: status, contentType: "application/json",
+      body: try (value as? any DirectJSON)?.canonicalJSON ?? CanonicalJSON.encode(value))
   }
 
   package static func text(_ text: String, type: String = "text/plain; charset=utf-8") -> Answer {

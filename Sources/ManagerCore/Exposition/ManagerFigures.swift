@@ -11,6 +11,11 @@ package struct ManagerFigures: Sendable {
   package var blocksStored: UInt64 = 0
   /// Bytes of samples that are not yet in the store.
   package var heldBytes: Int = 0
+  /// Bytes of history's files, and of those that were removed because of their age or size.
+  package var historyBytes: Int64 = 0
+  package var historyRemovedBytes: UInt64 = 0
+  /// Hours of servers of which queries read samples, because they are not rolled up.
+  package var hoursToRollUp: Int = 0
   package var seriesKnown: Int = 0
   package var servers: [ServerSummary] = []
   package var targets: [TargetSummary] = []
@@ -29,10 +34,16 @@ package struct ManagerFigures: Sendable {
   /// The value of the label `server` for each server: its host name, or its id when two share
   /// the name.
   package static func serverLabels(_ servers: [ServerSummary]) -> [ServerID: String] {
-    let named = Dictionary(grouping: servers, by: \.hostname)
-    return servers.reduce(into: [:]) { labels, server in
-      let isUnique = named[server.hostname]?.count == 1 && !server.hostname.isEmpty
-      labels[server.id] = isUnique ? server.hostname : server.id.text
+    serverLabels(
+      hostnames: Dictionary(servers.map { ($0.id, $0.hostname) }) { first, _ in first })
+  }
+
+  /// The same by the servers' host names.
+  package static func serverLabels(hostnames: [ServerID: String]) -> [ServerID: String] {
+    let counts = hostnames.values.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    return hostnames.reduce(into: [:]) { labels, server in
+      let isUnique = counts[server.value] == 1 && !server.value.isEmpty
+      labels[server.key] = isUnique ? server.value : server.key.text
     }
   }
 
@@ -62,6 +73,17 @@ package struct ManagerFigures: Sendable {
       one(
         "iml_manager_history_held_bytes", .gauge, "Memory of samples that wait to be stored",
         .unsigned(UInt64(max(0, heldBytes)))),
+      one(
+        "iml_manager_history_bytes", .gauge, "Size of the files of history",
+        .unsigned(UInt64(max(0, historyBytes)))),
+      one(
+        "iml_manager_history_awaiting_roll_up", .gauge,
+        "Hours of servers that are not yet rolled up, the hour under way included",
+        .unsigned(UInt64(max(0, hoursToRollUp)))),
+      one(
+        "iml_manager_history_removed_bytes_total", .counter,
+        "Size of the files of history that were removed because of age or size",
+        .unsigned(historyRemovedBytes)),
       one(
         "iml_manager_series_known", .gauge, "Series in the catalogue",
         .unsigned(UInt64(max(0, seriesKnown)))),

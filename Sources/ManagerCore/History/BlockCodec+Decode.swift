@@ -16,15 +16,36 @@ extension BlockCodec {
     return batches
   }
 
+  /// The series of a block, ascending.
+  package static func series(in span: Span<UInt8>) throws(BlockError) -> [SeriesID] {
+    var found: [SeriesID] = []
+    let reader = try BlockReader(span)
+    try reader.forEachColumn(
+      span,
+      where: { series in
+        found.append(series)
+        return false
+      }
+    ) { _, _ in }
+    return found
+  }
+
   /// The values of some series only, in the order of the batches. Series that the block does not
   /// hold are left out. Everything else is stepped over, but the checksum covers it all.
   package static func columns(
     for wanted: Set<SeriesID>, in span: Span<UInt8>,
     range: ClosedRange<Int64> = Int64.min...Int64.max
   ) throws(BlockError) -> [SeriesID: [HistoryPoint]] {
+    try columns(in: span, range: range, where: wanted.contains)
+  }
+
+  /// The same of the series that fulfil a condition.
+  package static func columns(
+    in span: Span<UInt8>, range: ClosedRange<Int64>, where isWanted: (SeriesID) -> Bool
+  ) throws(BlockError) -> [SeriesID: [HistoryPoint]] {
     let reader = try BlockReader(span)
     var columns: [SeriesID: [HistoryPoint]] = [:]
-    try reader.forEachColumn(span, where: wanted.contains) { series, column in
+    try reader.forEachColumn(span, where: isWanted) { series, column in
       var points: [HistoryPoint] = []
       points.reserveCapacity(column.batches.count)
       for index in column.batches.indices {
@@ -62,9 +83,9 @@ private struct BlockReader {
     for index in magic.indices where span[index] != magic[index] {
       throw BlockError("does not begin like one")
     }
-    guard span[magic.count] == BlockCodec.version else {
+    guard BlockCodec.versions.contains(span[magic.count]) else {
       throw BlockError(
-        "version \(span[magic.count]), this program reads version \(BlockCodec.version)")
+        "version \(span[magic.count]), this program reads up to \(BlockCodec.versions.upperBound)")
     }
     end = span.count - 4
     var stored: UInt32 = 0

@@ -1,11 +1,11 @@
 import Protocol
 
-/// The bytes of a history block, version 1. Varints are LEB128, signed ones zigzag; bit 0 of a
+/// The bytes of a history block. Varints are LEB128, signed ones zigzag; bit 0 of a
 /// bitmap's first byte is the first batch.
 ///
 /// ```
 /// "IMLH"                                                     4 bytes
-/// version = 1                                                1 byte
+/// version    2 when a column is shifted, else 1              1 byte
 /// number of batches, series, sources, samples                4 varints
 /// sources                                                    8 bytes each, little-endian
 /// orders:       mode byte, IntegerColumn
@@ -27,7 +27,7 @@ import Protocol
 /// reads the header and steps over the others.
 package enum BlockCodec {
   static let magic: [UInt8] = Array("IMLH".utf8)
-  static let version: UInt8 = 1
+  static let versions: ClosedRange<UInt8> = 1...2
   /// A block never grows past what `HistoryHead` cuts: 120 batches, or one batch of 1,000,000
   /// series. The reader's limits are an order of magnitude above, for blocks yet to come.
   static let batchLimit = 10_000
@@ -44,23 +44,30 @@ package enum BlockCodec {
     var columns = ColumnBuilder()
     for (index, batch) in batches.enumerated() { columns.add(batch, at: index) }
     let sources = columns.sources
+    let bodies = columns.columns.sorted { $0.series < $1.series }.map {
+      ($0.series, $0.encoded(batches: batches.count))
+    }
+    let orders = batches.map(\.order)
+    let times = batches.map { UInt64(bitPattern: $0.nanoseconds) }
+    let isShifted =
+      bodies.contains { $0.1[0] >> 3 & 3 == IntegerColumn.Mode.shiftedDelta.rawValue }
+      || [orders, times].contains { IntegerColumn.mode(for: $0) == .shiftedDelta }
     var writer = ByteWriter()
     writer.raw(magic)
-    writer.byte(version)
+    writer.byte(isShifted ? 2 : 1)
     writer.varint(UInt64(batches.count))
     writer.varint(UInt64(columns.columns.count))
     writer.varint(UInt64(sources.count))
     writer.varint(UInt64(columns.columns.reduce(0) { $0 + $1.bits.count }))
     for source in sources { append(source, bytes: 8, to: &writer) }
-    encode(batches.map(\.order), into: &writer)
-    encode(batches.map { UInt64(bitPattern: $0.nanoseconds) }, into: &writer)
+    encode(orders, into: &writer)
+    encode(times, into: &writer)
     var next: UInt64 = 0
-    for column in columns.columns.sorted(by: { $0.series < $1.series }) {
-      let body = column.encoded(batches: batches.count)
-      writer.varint(UInt64(column.series) - next)
+    for (series, body) in bodies {
+      writer.varint(UInt64(series) - next)
       writer.varint(UInt64(body.count))
       writer.raw(body)
-      next = UInt64(column.series) + 1
+      next = UInt64(series) + 1
     }
     let content = writer.bytes
     append(UInt64(CRC32.sum(content.span, count: content.count)), bytes: 4, to: &writer)

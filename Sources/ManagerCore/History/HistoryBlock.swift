@@ -24,6 +24,15 @@ package struct HistoryBlock: Hashable, Sendable {
     self.samples = samples
     self.bytes = bytes
   }
+
+  /// Of batches with consecutive orders, ascending.
+  package init(of batches: [StoredBatch], in stream: StreamKey) {
+    let times = batches.map(\.nanoseconds)
+    self.init(
+      stream: stream, fromNanoseconds: times.min() ?? 0, throughNanoseconds: times.max() ?? 0,
+      firstOrder: batches.first?.order ?? 0, lastOrder: batches.last?.order ?? 0,
+      samples: batches.reduce(0) { $0 + $1.samples.count }, bytes: BlockCodec.encode(batches))
+  }
 }
 
 /// One value of one series, as a query reads it.
@@ -46,4 +55,31 @@ package struct BlockError: Error, Hashable, Sendable, CustomStringConvertible {
   package let reason: String
   package init(_ reason: String) { self.reason = reason }
   package var description: String { "history block: \(reason)" }
+}
+
+extension HistoryPoint {
+  /// Stored and held points overlap for a moment after a block was stored, so the same point may
+  /// come twice; of two points of one source and time the later given counts.
+  package static func ordered(_ points: [HistoryPoint]) -> [HistoryPoint] {
+    // What the store gives mostly is in order already.
+    if zip(points, points.dropFirst()).allSatisfy({ $0.nanoseconds < $1.nanoseconds }) {
+      return points
+    }
+    let sorted = points.enumerated().sorted {
+      ($0.element.nanoseconds, $0.element.source, $0.offset)
+        < ($1.element.nanoseconds, $1.element.source, $1.offset)
+    }
+    var result: [HistoryPoint] = []
+    result.reserveCapacity(sorted.count)
+    for (_, point) in sorted {
+      if let last = result.last, last.nanoseconds == point.nanoseconds,
+        last.source == point.source
+      {
+        result[result.count - 1] = point
+      } else {
+        result.append(point)
+      }
+    }
+    return result
+  }
 }

@@ -81,9 +81,8 @@ struct MetricBuckets {
   private func spread(_ track: SampleTrack) -> (amounts: [Double], covered: [Double]) {
     var amounts = [Double](repeating: 0, count: count)
     var covered = [Double](repeating: 0, count: count)
-    for (a, b) in zip(track.points, track.points.dropFirst())
-    where elapsed(a.nanoseconds, b.nanoseconds) <= track.holeNanoseconds {
-      forEachShare(a.nanoseconds, b.nanoseconds) { covered[$0] += $1 }
+    forEachSpan(track) { from, through in
+      forEachShare(from, through) { covered[$0] += $1 }
     }
     for increase in track.increases {
       let length = elapsed(increase.from, increase.through)
@@ -97,6 +96,21 @@ struct MetricBuckets {
       }
     }
     return (amounts, covered)
+  }
+
+  /// Gives the times between holes, each as long as it is.
+  private func forEachSpan(_ track: SampleTrack, _ body: (_ from: Int64, _ through: Int64) -> Void)
+  {
+    var begin = track.firstNanoseconds
+    var end = begin
+    for point in track.points {
+      if elapsed(end, point.nanoseconds) > track.holeNanoseconds {
+        if begin < end { body(begin, end) }
+        begin = point.nanoseconds
+      }
+      end = point.nanoseconds
+    }
+    if begin < end { body(begin, end) }
   }
 
   /// Gives the buckets that a time span touches, each with the nanoseconds in it.

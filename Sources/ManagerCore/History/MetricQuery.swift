@@ -46,18 +46,22 @@ package struct MetricQuery: Hashable, Sendable {
       && match.allSatisfy { candidate.labels[$0.key] ?? "" == $0.value }
   }
 
-  /// Answers from the points of each series, in any order, stored and held ones mixed.
+  /// Answers from the points of each series, in any order, stored and held ones mixed; and, where
+  /// they stand for the points of a time, from roll-ups, which may be of several tiers.
   ///
-  /// Series without a point in the range are left out. When the metric changed its kind or unit
+  /// A series without a point in the range is silent: its group counts it, and a group of nothing but
+  /// such series is left out. When the metric changed its kind or unit
   /// within the range, the newest series decide, and older ones of another kind are left out:
   /// they can not be added up.
   package func evaluate(
-    series: [Candidate], columns: [SeriesID: [HistoryPoint]], now: Moment
+    series: [Candidate], columns: [SeriesID: [HistoryPoint]],
+    rollUps: [SeriesID: [RollUp]] = [:], now: Moment
   ) -> MetricAnswer {
     let chosen = series.filter(chooses)
     let tracks = chosen.compactMap { candidate -> SampleTrack? in
       SampleTrack(
-        candidate, columns[candidate.id] ?? [], from: fromNanoseconds, through: throughNanoseconds)
+        candidate, rollUps: rollUps[candidate.id] ?? [], columns[candidate.id] ?? [],
+        from: fromNanoseconds, through: throughNanoseconds)
     }
     let newest = tracks.map(\.candidate).max { $0.id < $1.id } ?? chosen.max { $0.id < $1.id }
     let kind = newest?.series.kind ?? .unrecognised
@@ -67,37 +71,60 @@ package struct MetricQuery: Hashable, Sendable {
       $0.candidate.series.kind == kind && $0.candidate.series.unit == unit
     }
     let buckets = MetricBuckets(alike, isRate: rate)
-    let groups = Dictionary(grouping: alike, by: groupLabels).map { labels, members in
-      group(labels, members, buckets, isRate: rate, now: now)
+    let mute = mute(in: chosen, beside: alike, kind: kind, unit: unit)
+    let groups = Dictionary(grouping: alike) { groupLabels($0.candidate) }.map { labels, members in
+      group(labels, members, mute: mute[labels] ?? 0, buckets, isRate: rate, now: now)
     }
+    let answering = Set(rollUps.values.lazy.flatMap { $0 }.map(\.tier))
     return MetricAnswer(
       metric: metric, unit: unit, kind: kind, isRate: rate, fromNanoseconds: fromNanoseconds,
       throughNanoseconds: throughNanoseconds,
-      groups: groups.sorted { $0.labels.sortedText < $1.labels.sortedText })
+      groups: groups.sorted { $0.labels.sortedText < $1.labels.sortedText },
+      tiers: (columns.values.allSatisfy(\.isEmpty) ? [] : ["raw"])
+        + RollUpTier.allCases.filter(answering.contains).map(\.name))
   }
 
-  private func groupLabels(_ track: SampleTrack) -> [String: String] {
-    guard !by.isEmpty else { return track.candidate.labels }
-    return by.reduce(into: [:]) { $0[$1] = track.candidate.labels[$1] ?? "" }
+  private func groupLabels(_ candidate: Candidate) -> [String: String] {
+    guard !by.isEmpty else { return candidate.labels }
+    return by.reduce(into: [:]) { $0[$1] = candidate.labels[$1] ?? "" }
+  }
+
+  /// How many series of each group are known and have no point in the range. Labels say which they
+  /// are: another number of decimals makes a new entry of the catalogue, and the old one did not fall
+  /// silent.
+  private func mute(
+    in chosen: [Candidate], beside tracks: [SampleTrack], kind: SeriesKind, unit: String
+  ) -> [[String: String]: Int] {
+    guard tracks.count < chosen.count else { return [:] }
+    var heard = Set(tracks.map(\.candidate.labels))
+    var counts: [[String: String]: Int] = [:]
+    for candidate in chosen where candidate.series.kind == kind && candidate.series.unit == unit {
+      if heard.insert(candidate.labels).inserted {
+        counts[groupLabels(candidate), default: 0] += 1
+      }
+    }
+    return counts
   }
 
   private func group(
-    _ labels: [String: String], _ members: [SampleTrack], _ buckets: MetricBuckets?, isRate: Bool,
-    now: Moment
+    _ labels: [String: String], _ members: [SampleTrack], mute: Int, _ buckets: MetricBuckets?,
+    isRate: Bool, now: Moment
   ) -> MetricAnswer.Group {
     var group = MetricAnswer.Group(labels: labels)
-    group.series = members.count
-    group.samples = members.reduce(0) { $0 + $1.points.count }
+    group.series = members.count + mute
+    group.samples = members.reduce(0) { $0 + $1.samples }
     group.resets = members.reduce(0) { $0 + $1.resets }
     let last = members.map(\.lastNanoseconds).max() ?? 0
-    group.lastSecondsAgo = max(0, Double(now.wallNanoseconds) - Double(last)) / 1e9
     let current = members.filter { $0.isCurrent(at: last) }
-    group.silentSeries = members.count - current.count
-    let parts = isRate ? members.compactMap(\.rate) : current.map(\.lastValue)
+    // The value is no newer than the oldest of its parts.
+    let seen = current.map(\.lastNanoseconds).min() ?? last
+    group.lastSecondsAgo = max(0, Double(now.wallNanoseconds) - Double(seen)) / 1e9
+    group.silentSeries = group.series - current.count
+    let parts = isRate ? current.compactMap(\.rate) : current.map(\.lastValue)
     group.value = parts.isEmpty ? nil : parts.reduce(0, +)
     if !isRate, let only = members.first, members.count == 1 {
-      group.minimum = only.values.min()
-      group.maximum = only.values.max()
+      group.minimum = only.lowest
+      group.maximum = only.highest
     }
     group.points = buckets?.points(of: members) ?? []
     group.minimum = group.minimum ?? group.points.map(\.value).min()

@@ -10,32 +10,53 @@ struct SampleTrack {
   }
 
   let candidate: MetricQuery.Candidate
-  /// Ascending by time; points of one source have different times.
-  let points: [HistoryPoint]
-  /// Of a counter; empty for a gauge.
+  /// Ascending by time; points of one source have different times. Where only roll-ups are left, one
+  /// point stands at the end of each bucket.
+  private(set) var points: [HistoryPoint] = []
+  /// Of a counter, those that are not 0; empty for a gauge.
   private(set) var increases: [Increase] = []
   private(set) var resets = 0
+  private(set) var samples = 0
   /// Two points further apart than this have a hole between them, which is drawn as one.
-  let holeNanoseconds: Int64
+  private(set) var holeNanoseconds: Int64 = 0
   private let scale: Double
+  /// Of the samples behind the points, as far as they lie beyond them.
+  private var extremes: (low: Double, high: Double)?
 
   /// `nil` when no point lies in the range.
+  ///
+  /// Of the bucket in which the range begins only the last value is used: what the counter grew
+  /// by within it is not known to lie in the range.
   init?(
-    _ candidate: MetricQuery.Candidate, _ points: [HistoryPoint], from: Int64, through: Int64
+    _ candidate: MetricQuery.Candidate, rollUps: [RollUp] = [], _ points: [HistoryPoint],
+    from: Int64, through: Int64
   ) {
-    let points = SampleTrack.ordered(
-      points.filter { from <= $0.nanoseconds && $0.nanoseconds <= through })
-    guard !points.isEmpty else { return nil }
     self.candidate = candidate
-    self.points = points
     scale = (0..<min(candidate.series.decimals, 18)).reduce(1) { power, _ in power * 10 }
-    holeNanoseconds = SampleTrack.hole(in: points)
-    if candidate.series.kind == .counter { follow() }
+    let rollUps = rollUps.filter {
+      $0.lastNanoseconds >= from && $0.firstNanoseconds <= through
+        && $0.isCounter == (candidate.series.kind == .counter)
+    }.sorted { $0.firstNanoseconds < $1.firstNanoseconds }
+    // Mostly all samples are newer than the roll-ups.
+    let end = rollUps.map(\.lastNanoseconds).max() ?? .min
+    let points = HistoryPoint.ordered(
+      points.filter { point in
+        from <= point.nanoseconds && point.nanoseconds <= through
+          && (point.nanoseconds > end || !rollUps.contains { $0.covers(point) })
+      })
+    follow(rollUps, points, from: from, through: through)
+    guard !self.points.isEmpty else { return nil }
+    let widest = rollUps.map(\.tier.nanoseconds).max() ?? 0
+    // Where most points are ends of buckets, their usual distance is known without sorting them.
+    let isRolled = points.count < rollUps.reduce(0) { $0 + $1.buckets.count }
+    holeNanoseconds = max(isRolled ? 0 : SampleTrack.hole(in: self.points), widest * 4)
   }
 
   var firstNanoseconds: Int64 { points.first?.nanoseconds ?? 0 }
   var lastNanoseconds: Int64 { points.last?.nanoseconds ?? 0 }
   var values: [Double] { points.map { value($0.bits) } }
+  var lowest: Double? { [values.min(), extremes?.low].compactMap { $0 }.min() }
+  var highest: Double? { [values.max(), extremes?.high].compactMap { $0 }.max() }
   var lastValue: Double { value(points.last?.bits ?? 0) }
 
   /// The corrected increase per second between the first and the last point; `nil` when there is
@@ -54,31 +75,6 @@ struct SampleTrack {
     (candidate.series.kind == .counter ? Double(bits) : Double(Int64(bitPattern: bits))) / scale
   }
 
-  /// Stored and held points overlap for a moment after a block was stored, so the same point may
-  /// come twice; of two points of one source and time the later given counts.
-  private static func ordered(_ points: [HistoryPoint]) -> [HistoryPoint] {
-    // What the store gives mostly is in order already.
-    if zip(points, points.dropFirst()).allSatisfy({ $0.nanoseconds < $1.nanoseconds }) {
-      return points
-    }
-    let sorted = points.enumerated().sorted {
-      ($0.element.nanoseconds, $0.element.source, $0.offset)
-        < ($1.element.nanoseconds, $1.element.source, $1.offset)
-    }
-    var result: [HistoryPoint] = []
-    result.reserveCapacity(sorted.count)
-    for (_, point) in sorted {
-      if let last = result.last, last.nanoseconds == point.nanoseconds,
-        last.source == point.source
-      {
-        result[result.count - 1] = point
-      } else {
-        result.append(point)
-      }
-    }
-    return result
-  }
-
   /// Four times the usual distance: three missing samples are a hole, two a hiccup. At least a
   /// minute, since agents may stretch their interval under load.
   private static func hole(in points: [HistoryPoint]) -> Int64 {
@@ -92,38 +88,156 @@ struct SampleTrack {
   /// claim) must not look like a reset at every point. A new source counts from 0 when its life
   /// began after the last point of the one before; when an older one lives on beside it, nobody
   /// knows since when it counts, and its first value is no increase.
-  private mutating func follow() {
-    var lives: [UInt64: HistoryPoint] = [:]
-    let ends = Dictionary(points.map { ($0.source, $0.nanoseconds) }) { max($0, $1) }
-    var before: HistoryPoint?
-    for point in points {
-      let life = lives.updateValue(point, forKey: point.source)
-      if let life {
-        add(point, after: life.nanoseconds, grown(from: life.bits, to: point.bits))
-      } else if let before {
-        resets += 1
-        let isAlone = lives.keys.allSatisfy {
-          $0 == point.source || (ends[$0] ?? .min) < point.nanoseconds
-        }
-        if isAlone { add(point, after: before.nanoseconds, point.bits) }
+  private mutating func follow(
+    _ rollUps: [RollUp], _ raw: [HistoryPoint], from: Int64, through: Int64
+  ) {
+    var lives = TrackLives(rollUps, raw)
+    points.reserveCapacity(raw.count + rollUps.reduce(0) { $0 + $1.buckets.count + 1 })
+    var next = 0
+    for rollUp in rollUps {
+      while next < raw.count, raw[next].nanoseconds < rollUp.firstNanoseconds {
+        take(raw[next], &lives)
+        next += 1
       }
-      before = point
+      take(rollUp, &lives, from: from, through: through)
+    }
+    while next < raw.count {
+      take(raw[next], &lives)
+      next += 1
+    }
+    // A failed-over target has roll-ups of two servers; their buckets may lie among each other.
+    if rollUps.count > 1 { points.sort { $0.nanoseconds < $1.nanoseconds } }
+  }
+
+  private mutating func take(_ point: HistoryPoint, _ lives: inout TrackLives) {
+    points.append(point)
+    samples += 1
+    guard candidate.series.kind == .counter else { return }
+    begin(lives.last(of: point.source), point, &lives)
+    lives.reach(point)
+  }
+
+  private mutating func take(
+    _ rollUp: RollUp, _ lives: inout TrackLives, from: Int64, through: Int64
+  ) {
+    let tier = rollUp.tier
+    let end = tier.bucket(of: through)
+    var place = 0
+    var before: Int64
+    if rollUp.firstNanoseconds < from {
+      guard let base = rollUp.buckets.indices.first(where: { rollUp.end(of: $0) >= from }) else {
+        return
+      }
+      before = rollUp.end(of: base)
+      points.append(HistoryPoint(nanoseconds: before, source: 0, bits: rollUp.last[base]))
+      samples += 1
+      place = base + 1
+    } else {
+      before = rollUp.firstNanoseconds
+      points.append(
+        HistoryPoint(nanoseconds: before, source: 0, bits: rollUp.lives[0].firstBits))
+    }
+    for life in rollUp.lives where rollUp.isCounter && life.lastNanoseconds >= from {
+      let first = HistoryPoint(
+        nanoseconds: life.firstNanoseconds, source: life.source, bits: life.firstBits)
+      // One that began before the range just goes on in it.
+      if life.firstNanoseconds >= from { begin(lives.last(of: life.source), first, &lives) }
+      lives.reach(
+        HistoryPoint(nanoseconds: life.lastNanoseconds, source: life.source, bits: life.lastBits))
+    }
+    while place < rollUp.buckets.count, rollUp.buckets[place] <= end {
+      let time = rollUp.end(of: place)
+      if points.last.map({ $0.nanoseconds < time }) ?? true {
+        points.append(HistoryPoint(nanoseconds: time, source: 0, bits: rollUp.last[place]))
+      }
+      samples += Int(clamping: rollUp.counts[place])
+      if rollUp.isCounter {
+        resets &+= Int(clamping: rollUp.resets[place])
+        add(from: before, through: time, rollUp.increases[place])
+      } else {
+        widen(value(rollUp.minima[place]), value(rollUp.maxima[place]))
+      }
+      before = time
+      place += 1
     }
   }
 
-  private mutating func add(_ point: HistoryPoint, after: Int64, _ amount: UInt64) {
-    increases.append(
-      Increase(from: after, through: point.nanoseconds, amount: Double(amount) / scale))
+  private mutating func begin(
+    _ last: HistoryPoint?, _ point: HistoryPoint, _ lives: inout TrackLives
+  ) {
+    if let last {
+      let step = CounterStep(from: last.bits, to: point.bits, width: candidate.series.width)
+      if step.isReset { resets += 1 }
+      add(from: last.nanoseconds, through: point.nanoseconds, step.amount)
+    } else if let before = lives.newest {
+      resets += 1
+      if lives.haveEnded(before: point) {
+        add(from: before, through: point.nanoseconds, point.bits)
+      }
+    }
   }
 
-  /// A backwards step of a 32-bit counter is a wrap when it makes less than half a turn: more in
-  /// one interval is less likely than a reset that nobody marked. A 64-bit counter never wraps.
-  private mutating func grown(from old: UInt64, to new: UInt64) -> UInt64 {
-    if new >= old { return new - old }
-    let wrapped = (new &- old) & 0xffff_ffff
-    if candidate.series.width == 32 && old <= 0xffff_ffff && wrapped < 1 << 31 { return wrapped }
-    resets += 1
-    return new
+  private mutating func add(from: Int64, through: Int64, _ amount: UInt64) {
+    guard amount > 0 else { return }
+    increases.append(Increase(from: from, through: through, amount: Double(amount) / scale))
+  }
+
+  private mutating func widen(_ low: Double, _ high: Double) {
+    extremes = (min(low, extremes?.low ?? low), max(high, extremes?.high ?? high))
+  }
+}
+
+/// The sources of a track that were met so far, and when each of them ends.
+private struct TrackLives {
+  private var met: [UInt64: HistoryPoint] = [:]
+  private var ends: [UInt64: Int64] = [:]
+  /// Nearly all tracks have one source, and look it up for each point.
+  private var current: HistoryPoint?
+  private(set) var newest: Int64?
+
+  init(_ rollUps: [RollUp], _ points: [HistoryPoint]) {
+    for life in rollUps.lazy.flatMap(\.lives) {
+      ends[life.source] = max(ends[life.source] ?? .min, life.lastNanoseconds)
+    }
+    for index in points.indices
+    where index == points.count - 1 || points[index + 1].source != points[index].source {
+      let point = points[index]
+      ends[point.source] = max(ends[point.source] ?? .min, point.nanoseconds)
+    }
+  }
+
+  func last(of source: UInt64) -> HistoryPoint? {
+    if let current, current.source == source { return current }
+    return met[source]
+  }
+
+  mutating func reach(_ point: HistoryPoint) {
+    if let current, current.source != point.source { met[current.source] = current }
+    current = point
+    newest = max(newest ?? .min, point.nanoseconds)
+  }
+
+  /// Whether all the others that were met end before this point.
+  func haveEnded(before point: HistoryPoint) -> Bool {
+    func ended(_ source: UInt64) -> Bool {
+      source == point.source || (ends[source] ?? .min) < point.nanoseconds
+    }
+    return met.keys.allSatisfy(ended) && current.map { ended($0.source) } ?? true
+  }
+}
+
+extension RollUp {
+  /// Where a bucket's last value is drawn.
+  fileprivate func end(of place: Int) -> Int64 {
+    min((buckets[place] &+ 1) &* tier.nanoseconds, lastNanoseconds)
+  }
+
+  /// Whether a sample is in it already: it was read from the store a moment before.
+  fileprivate func covers(_ point: HistoryPoint) -> Bool {
+    lives.contains {
+      ($0.source == point.source || !isCounter) && $0.firstNanoseconds <= point.nanoseconds
+        && point.nanoseconds <= $0.lastNanoseconds
+    }
   }
 }
 

@@ -332,9 +332,13 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
   package var fromNanoseconds: Int64
   package var throughNanoseconds: Int64
   package var groups: [Group]
+  /// What answered, finest first: `raw` samples, buckets of `1m`, `10m`, `1h`. A manager from before
+  /// the roll-ups does not tell.
+  package var tiers: [String]?
   /// One series, or the sum over the series that share a value of `by`.
   package struct Group: Codable, Hashable, Sendable {
     package var labels: [String: String]
+    /// All that are known, whether or not they have a sample in the range.
     package var series: Int
     /// Of them, those whose last sample is too old to be part of `value`.
     package var silentSeries: Int
@@ -345,6 +349,7 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
     package var maximum: Double?
     package var samples: Int
     package var resets: Int
+    /// The age of the oldest sample that is part of `value`.
     package var lastSecondsAgo: Double?
     /// `[nanoseconds since the epoch, value]`, at most 1,000.
     package var points: [Point]
@@ -367,7 +372,7 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
   }
   package init(
     metric: String, unit: String, kind: SeriesKind, isRate: Bool, fromNanoseconds: Int64,
-    throughNanoseconds: Int64, groups: [Group]
+    throughNanoseconds: Int64, groups: [Group], tiers: [String]? = nil
   ) {
     self.metric = metric
     self.unit = unit
@@ -376,5 +381,6 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
     self.fromNanoseconds = fromNanoseconds
     self.throughNanoseconds = throughNanoseconds
     self.groups = groups
+    self.tiers = tiers
   }
 }

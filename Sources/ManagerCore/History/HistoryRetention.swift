@@ -1,0 +1,69 @@
+/// How long history is kept, and how much of it.
+package struct HistoryRetention: Hashable, Sendable {
+  /// By tier, in nanoseconds.
+  package var ages: [RollUpTier: Int64] = [
+    .minute: 90 * HistoryDay.nanoseconds, .tenMinutes: 365 * HistoryDay.nanoseconds,
+    .hour: 5 * 365 * HistoryDay.nanoseconds,
+  ]
+  /// Of all files of history together; `nil`: no limit but the disk.
+  package var bytes: Int64?
+  package init() {}
+
+  /// A file of history.
+  package struct File: Hashable, Sendable {
+    package var name: String
+    /// `nil`: samples.
+    package var tier: RollUpTier?
+    /// The first time that can not be in it.
+    package var end: Int64
+    package var bytes: Int64
+    package init(name: String, tier: RollUpTier?, end: Int64, bytes: Int64) {
+      self.name = name
+      self.tier = tier
+      self.end = end
+      self.bytes = bytes
+    }
+  }
+
+  /// Why a file goes.
+  package enum Reason: String, Sendable {
+    case age
+    case size
+  }
+
+  /// What is to be removed, in this order: first what is too old, then, as long as it is too much, the
+  /// oldest days of samples, then the oldest months of minutes. The newest file of each kind stays
+  /// whatever it takes, and so do the wider tiers: they are small, and all there is of long ago.
+  package func surplus(
+    of files: [File], raw: Int64, now: Int64
+  ) -> [(file: File, reason: Reason)] {
+    var gone: [(file: File, reason: Reason)] = []
+    var kept: [File] = []
+    for file in files.sorted(by: { ($0.end, $0.name) < ($1.end, $1.name) }) {
+      let age = file.tier.map { ages[$0] ?? .max } ?? raw
+      if elapsed(file.end, now) >= UInt64(max(0, age)) && file.end < now {
+        gone.append((file, .age))
+      } else {
+        kept.append(file)
+      }
+    }
+    guard let bytes else { return gone }
+    var total = kept.reduce(Int64(0)) { $0 + $1.bytes }
+    for tier in [nil, RollUpTier.minute] {
+      for file in kept.filter({ $0.tier == tier }).dropLast() where total > bytes {
+        gone.append((file, .size))
+        total -= file.bytes
+      }
+    }
+    return gone
+  }
+
+  /// The tier that answers over a span: as fine as is of use, and kept long enough.
+  package func tier(forSpan nanoseconds: UInt64, raw: Int64) -> RollUpTier? {
+    let chosen = RollUpTier.chosen(forSpan: nanoseconds)
+    if chosen == nil, nanoseconds <= UInt64(max(0, raw)) { return nil }
+    return RollUpTier.allCases.first {
+      $0.rawValue >= chosen?.rawValue ?? 0 && UInt64(max(0, ages[$0] ?? .max)) >= nanoseconds
+    } ?? .hour
+  }
+}

@@ -1,0 +1,142 @@
+import Protocol
+
+/// The bytes of a page of roll-ups: some series of one server, one tier and one time, version 1.
+///
+/// ```
+/// version = 1, tier                                       1 byte each
+/// bucket number of the page's begin                       zigzag
+/// sources:  number, 8 bytes each, little-endian
+/// moments:  number, nanoseconds from the begin            zigzag each
+/// shapes:   number; each: number of buckets (bucket number minus the begin's, samples: 2 columns)
+/// number of series; each, ascending:
+///   number minus (the one before + 1; the first: its number)   varint
+///   length of what follows for this series                     varint
+///   flags      bit 0: a counter; bit 1: the one life ends with the last bucket's last value
+///   shape, number of lives                                     varints
+///   lives      source, first and last moment (places), first bits (zigzag),
+///              last bits minus the first (zigzag), unless bit 1
+///   counter    increases, (last - the one before - increase), peaks, resets     columns
+///   gauge      last, last - minimum, maximum - last, excess                    columns
+/// CRC-32 (IEEE) of all before                             4 bytes, little-endian
+/// ```
+///
+/// A column is a mode byte and an `IntegerColumn`. Series of one server share sources, times and
+/// shapes; of a counter that stands still nothing remains but its reading.
+package enum RollUpCodec {
+  static let version: UInt8 = 1
+  /// A day of minutes has 1,440.
+  static let bucketLimit = 10_000
+  /// Pages hold 16 series.
+  static let seriesLimit = 256
+  static let tableLimit = 65_536
+  /// Samples of a bucket: an hour of a thousand a second has a thousandth of it.
+  static let countLimit: UInt64 = 1 << 32
+
+  /// - Parameter begin: the number of the page's first bucket.
+  package static func encode(_ page: [(SeriesID, RollUp)], tier: RollUpTier, begin: Int64)
+    -> [UInt8]
+  {
+    var tables = Tables(begin: begin, tier: tier)
+    var bodies: [(SeriesID, [UInt8])] = []
+    for (id, rollUp) in page.sorted(by: { $0.0 < $1.0 }) {
+      bodies.append((id, tables.body(of: rollUp)))
+    }
+    var writer = ByteWriter()
+    writer.byte(version)
+    writer.byte(UInt8(tier.rawValue))
+    writer.zigzag(begin)
+    writer.varint(UInt64(tables.sources.count))
+    for source in tables.sources {
+      for shift in 0..<8 { writer.byte(UInt8(truncatingIfNeeded: source >> UInt64(8 * shift))) }
+    }
+    writer.varint(UInt64(tables.moments.count))
+    for moment in tables.moments { writer.zigzag(moment) }
+    writer.varint(UInt64(tables.shapes.count))
+    for shape in tables.shapes {
+      writer.varint(UInt64(shape.buckets.count))
+      column(shape.buckets, into: &writer)
+      column(shape.counts, into: &writer)
+    }
+    writer.varint(UInt64(bodies.count))
+    var next: UInt64 = 0
+    for (id, body) in bodies {
+      writer.varint(UInt64(id) - next)
+      writer.varint(UInt64(body.count))
+      writer.raw(body)
+      next = UInt64(id) + 1
+    }
+    let content = writer.bytes
+    let sum = CRC32.sum(content.span, count: content.count)
+    for shift in 0..<4 { writer.byte(UInt8(truncatingIfNeeded: sum >> UInt32(8 * shift))) }
+    return writer.bytes
+  }
+
+  fileprivate static func column(_ values: [UInt64], into writer: inout ByteWriter) {
+    let mode = IntegerColumn.mode(for: values)
+    writer.byte(mode.rawValue)
+    IntegerColumn.encode(values, mode, into: &writer)
+  }
+}
+
+/// What the series of a page have in common.
+private struct Tables {
+  struct Shape: Hashable {
+    var buckets: [UInt64]
+    var counts: [UInt64]
+  }
+
+  let begin: Int64
+  let tier: RollUpTier
+  var sources: [UInt64] = []
+  var moments: [Int64] = []
+  var shapes: [Shape] = []
+
+  /// A page has few of each, so a search is quicker than a table.
+  private static func place<Value: Equatable>(_ value: Value, in list: inout [Value]) -> UInt64 {
+    if let place = list.lastIndex(of: value) { return UInt64(place) }
+    list.append(value)
+    return UInt64(list.count - 1)
+  }
+
+  private mutating func moment(_ nanoseconds: Int64) -> UInt64 {
+    Self.place(nanoseconds &- begin &* tier.nanoseconds, in: &moments)
+  }
+
+  mutating func body(of rollUp: RollUp) -> [UInt8] {
+    var writer = ByteWriter()
+    let isSimple = rollUp.lives.count == 1 && rollUp.lives[0].lastBits == rollUp.last.last
+    writer.byte((rollUp.isCounter ? 1 : 0) | (isSimple ? 2 : 0))
+    let shape = Shape(
+      buckets: rollUp.buckets.map { UInt64(bitPattern: $0 &- begin) }, counts: rollUp.counts)
+    writer.varint(Self.place(shape, in: &shapes))
+    writer.varint(UInt64(rollUp.lives.count))
+    for life in rollUp.lives {
+      writer.varint(Self.place(life.source, in: &sources))
+      writer.varint(moment(life.firstNanoseconds))
+      writer.varint(moment(life.lastNanoseconds))
+      writer.zigzag(Int64(bitPattern: life.firstBits))
+      if !isSimple { writer.zigzag(Int64(bitPattern: life.lastBits &- life.firstBits)) }
+    }
+    if rollUp.isCounter {
+      RollUpCodec.column(rollUp.increases, into: &writer)
+      RollUpCodec.column(residues(rollUp), into: &writer)
+      RollUpCodec.column(rollUp.peaks, into: &writer)
+      RollUpCodec.column(rollUp.resets, into: &writer)
+    } else {
+      RollUpCodec.column(rollUp.last, into: &writer)
+      RollUpCodec.column(zip(rollUp.last, rollUp.minima).map { $0 &- $1 }, into: &writer)
+      RollUpCodec.column(zip(rollUp.maxima, rollUp.last).map { $0 &- $1 }, into: &writer)
+      RollUpCodec.column(rollUp.excesses, into: &writer)
+    }
+    return writer.bytes
+  }
+
+  /// All 0 as long as the counter only grows.
+  private func residues(_ rollUp: RollUp) -> [UInt64] {
+    var before = rollUp.lives.first?.firstBits ?? 0
+    return zip(rollUp.last, rollUp.increases).map { last, increase in
+      defer { before = last }
+      return last &- before &- increase
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Testing
+
+@testable import ManagerCore
+
+@Suite struct HistoryRetentionTests {
+  private let day = HistoryDay.nanoseconds
+
+  private func file(_ name: String, _ tier: RollUpTier?, _ end: Int64, _ bytes: Int64 = 100)
+    -> HistoryRetention.File
+  {
+    HistoryRetention.File(name: name, tier: tier, end: end * day, bytes: bytes)
+  }
+
+  private func names(
+    _ retention: HistoryRetention, _ files: [HistoryRetention.File], now: Int64
+  ) -> [String] {
+    retention.surplus(of: files, raw: 7 * day, now: now * day).map {
+      "\($0.file.name) \($0.reason.rawValue)"
+    }
+  }
+
+  @Test func eachTierHasItsAge() {
+    let files = [
+      file("raw-1", nil, 90), file("raw-2", nil, 95), file("1m", .minute, 10),
+      file("1m-new", .minute, 11), file("10m", .tenMinutes, 1), file("1h", .hour, 1),
+    ]
+    #expect(names(HistoryRetention(), files, now: 100) == ["1m age", "raw-1 age"])
+  }
+
+  @Test func tooMuchTakesTheOldestDaysFirstAndNeverTheNewest() {
+    var retention = HistoryRetention()
+    retention.bytes = 350
+    let files = [
+      file("raw-3", nil, 100), file("raw-1", nil, 98), file("raw-2", nil, 99),
+      file("1m-1", .minute, 60), file("1m-2", .minute, 101), file("1h", .hour, 101),
+    ]
+    #expect(names(retention, files, now: 100) == ["raw-1 size", "raw-2 size", "1m-1 size"])
+    retention.bytes = 1
+    #expect(names(retention, files, now: 100) == ["raw-1 size", "raw-2 size", "1m-1 size"])
+    retention.bytes = 500
+    #expect(names(retention, files, now: 100) == ["raw-1 size"])
+  }
+
+  @Test func theTierIsOneThatIsKeptLongEnough() {
+    var retention = HistoryRetention()
+    #expect(retention.tier(forSpan: UInt64(day / 24), raw: 7 * day) == nil)
+    #expect(retention.tier(forSpan: UInt64(day), raw: 7 * day) == .minute)
+    #expect(retention.tier(forSpan: UInt64(day / 24), raw: day / 48) == .minute)
+    retention.ages[.minute] = day / 2
+    #expect(retention.tier(forSpan: UInt64(day), raw: 7 * day) == .tenMinutes)
+    #expect(retention.tier(forSpan: UInt64(9_000 * day), raw: 7 * day) == .hour)
+  }
+
+  @Test func daysAreWrittenAndReadAsTheCalendarHasThem() throws {
+    for (number, text) in [
+      (0, "1970-01-01"), (-1, "1969-12-31"), (11_016, "2000-02-29"), (20_779, "2026-11-22"),
+    ] as [(Int64, String)] {
+      #expect(HistoryDay(number: number).text == text)
+      #expect(HistoryDay(text)?.number == number)
+    }
+    for number in Int64(10_000)..<30_000 {
+      let day = HistoryDay(number: number)
+      #expect(HistoryDay(day.text) == day)
+    }
+    #expect(HistoryDay("2026-02-30") == nil)
+    #expect(HistoryDay("2026-1-1") == nil)
+    #expect(HistoryDay.after(month: "2026-12")?.text == "2027-01-01")
+  }
+}
