@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Logging
+import ManagerCore
 import Platform
 import Protocol
 import UnixSignals
@@ -51,6 +52,23 @@ package struct ServeCommand: AsyncParsableCommand {
   @Option(help: "How long raw history is kept, for example 7d.")
   package var retention = Span(.seconds(7 * 86_400))
 
+  @Option(help: "How long roll-ups of a minute are kept, for example 90d.")
+  package var retention1m = Span(.seconds(90 * 86_400))
+
+  @Option(help: "How long roll-ups of ten minutes are kept, for example 365d.")
+  package var retention10m = Span(.seconds(365 * 86_400))
+
+  @Option(help: "How long roll-ups of an hour are kept, for example 1825d.")
+  package var retention1h = Span(.seconds(5 * 365 * 86_400))
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      The most that history's files may take, for example 200GiB; beyond it the oldest days of \
+      samples go first (default: no limit but the disk).
+      """, valueName: "size"))
+  package var historySize: ByteSize?
+
   @Option(help: "Lifetime of the agents' certificates, for example 30d.")
   package var certificateLifetime = Span(.seconds(30 * 86_400))
 
@@ -85,13 +103,19 @@ package struct ServeCommand: AsyncParsableCommand {
   package func run() async throws {
     // A closed connection is an error to handle, not a reason to die.
     signal(SIGPIPE, SIG_IGN)
-    let service = ManagerService(
-      ManagerService.Configuration(
-        stateDirectory: stateDir ?? Self.defaultStateDirectory, https: (https.host, https.port),
-        agents: (agents.host, agents.port), socketPath: try socketPath(),
-        names: names + HostNames.all, collectInterval: collectInterval.duration,
-        flushInterval: flushInterval.duration, retention: retention.duration,
-        certificateLifetime: certificateLifetime.duration, logLevel: debug ? .debug : .info))
+    var configuration = ManagerService.Configuration(
+      stateDirectory: stateDir ?? Self.defaultStateDirectory, https: (https.host, https.port),
+      agents: (agents.host, agents.port), socketPath: try socketPath(),
+      names: names + HostNames.all, collectInterval: collectInterval.duration,
+      flushInterval: flushInterval.duration, retention: retention.duration,
+      certificateLifetime: certificateLifetime.duration, logLevel: debug ? .debug : .info)
+    configuration.keeping.ages = [
+      .minute: retention1m.duration.wholeNanoseconds,
+      .tenMinutes: retention10m.duration.wholeNanoseconds,
+      .hour: retention1h.duration.wholeNanoseconds,
+    ]
+    configuration.keeping.bytes = historySize?.bytes
+    let service = ManagerService(configuration)
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask {
@@ -143,6 +167,25 @@ package struct Span: ExpressibleByArgument, Sendable {
     self.duration = duration
   }
   package var defaultValueDescription: String { "\(duration)" }
+}
+
+/// A number of bytes on the command line: `200GiB`, `500MB`, `1048576`.
+package struct ByteSize: ExpressibleByArgument, Hashable, Sendable {
+  package var bytes: Int64
+
+  package init?(argument: String) {
+    let digits = argument.prefix { $0.isASCII && $0.isNumber }
+    let units: [String: Int64] = [
+      "": 1, "B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000,
+      "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+    ]
+    guard let number = Int64(digits), number > 0,
+      let unit = units[String(argument.dropFirst(digits.count))]
+    else { return nil }
+    let (bytes, overflow) = number.multipliedReportingOverflow(by: unit)
+    guard !overflow else { return nil }
+    self.bytes = bytes
+  }
 }
 
 /// The names that this host goes by.

@@ -17,6 +17,7 @@ package struct ManagerService: Sendable {
     package var collectInterval: Duration
     package var flushInterval: Duration
     package var retention: Duration
+    package var keeping = HistoryRetention()
     package var certificateLifetime: Duration
     package var logLevel: Logger.Level
 
@@ -116,6 +117,7 @@ package struct ManagerService: Sendable {
       },
       { try await api.run() },
       { try await self.loops(site, material, tls, logger) },
+      { try await self.rollUp(site) },
     ])
     notifier.stopping()
     // In a task of its own: this one is cancelled by now, and what is held must still be stored.
@@ -165,6 +167,7 @@ package struct ManagerService: Sendable {
       collectMilliseconds: Int(configuration.collectInterval / .milliseconds(1)),
       renewWithinSeconds: renewWithin, historyLimits: limits,
       retention: configuration.retention)
+    settings.keeping = configuration.keeping
     settings.logLimits.segmentNanoseconds = limits.flushNanoseconds
     let site = Site(
       store: store,
@@ -185,7 +188,7 @@ package struct ManagerService: Sendable {
     return site
   }
 
-  /// Flush each second (the frame log then, blocks when the head says so), renew our certificate, trim history, and tell
+  /// Flush each second (the frame log then, blocks when the head says so), renew our certificate, and tell
   /// systemd that all of this still turns.
   private func loops(
     _ site: Site, _ material: TLSMaterial, _ tls: TLSContextSlot, _ logger: Logger
@@ -201,11 +204,22 @@ package struct ManagerService: Sendable {
       }
       if Clock.monotonic() >= nextHourly {
         nextHourly += Duration.seconds(3_600).wholeNanoseconds
-        await site.trim()
         await site.trimJobs()
         renewOwnCertificate(material, tls, logger)
       }
       try await Task.sleep(for: .seconds(1))
+    }
+  }
+
+  /// History at rest, one thing after the other.
+  private func rollUp(_ site: Site) async throws {
+    var nextHourly = Clock.monotonic()
+    while true {
+      await site.rollUp()
+      let isHourly = Clock.monotonic() >= nextHourly
+      if isHourly { nextHourly += Duration.seconds(3_600).wholeNanoseconds }
+      await site.trim(isHourly: isHourly)
+      try await Task.sleep(for: .seconds(10))
     }
   }
 

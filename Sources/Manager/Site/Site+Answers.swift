@@ -38,7 +38,9 @@ extension Site {
     try observed.targetDetail(name, at: now)
   }
 
-  func readiness() -> [Diagnostic] { [storeFailure, logFailure, jobFailure].compactMap { $0 } }
+  func readiness() -> [Diagnostic] {
+    [storeFailure, logFailure, jobFailure, rollUpFailure].compactMap { $0 }
+  }
 
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)
@@ -92,27 +94,42 @@ extension Site {
       metric: request.metric, by: request.by, match: request.match,
       fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
-    let names = ManagerFigures.serverLabels(observed.servers(at: now))
+    let names = ManagerFigures.serverLabels(hostnames: observed.hostnames)
     if let last = ids.last.flatMap(catalogue.series), last.kind == .gauge, request.isRate {
       throw DiagnosticError(
         .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
         remedy: "Leave --rate out.")
     }
-    let all = ids.compactMap { id -> MetricQuery.Candidate? in
-      guard let series = catalogue.series(id), let subject = labels(of: series.subject, names)
-      else { return nil }
-      return MetricQuery.Candidate(
-        id: id, series: series, labels: series.labels.merging(subject) { $1 })
+    // Most series of a metric are out by their own labels, before any of their targets are looked up.
+    let all = { (ids: [SeriesID], isEarly: Bool) in
+      ids.compactMap { id -> MetricQuery.Candidate? in
+        guard let series = self.catalogue.series(id) else { return nil }
+        if isEarly,
+          request.match.contains(where: { key, value in
+            !["server", "target", "fs", "mgs"].contains(key)
+              && series.labels[key].map { $0 != value } ?? false
+          })
+        {
+          return nil
+        }
+        guard let subject = self.labels(of: series.subject, names) else { return nil }
+        return MetricQuery.Candidate(
+          id: id, series: series, labels: series.labels.merging(subject) { $1 })
+      }
     }
-    let known = Set(all.flatMap { $0.labels.keys })
-    if let unknown = (request.by + request.match.keys.sorted()).first(where: { !known.contains($0) }
-    ) {
-      throw DiagnosticError(
-        .requestMalformed, subject: request.metric,
-        reason: "no series of it has a label \(unknown)",
-        remedy: "Its labels are: \(known.sorted().joined(separator: ", ")).")
+    let candidates = all(ids, true).filter(query.chooses)
+    let asked = request.by + request.match.keys.sorted()
+    if let first = candidates.first, asked.allSatisfy({ first.labels[$0] != nil }) {
+      // All labels that were asked for are there.
+    } else {
+      let known = Set(all(ids, false).flatMap { $0.labels.keys })
+      if let unknown = asked.first(where: { !known.contains($0) }) {
+        throw DiagnosticError(
+          .requestMalformed, subject: request.metric,
+          reason: "no series of it has a label \(unknown)",
+          remedy: "Its labels are: \(known.sorted().joined(separator: ", ")).")
+      }
     }
-    let candidates = all.filter(query.chooses)
     if candidates.isEmpty {
       throw DiagnosticError(
         .notFound, subject: request.metric, reason: "no series of it has these labels",
@@ -125,8 +142,11 @@ extension Site {
     } catch {
       throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
     }
+    let length = UInt64(query.throughNanoseconds - query.fromNanoseconds)
     return try await Self.answer(
-      query, candidates, held, store, blocksPerPage: settings.blocksPerPage, now)
+      query, candidates, held, store,
+      tier: settings.keeping.tier(forSpan: length, raw: settings.retention.wholeNanoseconds),
+      blocksPerPage: settings.blocksPerPage, now)
   }
 
   /// Adds the store's points to the head's and evaluates; all of it beside the actor, which goes on
@@ -134,13 +154,24 @@ extension Site {
   /// which evaluation tolerates, never not at all.
   private nonisolated static func answer(
     _ query: MetricQuery, _ candidates: [MetricQuery.Candidate],
-    _ held: [SeriesID: [HistoryPoint]], _ store: StateStore, blocksPerPage: Int, _ now: Moment
+    _ held: [SeriesID: [HistoryPoint]], _ store: StateStore, tier: RollUpTier?,
+    blocksPerPage: Int, _ now: Moment
   ) async throws(DiagnosticError) -> MetricAnswer {
     let range = query.fromNanoseconds...query.throughNanoseconds
     let wanted = Set(candidates.map(\.id))
     var columns = held
-    let ids = try await store.blockIDs(
-      from: range.lowerBound, through: range.upperBound, servers: servers(of: candidates))
+    var ids: [StateStore.BlockID]
+    var rollUps: [SeriesID: [RollUp]] = [:]
+    if let tier {
+      let material = try await store.history.material(
+        wanted.sorted(), servers: servers(of: candidates), range, tier: tier)
+      for (id, points) in material.columns { columns[id, default: []] += points }
+      rollUps = material.rollUps
+      ids = try await store.earlierBlockIDs(range, servers: servers(of: candidates))
+    } else {
+      ids = try await store.blockIDs(
+        from: range.lowerBound, through: range.upperBound, servers: servers(of: candidates))
+    }
     var next = 0
     while next < ids.count {
       let page = ids[next..<min(ids.count, next + max(1, blocksPerPage))]
@@ -154,7 +185,7 @@ extension Site {
         }
       }
     }
-    return query.evaluate(series: candidates, columns: columns, now: now)
+    return query.evaluate(series: candidates, columns: columns, rollUps: rollUps, now: now)
   }
 
   /// Whose blocks can hold these; `nil` stands for any: a target may have been on each server.
@@ -182,6 +213,9 @@ extension Site {
     figures.samplesIngested = counters.samples
     figures.samplesLost = counters.lostSamples
     figures.blocksStored = counters.blocksStored
+    figures.historyBytes = historyBytes
+    figures.hoursToRollUp = store.history.dirty.values.reduce(0) { $0 + $1.count }
+    figures.historyRemovedBytes = counters.historyRemovedBytes
     figures.heldBytes = head.heldBytes
     figures.seriesKnown = catalogue.count
     figures.servers = servers

@@ -200,23 +200,4 @@ extension Site {
       if await session.writer.offer(due) { acknowledged(session, through: order, server) }
     }
   }
-
-  /// Lets go of old last values, and deletes raw history past its retention, a little at a time.
-  package func trim() async {
-    latest.prune(now: now)
-    let limit = 500
-    let before = Clock.wall() - settings.retention.wholeNanoseconds
-    while let removed = try? await store.removeBlocks(endedBefore: before, limit: limit),
-      removed == limit
-    {}
-  }
-}
-
-extension Duration {
-  /// Saturates after 292 years.
-  var wholeNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    return overflow ? (seconds < 0 ? .min : .max) : product + attoseconds / 1_000_000_000
-  }
 }

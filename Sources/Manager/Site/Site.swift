@@ -36,6 +36,8 @@ package actor Site {
     package var historyLimits: HistoryHead.Limits
     /// Raw history older than this is deleted.
     package var retention: Duration
+    /// How long roll-ups are kept, and how much all of history may take.
+    package var keeping = HistoryRetention()
     package var logLimits = FrameLog.Limits()
     /// Blocks that a query decodes at a time: some megabytes.
     package var blocksPerPage = 256
@@ -88,6 +90,9 @@ package actor Site {
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?
+  var rollUpFailure: Diagnostic?
+  /// As of the last look.
+  var historyBytes: Int64 = 0
   /// What the start found damaged in the frame log, and the batches that this took.
   var damages: [Diagnostic] = []
   var damaged: [StreamKey: OrderSet] = [:]
@@ -102,6 +107,7 @@ package actor Site {
     var refusedBatches: UInt64 = 0
     var damagedBatches: UInt64 = 0
     var blocksStored: UInt64 = 0
+    var historyRemovedBytes: UInt64 = 0
     var sessionsOpened: UInt64 = 0
   }
 

@@ -7,19 +7,37 @@ extension StateStore {
   /// Appends to history. A block whose orders are stored already is left out, so that a repeated
   /// write does no harm; one that overlaps what is stored in part is a `conflict`. Returns the
   /// durable orders of the streams touched. `nanoseconds` is the manager's wall clock.
+  ///
+  /// Catalogue and losses come first, since blocks must not outlive their meaning; then the blocks, a
+  /// transaction a day; last what they settle. Killed in between, the blocks are there, and the
+  /// orders that they have tell so.
   @discardableResult
   package func append(
     _ write: HistoryWrite, nanoseconds: Int64
   ) async throws(DiagnosticError) -> [StreamKey: UInt64] {
-    try await self.write { [path] db in
-      for (id, series) in write.series { try series.insert(id, db, path: path) }
-      for item in write.losses { try item.insert(db) }
+    let hasFacts = !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty)
+    var settled: [StreamKey: UInt64] = [:]
+    if hasFacts || write.blocks.isEmpty {
+      settled = try await self.write { [path] db in
+        for (id, series) in write.series { try series.insert(id, db, path: path) }
+        for item in write.losses { try item.insert(db) }
+        var streams = StreamTable(nanoseconds: nanoseconds)
+        for (key, orders) in write.lost { try streams.lose(orders, of: key, db) }
+        if write.blocks.isEmpty {
+          for (key, order) in write.durableOrders { try streams.settle(key, through: order, db) }
+        }
+        return try streams.finish(db)
+      }
+    }
+    guard !write.blocks.isEmpty else { return settled }
+    try await history.append(write.blocks)
+    let durable = try await self.write { db in
       var streams = StreamTable(nanoseconds: nanoseconds)
-      for block in write.blocks { try streams.append(block, db) }
-      for (key, orders) in write.lost { try streams.lose(orders, of: key, db) }
+      for block in write.blocks { try streams.hold(block, db) }
       for (key, order) in write.durableOrders { try streams.settle(key, through: order, db) }
       return try streams.finish(db)
     }
+    return settled.merging(durable) { $1 }
   }
 
   /// Every order of this stream up to this one is on disk or settled as lost; 0 when none is.
@@ -29,59 +47,81 @@ extension StateStore {
 
   /// The orders of this stream whose batches are in history, or that were declared lost.
   package func storedOrders(of key: StreamKey) async throws(DiagnosticError) -> OrderSet {
-    try await read { db in
-      guard let stream = try StreamTable.find(key, db) else { return OrderSet() }
+    let inDays = try await history.orders(of: key)
+    return try await read { db in
+      guard let stream = try StreamTable.find(key, db) else { return OrderSet(inDays) }
       let rows = try Row.fetchAll(
         db,
         sql: """
           SELECT first_order, last_order FROM blocks WHERE stream = ?1
           UNION ALL SELECT first_order, last_order FROM lost_orders WHERE stream = ?1
           """, arguments: [stream.id])
-      return OrderSet(
-        rows.compactMap { row in
-          let first: Int64 = row["first_order"]
-          let last: Int64 = row["last_order"]
-          return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
-        })
+      return OrderSet(inDays + rows.compactMap(RawDay.orders))
     }
   }
 
-  /// The ids of blocks that overlap `from ... through`, by stream and order; of given servers or of
-  /// all.
+  /// A block's place: the day of its file, or `nil` in a database from before there were any.
+  package struct BlockID: Hashable, Sendable {
+    var day: HistoryDay?
+    var id: Int64
+  }
+
+  /// The ids of blocks that overlap `from ... through`, by day, stream and order; of given servers or
+  /// of all.
   package func blockIDs(
     from: Int64, through: Int64, servers: Set<ServerID>? = nil
-  ) async throws(DiagnosticError) -> [Int64] {
-    var list: String?
-    if let servers { list = try Self.json(servers.map(\.text).sorted(), path: path) }
-    return try await read { [list] db in
-      try Int64.fetchAll(
-        db,
-        sql: """
-          SELECT blocks.id FROM blocks JOIN streams ON streams.id = blocks.stream
-          WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
-            AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
-          ORDER BY blocks.stream, blocks.first_order
-          """, arguments: [from, through, list])
+  ) async throws(DiagnosticError) -> [BlockID] {
+    guard from <= through else { return [] }
+    var found = try await earlierBlockIDs(from...through, servers: servers)
+    let days = HistoryDay.clamped(from...through)
+    for day in history.rawDays where days.contains(day) {
+      found += try await history.blockIDs(day, from...through, servers: servers).map {
+        BlockID(day: day, id: $0)
+      }
+    }
+    return found
+  }
+
+  /// Those that are in no day's file yet.
+  package func earlierBlockIDs(
+    _ range: ClosedRange<Int64>, servers: Set<ServerID>?
+  ) async throws(DiagnosticError) -> [BlockID] {
+    try await read { db in
+      try Self.earlierIDs(range, servers, db).map { BlockID(day: nil, id: $0) }
     }
   }
 
-  /// Blocks by their ids, by stream and order; without those that were deleted meanwhile. A block
-  /// has some ten kilobytes, so ask for some hundreds at a time.
-  package func blocks(_ ids: [Int64]) async throws(DiagnosticError) -> [HistoryBlock] {
+  /// What has to be known of series to roll them up.
+  package func natures(of ids: [SeriesID]) async throws(DiagnosticError) -> [SeriesID: SeriesNature]
+  {
     let list = try Self.json(ids, path: path)
-    return try await read { [path] db in
-      let rows = try Row.fetchCursor(
+    return try await read { db in
+      try Row.fetchAll(
         db,
         sql: """
-          SELECT streams.server, streams.boot, streams.incarnation, blocks.*
-          FROM blocks JOIN streams ON streams.id = blocks.stream
-          WHERE blocks.id IN (SELECT value FROM json_each(?))
-          ORDER BY blocks.stream, blocks.first_order
-          """, arguments: [list])
-      var found: [HistoryBlock] = []
-      while let row = try rows.next() { found.append(try HistoryBlock(row, path: path)) }
-      return found
+          SELECT id, kind, width FROM series WHERE id IN (SELECT value FROM json_each(?))
+          """, arguments: [list]
+      ).reduce(into: [:]) { natures, row in
+        let width: Int64 = row["width"]
+        natures[SeriesID(truncatingIfNeeded: row["id"] as Int64)] = SeriesNature(
+          isCounter: row["kind"] == SeriesKind.counter.rawValue, width: UInt8(clamping: width))
+      }
     }
+  }
+
+  /// Blocks by their ids, in that order; without those that were deleted meanwhile. A block has some
+  /// ten kilobytes, so ask for some hundreds at a time.
+  package func blocks(_ ids: [BlockID]) async throws(DiagnosticError) -> [HistoryBlock] {
+    var found: [HistoryBlock] = []
+    let earlier = ids.filter { $0.day == nil }.map(\.id)
+    if !earlier.isEmpty {
+      found = try await read { [path] db in try RawDay.blocks(earlier, db, path: path) }
+    }
+    let days = Set(ids.compactMap(\.day)).sorted()
+    for day in days {
+      found += try await history.blocks(day, ids.filter { $0.day == day }.map(\.id))
+    }
+    return found
   }
 
   /// The first `limit` blocks that overlap `from ... through`, all in memory at once.
@@ -92,28 +132,60 @@ extension StateStore {
     return try await blocks(Array(ids.prefix(max(0, limit))))
   }
 
-  /// Deletes blocks that ended before a time, at most `limit` in one transaction, so that the writer
-  /// is never held long; streams that are empty and were not touched since go with them. Call until
-  /// the answer is less than the limit.
-  package func removeBlocks(
-    endedBefore nanoseconds: Int64, limit: Int = 500
-  ) async throws(DiagnosticError) -> Int {
+  private static func earlierIDs(
+    _ range: ClosedRange<Int64>, _ servers: Set<ServerID>?, _ db: Database
+  ) throws -> [Int64] {
+    let list = try servers.map {
+      String(decoding: try CanonicalJSON.encode($0.map(\.text).sorted()), as: UTF8.self)
+    }
+    return try Int64.fetchAll(
+      db,
+      sql: """
+        SELECT blocks.id FROM blocks JOIN streams ON streams.id = blocks.stream
+        WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
+          AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
+        ORDER BY blocks.stream, blocks.first_order
+        """, arguments: [range.lowerBound, range.upperBound, list])
+  }
+
+  /// Moves blocks of a database from before the days' files into these, the oldest first, at most
+  /// `limit`. A block is in both for a moment, which queries tolerate, and never in none. Call until
+  /// the answer is 0.
+  package func moveEarlierBlocks(limit: Int = 200) async throws(DiagnosticError) -> Int {
+    let (ids, blocks) = try await read { [path] db in
+      let ids = try Int64.fetchAll(
+        db, sql: "SELECT id FROM blocks ORDER BY through_ns LIMIT ?", arguments: [limit])
+      return (ids, try RawDay.blocks(ids, db, path: path))
+    }
+    guard !ids.isEmpty else { return 0 }
+    try await history.append(blocks)
+    let list = try Self.json(ids, path: path)
+    try await write { db in
+      try db.execute(
+        sql: "DELETE FROM blocks WHERE id IN (SELECT value FROM json_each(?))",
+        arguments: [list])
+    }
+    return ids.count
+  }
+
+  /// Gives the room of blocks that were moved back to the file system.
+  package func shrink() async throws(DiagnosticError) {
+    do {
+      try await pool.vacuum()
+    } catch {
+      throw StoreFailure.diagnose(error, path: path)
+    }
+  }
+
+  /// Deletes what is known of streams that were not touched since, and losses from before.
+  package func forgetStreams(before nanoseconds: Int64) async throws(DiagnosticError) {
     try await write { db in
       try db.execute(
         sql: """
-          DELETE FROM blocks WHERE id IN
-            (SELECT id FROM blocks WHERE through_ns < ? ORDER BY through_ns LIMIT ?)
-          """, arguments: [nanoseconds, max(0, limit)])
-      let removed = db.changesCount
-      if removed < limit {
-        try db.execute(
-          sql: """
-            DELETE FROM streams WHERE touched_ns < ?
-              AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.stream = streams.id)
-            """, arguments: [nanoseconds])
-        try db.execute(sql: "DELETE FROM losses WHERE before_ns < ?", arguments: [nanoseconds])
-      }
-      return removed
+          DELETE FROM streams WHERE touched_ns < ?
+            AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocks.stream = streams.id)
+          """, arguments: [nanoseconds])
+      try db.execute(sql: "DELETE FROM losses WHERE before_ns < ?", arguments: [nanoseconds])
     }
   }
 
@@ -203,45 +275,11 @@ private struct StreamTable {
     return found
   }
 
-  mutating func append(_ block: HistoryBlock, _ db: Database) throws {
+  /// A block is stored.
+  mutating func hold(_ block: HistoryBlock, _ db: Database) throws {
     let stream = try entry(block.stream, db)
-    guard try isNew(block, stream.id, db) else { return }
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO blocks (stream, from_ns, through_ns, first_order, last_order, samples, bytes)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
-        """
-    ).execute(arguments: [
-      stream.id, min(block.fromNanoseconds, block.throughNanoseconds),
-      max(block.fromNanoseconds, block.throughNanoseconds),
-      Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
-      Data(block.bytes),
-    ])
-    // A block above a hole settles nothing below it: what is missing may still come.
+    // One above a hole settles nothing below it: what is missing may still come.
     if block.firstOrder <= stream.order + 1 { raise(block.stream, to: block.lastOrder) }
-  }
-
-  private func isNew(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws -> Bool {
-    // Orders count up from 1, so 63 bits outlast any agent; a peer that invents more is refused.
-    guard let last = Int64(exactly: block.lastOrder), block.firstOrder <= block.lastOrder else {
-      throw DiagnosticError(
-        .conflict, subject: block.stream.server.text,
-        reason: "a block of the orders \(block.firstOrder) to \(block.lastOrder)")
-    }
-    let first = Int64(clamping: block.firstOrder)
-    let stored = try Row.fetchOne(
-      db.cachedStatement(
-        sql: """
-          SELECT first_order, last_order FROM blocks
-          WHERE stream = ? AND first_order <= ? AND last_order >= ? LIMIT 1
-          """), arguments: [stream, last, first])
-    guard let stored else { return true }
-    guard stored["first_order"] <= first && stored["last_order"] >= last else {
-      throw DiagnosticError(
-        .conflict, subject: block.stream.server.text,
-        reason: "the orders \(first) to \(last) are stored in part")
-    }
-    return false
   }
 
   mutating func lose(_ orders: ClosedRange<UInt64>, of key: StreamKey, _ db: Database) throws {
@@ -281,7 +319,7 @@ private struct StreamTable {
 }
 
 extension HistoryBlock {
-  fileprivate init(_ row: Row, path: String) throws {
+  init(_ row: Row, path: String) throws {
     let text: String = row["server"]
     guard let server = ServerID(text) else {
       throw StoreFailure.corrupt(path, "streams: \(text) is no server id")

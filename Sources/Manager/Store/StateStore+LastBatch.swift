@@ -7,7 +7,8 @@ extension StateStore {
   package func lastBatches() async throws(DiagnosticError) -> [ServerID: (
     stream: StreamKey, nanoseconds: Int64
   )] {
-    try await read { db in
+    let inDays = try await history.lastBatches()
+    return try await read { db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
@@ -23,6 +24,9 @@ extension StateStore {
         let stream = StreamKey(
           server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"])
         found[server] = (stream, last)
+      }
+      for item in inDays where item.nanoseconds > found[item.stream.server]?.nanoseconds ?? .min {
+        found[item.stream.server] = item
       }
       return found
     }

@@ -5,9 +5,11 @@ import Protocol
 /// writer, many readers. A method that returns has its change on disk.
 package final class StateStore: Sendable {
   package let path: String
-  private let pool: DatabasePool
+  let pool: DatabasePool
   /// Held as long as the store lives, so that no second manager opens the same file.
   private let directory: StateDirectory
+  /// Samples and their roll-ups.
+  package let history: HistoryFiles
 
   /// Opens or makes `state.sqlite` in the directory and brings its schema up to date. A database
   /// that is newer, damaged, not ours, locked or unwritable is refused in one sentence.
@@ -17,7 +19,8 @@ package final class StateStore: Sendable {
   }
 
   init(
-    directory: StateDirectory, steps: [StateMigration], patienceSeconds: Double
+    directory: StateDirectory, steps: [StateMigration], patienceSeconds: Double,
+    step: @escaping @Sendable (String) throws -> Void = { _ in }
   ) throws(DiagnosticError) {
     self.directory = directory
     path = directory.path + "/state.sqlite"
@@ -26,11 +29,13 @@ package final class StateStore: Sendable {
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
+    history = try HistoryFiles(folder: directory.path + "/history", step: step)
   }
 
   /// Ends all connections; later calls fail. What the log holds is moved into the database first,
   /// so that after a clean stop the one file is a whole backup.
   package func close() throws(DiagnosticError) {
+    history.close()
     do {
       // A reader that is still busy keeps the log alive; the next start reads it.
       _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }

@@ -138,26 +138,88 @@ import Testing
     #expect(try await store.losses(of: Given.server(1), newest: 1).count == 1)
   }
 
-  @Test func oldBlocksGoInBoundedSteps() async throws {
+  @Test func eachDayLiesInAFileOfItsOwn() async throws {
     let stream = Given.stream(1)
-    for number in 0..<7 {
-      let begin = Int64(number) * 100
-      let order = UInt64(number + 1)
+    for day in Int64(0)..<3 {
+      let order = UInt64(day + 1)
+      let begin = Given.now + day * Given.day
       try await store.append(
         write(Given.block(stream, orders: order...order, from: begin, through: begin + 99)),
         nanoseconds: begin)
     }
-    #expect(try await store.removeBlocks(endedBefore: 499, limit: 2) == 2)
-    #expect(try await store.removeBlocks(endedBefore: 499, limit: 2) == 2)
-    #expect(try await store.removeBlocks(endedBefore: 499, limit: 2) == 0)
-    #expect(try await store.blocks(from: 0, through: 9_999).map(\.firstOrder) == [5, 6, 7])
-    #expect(try await store.durableOrder(of: stream) == 7)
-    #expect(try await store.removeBlocks(endedBefore: 9_999, limit: 50) == 3)
-    #expect(try await store.durableOrder(of: stream) == 0)
+    let names = try FileManager.default.contentsOfDirectory(atPath: directory.path + "/history")
+    #expect(
+      names.filter { $0.hasSuffix(".sqlite") }.sorted()
+        == ["raw-2026-11-22.sqlite", "raw-2026-11-23.sqlite", "raw-2026-11-24.sqlite"])
+    try store.history.remove(.raw(HistoryDay(of: Given.now)))
+    #expect(try await store.blocks(from: 0, through: .max).map(\.firstOrder) == [2, 3])
+    // What was settled stays so.
+    #expect(try await store.durableOrder(of: stream) == 3)
   }
 
-  /// What a power loss leaves is the database and a prefix of its write-ahead log.
-  @Test func everyPrefixOfTheLogHoldsWholeTransactionsOnly() async throws {
+  @Test func aBlockOverMidnightIsOneOfEachDay() async throws {
+    let stream = Given.stream(1)
+    let midnight = Given.now + Given.day
+    let batches = (UInt64(1)...10).map { order in
+      StoredBatch(
+        order: order, nanoseconds: midnight + (Int64(order) - 6) * Given.second,
+        samples: [StoredSample(series: 3, source: 1, bits: order)])
+    }
+    try await store.append(write(HistoryBlock(of: batches, in: stream)), nanoseconds: 1)
+    // Again, as after a crash.
+    try await store.append(write(HistoryBlock(of: batches, in: stream)), nanoseconds: 1)
+    let blocks = try await store.blocks(from: 0, through: .max)
+    #expect(blocks.map(\.firstOrder) == [1, 6])
+    let ends: [Int64] = [midnight - Given.second, midnight + 4 * Given.second]
+    #expect(blocks.map(\.throughNanoseconds) == ends)
+    #expect(try blocks.flatMap { try BlockCodec.decode($0.bytes.span) } == batches)
+    #expect(store.history.rawDays.count == 2)
+  }
+
+  /// The tables of history that a database has from before the days' files.
+  @Test func earlierBlocksAreReadWhereTheyLieAndMoved() async throws {
+    let stream = Given.stream(1)
+    var blocks: [HistoryBlock] = []
+    for number in UInt64(0)..<5 {
+      let first = number * 10 + 1
+      let begin = Given.now + Int64(number) * (Given.day / 2)
+      blocks.append(
+        Given.block(stream, orders: first...(first + 9), from: begin, through: begin + 99))
+    }
+    try await store.write { [blocks] db in
+      try db.execute(
+        sql: """
+          INSERT INTO streams (server, boot, incarnation, durable_order, touched_ns)
+          VALUES (?, 'boot', 'first', 50, 1)
+          """, arguments: [stream.server.text])
+      for block in blocks {
+        try db.execute(
+          sql: """
+            INSERT INTO blocks
+              (stream, from_ns, through_ns, first_order, last_order, samples, bytes)
+            VALUES (1, ?, ?, ?, ?, ?, ?)
+            """,
+          arguments: [
+            block.fromNanoseconds, block.throughNanoseconds, Int64(block.firstOrder),
+            Int64(block.lastOrder), block.samples, Data(block.bytes),
+          ])
+      }
+    }
+    #expect(try await store.blocks(from: 0, through: .max) == blocks)
+    #expect(try await store.moveEarlierBlocks(limit: 2) == 2)
+    #expect(
+      Set(try await store.blocks(from: 0, through: .max).map(\.firstOrder))
+        == [1, 11, 21, 31, 41])
+    #expect(try await store.moveEarlierBlocks(limit: 200) == 3)
+    #expect(try await store.moveEarlierBlocks(limit: 200) == 0)
+    try await store.shrink()
+    #expect(try await store.blocks(from: 0, through: .max) == blocks)
+    #expect(try await store.storedOrders(of: stream) == OrderSet([1...50]))
+    #expect(store.history.rawDays.count == 3)
+  }
+
+  /// What a power loss leaves is each database and a prefix of its write-ahead log.
+  @Test func everyPrefixOfTheLogsHoldsWholeTransactionsOnly() async throws {
     let stream = Given.stream(1)
     for order in UInt64(1)...6 {
       var write = write(
@@ -165,21 +227,26 @@ import Testing
       write.series = [(SeriesID(order), Given.series("m\(order)"))]
       try await store.append(write, nanoseconds: Int64(order))
     }
+    let name = "history/raw-1970-01-01.sqlite"
     let database = try directory.contents("state.sqlite")
-    let log = try directory.contents("state.sqlite-wal")
+    let stateLog = try directory.contents("state.sqlite-wal")
+    let day = try directory.contents(name)
+    let log = try directory.contents(name + "-wal")
     try #require(log.count > 100_000)
-    var seen: Set<UInt64> = []
+    var seen: Set<Int> = []
     // Frames are a page and 24 bytes: the cuts fall within frames, headers and pages.
     for cut in stride(from: 0, through: log.count, by: 23_001) {
       let crashed = try TemporaryDirectory()
+      try FileManager.default.createDirectory(
+        atPath: crashed.path + "/history", withIntermediateDirectories: true)
       try crashed.put("state.sqlite", database)
-      try crashed.put("state.sqlite-wal", Array(log[..<cut]))
+      try crashed.put("state.sqlite-wal", stateLog)
+      try crashed.put(name, day)
+      try crashed.put(name + "-wal", Array(log[..<cut]))
       let again = try StateStore(directory: StateDirectory(path: crashed.path))
       let orders = try await again.blocks(from: 0, through: 99).map(\.lastOrder)
-      let durable = try await again.durableOrder(of: stream)
-      #expect(orders == (durable == 0 ? [] : Array(1...durable)))
-      #expect(try await again.series().count == Int(durable))
-      seen.insert(durable)
+      #expect(orders == (UInt64(1)..<UInt64(orders.count + 1)).map { $0 })
+      seen.insert(orders.count)
     }
     #expect(seen.count > 2)
     #expect(seen.contains(0))

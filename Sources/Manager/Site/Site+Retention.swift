@@ -1,0 +1,98 @@
+import Glibc
+import Logging
+import ManagerCore
+import Platform
+import Protocol
+
+/// What is old goes, and what is too much.
+extension Site {
+  /// Below this the disk counts as full: a day's file is opened and its log written with less.
+  private static let leastFree: UInt64 = 64 << 20
+
+  /// Removes files of history that are past their time, or that are too much. In turn with `rollUp`:
+  /// what is removed was rolled up before. Once an hour old last values and streams are let go of too.
+  package nonisolated func trim(isHourly: Bool) async {
+    if isHourly { await prune() }
+    let history = store.history
+    let files = history.files.map { file in
+      HistoryRetention.File(
+        name: file.name, tier: file.tier, end: file.end, bytes: history.bytes(of: file))
+    }
+    let keeping = settings.keeping
+    var surplus = keeping.surplus(
+      of: files, raw: settings.retention.wholeNanoseconds, now: Clock.wall())
+    let isFull = await isDiskFull()
+    if isFull, surplus.isEmpty {
+      // Rather the oldest than the newest.
+      surplus = files.filter { $0.tier == nil }.sorted { $0.end < $1.end }.dropLast().prefix(1).map
+      {
+        ($0, .size)
+      }
+    }
+    for (file, reason) in surplus {
+      do throws(DiagnosticError) {
+        try await remove(file, evenUnmarked: isFull)
+        await removed(file, reason)
+      } catch {
+        logger.error(
+          "history can not be trimmed",
+          metadata: ["file": "\(file.name)", "reason": "\(error.diagnostic.reason)"])
+        break
+      }
+    }
+    let total = history.files.reduce(Int64(0)) { $0 + history.bytes(of: $1) }
+    await measured(total)
+    guard isHourly else { return }
+    let before = Clock.wall() - settings.retention.wholeNanoseconds
+    try? await store.forgetStreams(before: before)
+  }
+
+  private nonisolated func remove(
+    _ file: HistoryRetention.File, evenUnmarked: Bool
+  ) async throws(DiagnosticError) {
+    guard let known = HistoryFile(name: file.name) else { return }
+    guard case .raw(let day) = known else { return try store.history.remove(known) }
+    do throws(DiagnosticError) {
+      for task in store.history.hoursToRollUp(of: day) {
+        _ = try await store.history.rollUp(task) { [store] ids throws(DiagnosticError) in
+          try await store.natures(of: ids)
+        }
+      }
+      try await store.history.markGone(day)
+    } catch {
+      // A full disk takes no roll-up; the newest samples are worth more than the oldest.
+      guard evenUnmarked else { throw error }
+    }
+    try store.history.remove(known)
+    if evenUnmarked { try await store.history.markGone(day) }
+  }
+
+  private nonisolated func isDiskFull() async -> Bool {
+    guard await storeFailure != nil else { return false }
+    var figures = statvfs()
+    guard statvfs(store.history.folder, &figures) == 0 else { return false }
+    return UInt64(figures.f_bavail) * UInt64(figures.f_frsize) < Self.leastFree
+  }
+
+  private func prune() { latest.prune(now: now) }
+
+  private func measured(_ bytes: Int64) { historyBytes = bytes }
+
+  private func removed(_ file: HistoryRetention.File, _ reason: HistoryRetention.Reason) {
+    counters.historyRemovedBytes += UInt64(max(0, file.bytes))
+    logger.notice(
+      "history was removed",
+      metadata: [
+        "file": "\(file.name)", "bytes": "\(file.bytes)", "because": "\(reason.rawValue)",
+      ])
+  }
+}
+
+extension Duration {
+  /// Saturates after 292 years.
+  var wholeNanoseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow ? (seconds < 0 ? .min : .max) : product + attoseconds / 1_000_000_000
+  }
+}

@@ -1,0 +1,240 @@
+import Foundation
+import GRDB
+import ManagerCore
+import Protocol
+
+/// Raw blocks: each lies in the file of the day that its batches are of.
+extension HistoryFiles {
+  /// Appends blocks, a transaction a day. One whose orders are stored already is left out; one that
+  /// overlaps what is stored in part is a `conflict`, and nothing of its day is stored.
+  func append(_ blocks: [HistoryBlock]) async throws(DiagnosticError) {
+    var days: [HistoryDay: [HistoryBlock]] = [:]
+    for block in blocks {
+      for part in Self.split(block) {
+        days[HistoryDay(of: part.fromNanoseconds), default: []].append(part)
+      }
+    }
+    for (day, blocks) in days.sorted(by: { $0.key < $1.key }) {
+      let file = HistoryFile.raw(day)
+      do {
+        try step("append to a day")
+        let stamp = Int64(bitPattern: UInt64.random(in: 0...UInt64.max))
+        guard let pool = try pool(file, creating: true) else { continue }
+        try await pool.write { db in
+          // Before the commit, and in turn with those that clean: no query misses one.
+          self.soil(
+            try RawDay.append(blocks, stamp: stamp, db),
+            newest: Dictionary(blocks.map { ($0.stream.server, $0.throughNanoseconds) }) {
+              max($0, $1)
+            })
+        }
+        try step("a day is appended")
+      } catch {
+        throw StoreFailure.diagnose(error, path: path(file))
+      }
+    }
+  }
+
+  /// A block over midnight becomes one of each day, so that a file holds all of its day and nothing
+  /// else.
+  private static func split(_ block: HistoryBlock) -> [HistoryBlock] {
+    var block = block
+    if block.fromNanoseconds > block.throughNanoseconds {
+      swap(&block.fromNanoseconds, &block.throughNanoseconds)
+    }
+    guard HistoryDay(of: block.fromNanoseconds) != HistoryDay(of: block.throughNanoseconds) else {
+      return [block]
+    }
+    // A damaged one is kept as it is: whoever reads it says so.
+    guard let batches = try? BlockCodec.decode(block.bytes.span) else { return [block] }
+    var parts: [[StoredBatch]] = []
+    for batch in batches {
+      if let last = parts.last?.last,
+        HistoryDay(of: last.nanoseconds) == HistoryDay(of: batch.nanoseconds)
+      {
+        parts[parts.count - 1].append(batch)
+      } else {
+        parts.append([batch])
+      }
+    }
+    return parts.map { HistoryBlock(of: $0, in: block.stream) }
+  }
+
+  /// The orders of this stream whose batches are in history.
+  func orders(of key: StreamKey) async throws(DiagnosticError) -> [ClosedRange<UInt64>] {
+    var found: [ClosedRange<UInt64>] = []
+    for day in rawDays {
+      found +=
+        try await read(.raw(day)) { db in
+          try Row.fetchAll(
+            db,
+            sql: """
+              SELECT first_order, last_order FROM blocks WHERE stream =
+                (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
+              """, arguments: [key.server.text, key.boot.text, key.incarnation]
+          ).compactMap(RawDay.orders)
+        } ?? []
+    }
+    return found
+  }
+
+  /// The ids of a day's blocks that overlap a range, by stream and order.
+  func blockIDs(
+    _ day: HistoryDay, _ range: ClosedRange<Int64>, servers: Set<ServerID>?
+  ) async throws(DiagnosticError) -> [Int64] {
+    try await read(.raw(day)) { db in
+      try RawDay.ids(range, servers, db)
+    } ?? []
+  }
+
+  /// Blocks of a day by their ids, by stream and order.
+  func blocks(_ day: HistoryDay, _ ids: [Int64]) async throws(DiagnosticError) -> [HistoryBlock] {
+    let path = path(.raw(day))
+    return try await read(.raw(day)) { db in try RawDay.blocks(ids, db, path: path) } ?? []
+  }
+
+  /// Of each stream the time of its newest batch.
+  func lastBatches() async throws(DiagnosticError) -> [(stream: StreamKey, nanoseconds: Int64)] {
+    var found: [(stream: StreamKey, nanoseconds: Int64)] = []
+    for day in rawDays {
+      found +=
+        try await read(.raw(day)) { db in
+          try Row.fetchAll(
+            db,
+            sql: """
+              SELECT streams.*, max(blocks.through_ns) AS last
+              FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY blocks.stream
+              """
+          ).compactMap { row in
+            guard let server = ServerID(row["server"] as String) else { return nil }
+            let stream = StreamKey(
+              server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"])
+            return (stream, row["last"])
+          }
+        } ?? []
+    }
+    return found
+  }
+
+  /// `nil` when there is no such file.
+  func read<Value: Sendable>(
+    _ file: HistoryFile, _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(DiagnosticError) -> Value? {
+    do {
+      return try await pool(file)?.read(body)
+    } catch {
+      throw StoreFailure.diagnose(error, path: path(file))
+    }
+  }
+}
+
+/// The rows of one day's file.
+enum RawDay {
+  static func orders(_ row: Row) -> ClosedRange<UInt64>? {
+    let first: Int64 = row["first_order"]
+    let last: Int64 = row["last_order"]
+    return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
+  }
+
+  /// Gives the hours that have to be rolled up again.
+  static func append(
+    _ blocks: [HistoryBlock], stamp: Int64, _ db: Database
+  ) throws -> [ServerID: Set<Int64>] {
+    var streams: [StreamKey: Int64] = [:]
+    var hours: [ServerID: Set<Int64>] = [:]
+    for block in blocks {
+      let stream = try streams[block.stream] ?? id(of: block.stream, db)
+      streams[block.stream] = stream
+      guard try isNew(block, stream, db) else { continue }
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO blocks (stream, from_ns, through_ns, first_order, last_order, samples, bytes)
+          VALUES (?, ?, ?, ?, ?, ?, ?)
+          """
+      ).execute(arguments: [
+        stream, block.fromNanoseconds, block.throughNanoseconds,
+        Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
+        Data(block.bytes),
+      ])
+      let first = RollUpTier.hour.bucket(of: block.fromNanoseconds)
+      let last = RollUpTier.hour.bucket(of: block.throughNanoseconds)
+      hours[block.stream.server, default: []].formUnion(first...last)
+    }
+    for (server, hours) in hours {
+      for hour in hours {
+        try db.cachedStatement(
+          sql: "INSERT OR REPLACE INTO dirty (server, hour, stamp) VALUES (?, ?, ?)"
+        ).execute(arguments: [server.text, hour, stamp])
+      }
+    }
+    return hours
+  }
+
+  private static func id(of key: StreamKey, _ db: Database) throws -> Int64 {
+    let names: StatementArguments = [key.server.text, key.boot.text, key.incarnation]
+    let known = try Int64.fetchOne(
+      db.cachedStatement(
+        sql: "SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?"),
+      arguments: names)
+    if let known { return known }
+    try db.cachedStatement(
+      sql: "INSERT INTO streams (server, boot, incarnation) VALUES (?, ?, ?)"
+    ).execute(arguments: names)
+    return db.lastInsertedRowID
+  }
+
+  static func isNew(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws -> Bool {
+    // Orders count up from 1, so 63 bits outlast any agent; a peer that invents more is refused.
+    guard let last = Int64(exactly: block.lastOrder), block.firstOrder <= block.lastOrder else {
+      throw DiagnosticError(
+        .conflict, subject: block.stream.server.text,
+        reason: "a block of the orders \(block.firstOrder) to \(block.lastOrder)")
+    }
+    let first = Int64(clamping: block.firstOrder)
+    let stored = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT first_order, last_order FROM blocks
+          WHERE stream = ? AND first_order <= ? AND last_order >= ? LIMIT 1
+          """), arguments: [stream, last, first])
+    guard let stored else { return true }
+    guard stored["first_order"] <= first && stored["last_order"] >= last else {
+      throw DiagnosticError(
+        .conflict, subject: block.stream.server.text,
+        reason: "the orders \(first) to \(last) are stored in part")
+    }
+    return false
+  }
+
+  static func ids(
+    _ range: ClosedRange<Int64>, _ servers: Set<ServerID>?, _ db: Database
+  ) throws -> [Int64] {
+    let list = try servers.map {
+      String(decoding: try CanonicalJSON.encode($0.map(\.text).sorted()), as: UTF8.self)
+    }
+    return try Int64.fetchAll(
+      db,
+      sql: """
+        SELECT blocks.id FROM blocks INDEXED BY blocks_by_order
+          JOIN streams ON streams.id = blocks.stream
+        WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
+          AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
+        ORDER BY blocks.stream, blocks.first_order
+        """, arguments: [range.lowerBound, range.upperBound, list])
+  }
+
+  static func blocks(_ ids: [Int64], _ db: Database, path: String) throws -> [HistoryBlock] {
+    let list = String(decoding: try CanonicalJSON.encode(ids), as: UTF8.self)
+    let rows = try Row.fetchCursor(
+      db,
+      sql: """
+        SELECT streams.server, streams.boot, streams.incarnation, blocks.*
+        FROM blocks JOIN streams ON streams.id = blocks.stream
+        WHERE blocks.id IN (SELECT value FROM json_each(?))
+        ORDER BY blocks.stream, blocks.first_order
+        """, arguments: [list])
+    var found: [HistoryBlock] = []
+    while let row = try rows.next() { found.append(try HistoryBlock(row, path: path)) }
+    return found
+  }
+}

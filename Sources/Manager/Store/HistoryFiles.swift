@@ -1,0 +1,246 @@
+import Foundation
+import GRDB
+import ManagerCore
+import Protocol
+import Synchronization
+
+extension HistoryDay {
+  /// The day of an hour that is counted from the epoch.
+  init(ofHour hour: Int64) { self.init(number: floorDivide(hour, 24)) }
+  var hours: ClosedRange<Int64> { (number &* 24)...(number &* 24 &+ 23) }
+}
+
+/// The folder `history`: a database a day of raw blocks, and one a month of each tier of roll-ups.
+/// Each change is one transaction in one file; what spans two of them is ordered so that a manager
+/// killed in between does the rest again.
+package final class HistoryFiles: Sendable {
+  let folder: String
+  /// Stops before a step when it says so: a test's way to be killed at each of them.
+  let step: @Sendable (String) throws -> Void
+  private let state: Mutex<State>
+  /// An open file costs three descriptors a connection and up to 2 MiB of memory.
+  private static let openLimit = 16
+
+  private struct State {
+    var open: [(file: HistoryFile, pool: DatabasePool)] = []
+    var files: Set<HistoryFile> = []
+    /// Hours whose roll-ups do not hold all that the raw blocks hold.
+    var dirty: [ServerID: Set<Int64>] = [:]
+    /// The end of each server's newest block.
+    var newest: [ServerID: Int64] = [:]
+    /// Servers that have roll-ups of hours which are not yet put together, by day.
+    var loose: [HistoryDay: Set<ServerID>] = [:]
+  }
+
+  /// - Parameter folder: made when it is not there.
+  package init(
+    folder: String, step: @escaping @Sendable (String) throws -> Void = { _ in }
+  ) throws(DiagnosticError) {
+    self.folder = folder
+    self.step = step
+    state = Mutex(State())
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true,
+        attributes: [.posixPermissions: 0o700])
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+      let files = Set(names.compactMap(HistoryFile.init(name:)))
+      state.withLock { $0.files = files }
+    } catch {
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: folder, reason: error.localizedDescription)
+    }
+    try load()
+  }
+
+  /// What the files know of hours to be rolled up, and of those to be put together.
+  private func load() throws(DiagnosticError) {
+    for day in rawDays {
+      let file = HistoryFile.raw(day)
+      do {
+        let found = try pool(file)?.read { db in
+          (
+            try Row.fetchAll(db, sql: "SELECT server, hour FROM dirty"),
+            try Row.fetchAll(
+              db,
+              sql: """
+                SELECT streams.server, max(blocks.through_ns) AS newest
+                FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY streams.server
+                """)
+          )
+        }
+        state.withLock { state in
+          for row in found?.0 ?? [] {
+            guard let server = ServerID(row["server"] as String) else { continue }
+            state.dirty[server, default: []].insert(row["hour"])
+          }
+          for row in found?.1 ?? [] {
+            guard let server = ServerID(row["server"] as String) else { continue }
+            state.newest[server] = max(state.newest[server] ?? .min, row["newest"])
+          }
+        }
+      } catch {
+        throw StoreFailure.diagnose(error, path: path(file))
+      }
+    }
+    for file in files {
+      guard case .rollUps(.minute, _) = file else { continue }
+      do {
+        let found = try pool(file)?.read { db in
+          try Row.fetchAll(
+            db,
+            sql: """
+              SELECT DISTINCT servers.server, hours.hour
+              FROM hours JOIN servers ON servers.id = hours.server
+              """)
+        }
+        for row in found ?? [] {
+          guard let server = ServerID(row["server"] as String) else { continue }
+          loosen(server, HistoryDay(ofHour: row["hour"]))
+        }
+      } catch {
+        throw StoreFailure.diagnose(error, path: path(file))
+      }
+    }
+  }
+
+  // MARK: Files
+
+  func path(_ file: HistoryFile) -> String { "\(folder)/\(file.name)" }
+
+  var files: Set<HistoryFile> { state.withLock { $0.files } }
+
+  /// Ascending.
+  var rawDays: [HistoryDay] {
+    files.compactMap { if case .raw(let day) = $0 { day } else { nil } }.sorted()
+  }
+
+  /// All bytes of a file, its log included.
+  func bytes(of file: HistoryFile) -> Int64 {
+    ["", "-wal", "-shm"].reduce(0) { sum, ending in
+      let attributes = try? FileManager.default.attributesOfItem(atPath: path(file) + ending)
+      return sum + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
+    }
+  }
+
+  /// `nil` when the file is not there and is not to be made.
+  func pool(_ file: HistoryFile, creating: Bool = false) throws -> DatabasePool? {
+    try state.withLock { state in
+      if let place = state.open.firstIndex(where: { $0.file == file }) {
+        // The last in the list is the last to be closed.
+        let known = state.open.remove(at: place)
+        state.open.append(known)
+        return known.pool
+      }
+      guard creating || state.files.contains(file) else { return nil }
+      let pool = try open(file)
+      state.files.insert(file)
+      state.open.append((file, pool))
+      // Whoever still reads in it holds it until the end.
+      if state.open.count > Self.openLimit { state.open.removeFirst() }
+      return pool
+    }
+  }
+
+  private func open(_ file: HistoryFile) throws -> DatabasePool {
+    var configuration = Configuration()
+    configuration.foreignKeysEnabled = true
+    configuration.busyMode = .timeout(2)
+    configuration.maximumReaderCount = 4
+    configuration.prepareDatabase { db in
+      if !db.configuration.readonly { try db.execute(sql: "PRAGMA page_size = 16384") }
+    }
+    let path = path(file)
+    let pool = try DatabasePool(path: path, configuration: configuration)
+    try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
+    try pool.write { db in
+      let version = try Int32.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+      let id = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+      let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+      guard tables > 0 else {
+        try db.execute(sql: file.schema)
+        try db.execute(sql: "PRAGMA application_id = \(HistoryFile.applicationID)")
+        return try db.execute(sql: "PRAGMA user_version = \(HistoryFile.version)")
+      }
+      guard id == HistoryFile.applicationID else {
+        throw StoreFailure.corrupt(path, "it is no history of this manager")
+      }
+      guard version <= HistoryFile.version else {
+        throw StoreFailure.newer(path, ["version \(version)"])
+      }
+    }
+    return pool
+  }
+
+  /// The hours to be rolled up of a removed raw day go with it.
+  func remove(_ file: HistoryFile) throws(DiagnosticError) {
+    state.withLock { state in
+      state.open.removeAll { $0.file == file }
+      state.files.remove(file)
+      if case .raw(let day) = file {
+        for server in state.dirty.keys {
+          state.dirty[server] = state.dirty[server]?.filter {
+            HistoryDay(ofHour: $0) != day
+          }
+        }
+      }
+    }
+    // The log first: without its file it would be no more than garbage.
+    for ending in ["-wal", "-shm", ""] {
+      let path = path(file) + ending
+      guard FileManager.default.fileExists(atPath: path) else { continue }
+      do {
+        try FileManager.default.removeItem(atPath: path)
+      } catch {
+        throw DiagnosticError(
+          .stateDirectoryUnusable, subject: path, reason: error.localizedDescription)
+      }
+    }
+  }
+
+  /// Ends all connections, after what the logs hold was moved into the files.
+  func close() {
+    let pools = state.withLock { state in
+      defer { state.open = [] }
+      return state.open.map(\.pool)
+    }
+    for pool in pools {
+      _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      try? pool.close()
+    }
+  }
+
+  // MARK: Dirty hours
+
+  var dirty: [ServerID: Set<Int64>] { state.withLock { $0.dirty } }
+
+  /// The end of the newest block of each server.
+  var newest: [ServerID: Int64] { state.withLock { $0.newest } }
+
+  func soil(_ hours: [ServerID: Set<Int64>], newest: [ServerID: Int64]) {
+    state.withLock { state in
+      for (server, hours) in hours { state.dirty[server, default: []].formUnion(hours) }
+      for (server, end) in newest { state.newest[server] = max(state.newest[server] ?? .min, end) }
+    }
+  }
+
+  func clean(_ server: ServerID, _ hours: Set<Int64>) {
+    state.withLock { state in
+      state.dirty[server]?.subtract(hours)
+      if state.dirty[server]?.isEmpty == true { state.dirty[server] = nil }
+    }
+  }
+
+  var loose: [HistoryDay: Set<ServerID>] { state.withLock { $0.loose } }
+
+  func loosen(_ server: ServerID, _ day: HistoryDay) {
+    state.withLock { _ = $0.loose[day, default: []].insert(server) }
+  }
+
+  func joined(_ server: ServerID, _ day: HistoryDay) {
+    state.withLock { state in
+      state.loose[day]?.remove(server)
+      if state.loose[day]?.isEmpty == true { state.loose[day] = nil }
+    }
+  }
+}
