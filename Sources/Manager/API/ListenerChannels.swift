@@ -79,12 +79,14 @@ final class Refusals: Sendable {
   }
 
   func log(address: String, reason: String) {
+    log(.notice, ["address": "\(address)", "reason": "\(reason)"])
+  }
+
+  func log(_ level: Logger.Level, _ metadata: Logger.Metadata) {
     guard let unlogged = admit(at: .now) else { return }
-    logger.notice(
-      message,
-      metadata: [
-        "address": "\(address)", "reason": "\(reason)", "unlogged": "\(unlogged)",
-      ])
+    var metadata = metadata
+    metadata["unlogged"] = "\(unlogged)"
+    logger.log(level: level, message, metadata: metadata)
   }
 
   /// How many were left out since the last line, or `nil` to leave out this one too.

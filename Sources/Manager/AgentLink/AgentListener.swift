@@ -25,6 +25,10 @@ package struct AgentListener: Sendable {
   let renewal: any CertificateRenewal
   let logger: Logger
   private let unproven: UnprovenConnections
+  /// Each kind by itself, so that a crowd of silent strangers does not hide the reason of another.
+  private let handshakes: Refusals
+  private let silences: Refusals
+  private let crowds: Refusals
 
   package init(
     host: String, port: Int, context: @escaping @Sendable () throws -> NIOSSLContext,
@@ -37,6 +41,10 @@ package struct AgentListener: Sendable {
     self.site = site
     self.renewal = renewal
     self.logger = logger
+    handshakes = Refusals(logger: logger, message: "an agent was refused in the TLS handshake")
+    silences = Refusals(
+      logger: logger, message: "a connection was closed: no handshake in time")
+    crowds = Refusals(logger: logger, message: "a connection was refused: too many are open")
     let refusals = Refusals(logger: logger, message: "an agent's connection gave way")
     unproven = UnprovenConnections(
       limit: Self.unprovenLimit, limitPerAddress: Self.unprovenPerAddress
@@ -59,9 +67,8 @@ package struct AgentListener: Sendable {
         for try await accepted in inbound {
           if count.add(1) > Self.connectionLimit {
             count.add(-1)
-            logger.warning(
-              "a connection was refused: too many are open",
-              metadata: ["peer": "\(accepted.address)", "limit": "\(Self.connectionLimit)"])
+            crowds.log(
+              .warning, ["peer": "\(accepted.address)", "limit": "\(Self.connectionLimit)"])
             // Closed by way of its writer: NIO traps when that is dropped unfinished.
             tasks.addTask { try? await accepted.channel.executeThenClose { _, _ in } }
             continue
@@ -103,7 +110,8 @@ package struct AgentListener: Sendable {
     let address = channel.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
     try channel.pipeline.syncOperations.addHandler(tls)
     try channel.pipeline.syncOperations.addHandler(
-      HandshakeReporter(slot: slot, address: address, logger: logger))
+      HandshakeReporter(
+        slot: slot, address: address, refusals: handshakes, silences: silences))
     return (
       try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel), slot,
       address
@@ -129,14 +137,16 @@ private final class HandshakeReporter: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   private let slot: PeerSlot
   private let address: String
-  private let logger: Logger
+  private let refusals: Refusals
+  private let silences: Refusals
   private var isDone = false
   private var deadline: Scheduled<Void>?
 
-  init(slot: PeerSlot, address: String, logger: Logger) {
+  init(slot: PeerSlot, address: String, refusals: Refusals, silences: Refusals) {
     self.slot = slot
     self.address = address
-    self.logger = logger
+    self.refusals = refusals
+    self.silences = silences
   }
 
   /// Time for a handshake over a bad link; a half-open connection is gone after it.
@@ -144,10 +154,9 @@ private final class HandshakeReporter: ChannelInboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     let channel = context.channel
-    let (address, logger) = (address, logger)
+    let (address, silences) = (address, silences)
     deadline = context.eventLoop.scheduleTask(in: Self.limit) {
-      logger.info(
-        "a connection was closed: no handshake in time", metadata: ["peer": "\(address)"])
+      silences.log(.info, ["peer": "\(address)"])
       channel.close(promise: nil)
     }
   }
@@ -177,9 +186,8 @@ private final class HandshakeReporter: ChannelInboundHandler {
       if case .refused(let diagnostic)? = slot.value {
         (code, reason) = (diagnostic.code, diagnostic.reason)
       }
-      logger.warning(
-        "an agent was refused in the TLS handshake",
-        metadata: ["peer": "\(address)", "code": "\(code)", "reason": "\(reason)"])
+      refusals.log(
+        .warning, ["peer": "\(address)", "code": "\(code)", "reason": "\(reason)"])
       context.close(promise: nil)
     }
     context.fireErrorCaught(error)

@@ -9,7 +9,7 @@ import Protocol
 /// whatever interface or address, is the same life all along.
 struct IdentityUse: Sendable {
   /// One life of an agent's process, as it last introduced itself.
-  struct Life: Hashable, Sendable {
+  struct Life: Hashable, Codable, Sendable {
     var boot: BootID
     var incarnation: String
     var hostname: String
@@ -41,6 +41,9 @@ struct IdentityUse: Sendable {
   /// Each life once, the last to speak at the end.
   private var recent: [Seen] = []
   private var sharing: Sharing?
+  /// When a life last took over from another that was still speaking. An ordinary restart or reboot
+  /// follows a silence, or the end of the other's connection.
+  private var takeover: Int64?
 
   /// `ADDRESS:PORT` without the port, which is another one each time.
   static func host(of address: String) -> String {
@@ -53,8 +56,33 @@ struct IdentityUse: Sendable {
     return sharing
   }
 
-  /// A session of a life opened. `sent` is the agent's boot clock when it said hello.
-  mutating func opened(_ life: Life, sent: Int64?, quiet: Int64, at now: Int64) {
+  /// Whether, not `limit` nanoseconds ago, a life took over from another that was still speaking:
+  /// perhaps a copy, which is proven only when the other comes back.
+  func tookOver(at now: Int64, within limit: Int64) -> Bool {
+    takeover.map { now - $0 < limit } ?? false
+  }
+
+  /// What is kept over a restart of the manager.
+  func kept(at now: Moment) -> KeptSharing? {
+    sharing.map {
+      KeptSharing(
+        lives: $0.lives, sinceNanoseconds: now.wall(ofMonotonic: $0.since),
+        lastNanoseconds: now.wall(ofMonotonic: $0.last))
+    }
+  }
+
+  mutating func remember(_ kept: KeptSharing, at now: Moment) {
+    sharing = Sharing(
+      lives: kept.lives, since: now.monotonic(ofWall: kept.sinceNanoseconds),
+      last: now.monotonic(ofWall: kept.lastNanoseconds))
+  }
+
+  /// A session of a life opened. `sent` is the agent's boot clock when it said hello; `interrupts` is
+  /// true when the session before was open and had been heard a moment ago.
+  mutating func opened(
+    _ life: Life, sent: Int64?, interrupts: Bool = false, quiet: Int64, at now: Int64
+  ) {
+    if interrupts, let last = recent.last, !last.life.isSame(as: life) { takeover = now }
     defer {
       recent.removeAll { $0.life.isSame(as: life) }
       recent.append(Seen(life: life, sent: sent))
@@ -71,11 +99,19 @@ struct IdentityUse: Sendable {
   }
 }
 
+/// A sharing as it is written down; wall clock, nanoseconds.
+package struct KeptSharing: Hashable, Codable, Sendable {
+  var lives: [IdentityUse.Life]
+  var sinceNanoseconds: Int64
+  var lastNanoseconds: Int64
+}
+
 extension ReportedServer {
   /// Why nothing that this server's agent says can be laid to one machine; `nil` when it can.
   func identityTrouble(at now: Int64, _ policy: StatePolicy) -> String? {
     guard let sharing = identity.sharing(at: now, quiet: policy.sharedIdentityNanoseconds) else {
-      return nil
+      return identity.tookOver(at: now, within: policy.takeoverNanoseconds)
+        ? "another agent took over from \(name)'s while that was still speaking" : nil
     }
     let places = sharing.lives.map { "\($0.hostname) at \($0.address)" }.sorted()
     return "two agents speak as \(name): \(places.joined(separator: " and "))"

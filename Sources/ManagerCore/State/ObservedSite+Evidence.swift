@@ -112,6 +112,11 @@ extension ObservedSite {
       effects.targets.insert(target)
     }
     claimsChanged(on: target)
+    // A name that is no label names nothing that could be elsewhere.
+    if let entry = targets[target], entry.record.kind == .unrecognised, entry.heldClaimants.isEmpty
+    {
+      dropTarget(target)
+    }
   }
 
   func isClaimHeld(_ target: String, by id: ServerID) -> Bool {

@@ -213,6 +213,17 @@ extension ObservedSite {
     resolutions = [:]
   }
 
+  /// Takes a target out of the site, as if it had never been told of.
+  mutating func dropTarget(_ id: String) {
+    guard let lost = targets.removeValue(forKey: id) else { return }
+    targetsByLabel[lost.record.label]?.remove(id)
+    targetsByMGS[lost.record.mgs]?[lost.record.label] = nil
+    contested.remove(id)
+    effects.targets.remove(id)
+    effects.removedTargets.insert(id)
+    resolutions = [:]
+  }
+
   // MARK: Claims
 
   /// Attaches a target section to its target, and moves it when the section now names another.

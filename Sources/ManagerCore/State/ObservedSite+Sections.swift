@@ -81,7 +81,7 @@ extension ObservedSite {
     case .target: endClaim(key, of: id, evidence: evidence, at: now)
     case .mgs: setRegistered([], by: id)
     case .imports: setImports([], of: id, at: now)
-    case .host, .lnet, .lustre, .exports, .collectors, .opaque: break
+    case .host, .lnet, .lustre, .exports, .collectors, .mounts, .opaque: break
     }
   }
 
@@ -103,7 +103,7 @@ extension ObservedSite {
       setImports(imports.imports, of: id, at: now)
       bindAll(of: id, at: now)
     // Its name comes with the hello: there the operator may have said another than the kernel's.
-    case .host, .lustre, .exports, .collectors, .opaque: break
+    case .host, .lustre, .exports, .collectors, .mounts, .opaque: break
     }
     // A body that is no target any more must not keep a claim alive.
     if case .target = fact { return }

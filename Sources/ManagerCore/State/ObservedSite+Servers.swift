@@ -52,12 +52,15 @@ extension ObservedSite {
     at now: Moment
   ) {
     guard let server = servers[id] else { return }
+    let silence = now.monotonicNanoseconds - (server.heard ?? .min / 2)
     servers[id]?.identity.opened(
       IdentityUse.Life(
         boot: hello.boot, incarnation: hello.incarnation,
         hostname: hello.hostname.isEmpty ? server.name : hello.hostname,
         address: IdentityUse.host(of: address)),
-      sent: sent?.bootNanoseconds, quiet: policy.sharedIdentityNanoseconds,
+      sent: sent?.bootNanoseconds,
+      interrupts: server.session != nil && silence <= policy.suspectAfterNanoseconds,
+      quiet: policy.sharedIdentityNanoseconds,
       at: now.monotonicNanoseconds)
     if let last = server.record.lastBoot, last != hello.boot {
       for key in server.sections.keys.sorted() { dropSection(key, of: id, at: now) }

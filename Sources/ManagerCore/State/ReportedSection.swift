@@ -10,6 +10,7 @@ enum ReportedFact: Sendable {
   case exports(ExportsSection)
   case imports(ImportsSection)
   case collectors(CollectorsSection)
+  case mounts(MountsSection)
   /// Nothing that state is made of, or of a shape that this manager does not know.
   case opaque
 
@@ -26,6 +27,7 @@ enum ReportedFact: Sendable {
     case ExportsSection.sectionName: self = fact(ReportedFact.exports)
     case ImportsSection.sectionName: self = fact(ReportedFact.imports)
     case CollectorsSection.sectionName: self = fact(ReportedFact.collectors)
+    case MountsSection.sectionName: self = fact(ReportedFact.mounts)
     default: self = .opaque
     }
   }
@@ -117,4 +119,12 @@ extension SectionKey {
   static let host = SectionKey(HostSection.sectionName)
   static let mgs = SectionKey(MGSSection.sectionName)
   static let collectors = SectionKey(CollectorsSection.sectionName)
+  static let mounts = SectionKey(MountsSection.sectionName)
+}
+
+extension MountsSection.Mount {
+  /// The label of a target, whose name has another separator on a disk that was never mounted.
+  var label: String? {
+    name.map { String($0.map { $0 == ":" || $0 == "=" ? "-" : $0 }) }
+  }
 }

@@ -19,6 +19,9 @@ package struct StatePolicy: Hashable, Sendable {
   /// How long after two agents of one identity last replaced each other they are said to: each comes
   /// back within half a minute, and a busy manager must not make the finding flap.
   package var sharedIdentityNanoseconds: Int64 = 300_000_000_000
+  /// How long a server is not believed after an agent took over from one that was still speaking: an
+  /// agent that was replaced comes back within half a minute, if it lives.
+  package var takeoverNanoseconds: Int64 = 45_000_000_000
   /// How often "last seen" is written down while nothing else changes: 20,000 targets then cost
   /// 67 small writes a second.
   package var persistNanoseconds: Int64 = 300_000_000_000

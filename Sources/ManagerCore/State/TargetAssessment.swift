@@ -156,7 +156,7 @@ struct TargetAssessor {
   }
 
   /// Nobody says now that it is active. It is unmounted only if everyone who may serve it says so;
-  /// when nobody ever told who may, that is every server.
+  /// when nobody ever told who may, that is not known.
   private mutating func absentState(
     _ entry: ObservedTarget, _ serving: (hosts: [ServerID], foreign: [String], isTold: Bool),
     _ result: inout TargetAssessment
@@ -177,15 +177,16 @@ struct TargetAssessor {
         + lastSeen(entry, result.evidence, troubled: nil)
     } else if serving.isTold, serving.hosts.isEmpty {
       result.reason = "no enrolled server may serve it"
-    } else if !serving.isTold, let trouble = siteWideTrouble(entry.record.kind) {
+    } else if !serving.isTold {
+      // A server that is not enrolled may have it, and nobody could say so.
+      let trouble = siteWideTrouble(entry.record.kind) ?? "one that is not enrolled may have it"
       result.reason =
         elsewhere + "no import tells which servers may serve it, and \(trouble)"
         + lastSeen(entry, result.evidence, troubled: nil)
     } else {
       result.state = .unmounted
-      let hosts = serving.isTold ? names(serving.hosts) : "any enrolled server"
       result.reason =
-        "not active on \(hosts)" + lastSeen(entry, result.evidence, troubled: nil)
+        "not active on \(names(serving.hosts))" + lastSeen(entry, result.evidence, troubled: nil)
     }
   }
 
@@ -225,6 +226,23 @@ struct TargetAssessor {
     }
     let told = entry.claims[id]?.lastEvidence
     return kindTrouble(entry.record.kind, on: server, since: told)
+      ?? contradiction(entry.record.label, on: server)
+  }
+
+  /// A server whose collectors of targets see none of this label, while its list of devices or its
+  /// mount table still has it.
+  private func contradiction(_ label: String, on server: ReportedServer) -> String? {
+    if case .lustre(let body)? = server.currentFact(.lustre, at: now, site.policy),
+      body.devices.contains(where: { $0.name == label })
+    {
+      return "\(server.name) shows no such target, but its list of devices has it"
+    }
+    if case .mounts(let body)? = server.currentFact(.mounts, at: now, site.policy),
+      body.mounts.contains(where: { $0.role == .target && $0.label == label })
+    {
+      return "\(server.name) shows no such target, but its mount table has it"
+    }
+    return nil
   }
 
   private func kindTrouble(_ kind: TargetKind, on server: ReportedServer, since: Int64?)

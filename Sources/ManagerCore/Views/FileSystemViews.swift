@@ -79,6 +79,7 @@ extension SiteSnapshot {
     func having(_ metric: String, _ targets: [TargetAssessment]) -> [TargetAssessment] {
       targets.filter { value(metric, of: $0) != nil }
     }
+    let targets = targets.filter { isSane($0, metrics) }
     var whole = targets
     for metric in metrics { whole = having(metric, whole) }
     var totals: [String: UInt64] = [:]
@@ -87,6 +88,16 @@ extension SiteSnapshot {
     }
     guard whole.isEmpty else { return (totals, whole.count) }
     return (totals, totals.keys.map { having($0, targets).count }.min() ?? 0)
+  }
+
+  /// Whether a target's figures can be true: a size of nothing, or more free than there is, can not.
+  /// The first metric is the size.
+  private func isSane(_ target: TargetAssessment, _ metrics: [String]) -> Bool {
+    guard let first = metrics.first, let size = value(first, of: target)?.number else {
+      return true
+    }
+    return size > 0
+      && metrics.dropFirst().allSatisfy { value($0, of: target).map { $0.number <= size } ?? true }
   }
 
   /// A sum over the targets that have a value; it saturates rather than traps.

@@ -55,7 +55,7 @@ package struct SampleEncoder {
 package struct SampleDecoder {
   /// The last value of each series, by id: ids count up from 0, and a slot is found without a hash.
   private var last: [SampleBits] = []
-  /// Ids at or above this are refused before anything is made of them. A session sets it to the
+  /// Ids at or above this are refused before anything is made of them. A session may set it to the
   /// number of declared series, so that a few bytes can not claim a million equal values.
   package var seriesLimit = WireLimits.seriesPerSession
   package init() {}

@@ -125,4 +125,46 @@ import Testing
     try stage.run(301)
     #expect(stage.target("fs1-OST0000")?.state == .unmounted, "when it is one again, it counts")
   }
+
+  /// Until the other comes back it may be a copy, and its silence is not believed.
+  @Test func whoTakesOverFromAnAgentThatStillSpeaksIsNotBelievedForAWhile() throws {
+    var stage = try site()
+    stage.unmount("fs1-OST0000", on: "oss01")
+    stage.servers["oss01"]?.boot = "another"
+    stage.connect("oss01")
+    try stage.run(2)
+    let target = try #require(stage.target("fs1-OST0000"))
+    #expect(target.state == .unknown)
+    #expect(target.reason.contains("took over from oss01's while that was still speaking"))
+    #expect(stage.server("oss01")?.health == .unknown)
+    #expect(stage.findings(.identityShared).isEmpty, "nothing is proven")
+    try stage.run(45)
+    #expect(stage.target("fs1-OST0000")?.state == .unmounted)
+    #expect(stage.server("oss01")?.health == .healthy)
+  }
+
+  @Test func aRebootAfterASilenceIsBelievedAtOnce() throws {
+    var stage = try site()
+    stage.unmount("fs1-OST0000", on: "oss01")
+    stage.cut("oss01")
+    try stage.run(2)
+    stage.servers["oss01"]?.boot = "another"
+    stage.connect("oss01")
+    try stage.run(2)
+    #expect(stage.target("fs1-OST0000")?.state == .unmounted)
+    #expect(stage.server("oss01")?.health == .healthy)
+  }
+
+  @Test func aManagerThatStartsAnewRemembersThatTwoAgentsSpoke() throws {
+    var stage = try site()
+    try alternate(&stage, times: 3)
+    #expect(stage.findings(.identityShared).count == 1)
+    let id = try #require(stage.servers["oss01"]?.id)
+    let memory = try #require(stage.site.memory(of: id, at: stage.now))
+    var next = stage.restarted(after: 5)
+    next.site.remember(memory, at: next.now)
+    #expect(next.findings(.identityShared).count == 1)
+    next.pass(300)
+    #expect(next.findings(.identityShared).isEmpty)
+  }
 }

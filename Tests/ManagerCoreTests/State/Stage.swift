@@ -22,6 +22,8 @@ struct StagedServer {
   var unhealthyDevices: [String] = [] { didSet { changed() } }
   var release: String? = "2.15.4" { didSet { changed() } }
   var debugfs = true { didSet { changed() } }
+  /// Targets as the mount table names them.
+  var mounts: [String] = [] { didSet { changed() } }
   /// What the agent says of reads that failed and of what it did not understand.
   var fates: [CollectorsSection.Collector] = [] { didSet { changed() } }
   var devices: [LustreSection.Device] = [] { didSet { changed() } }
@@ -45,7 +47,7 @@ struct StagedServer {
   private mutating func changed() { unmade = Set(StagedServer.collectors) }
 
   static let collectors = [
-    "host", "lnet", "lustre", "mgs", "mdt", "ost", "exports", "imports", "agent",
+    "host", "lnet", "lustre", "mgs", "mdt", "ost", "exports", "imports", "agent", "mounts",
   ]
 
   func sections(of collector: String) throws -> [Section] {
@@ -86,6 +88,16 @@ struct StagedServer {
         ).section(subject: label, collector: collector)
       }
     case "imports": return [try ImportsSection(imports: imports).section(collector: collector)]
+    case "mounts":
+      return [
+        try MountsSection(
+          mounts: mounts.map {
+            .init(
+              source: "/dev/x", mountPoint: "/mnt/x", type: "lustre", role: .target, name: $0,
+              options: [])
+          }
+        ).section(collector: collector)
+      ]
     case "agent": return [try CollectorsSection(collectors: fates).section(collector: collector)]
     default: return []
     }

@@ -127,7 +127,8 @@ import Testing
     #expect(target.failoverServers == ["10.0.0.77@tcp"])
   }
 
-  @Test func withoutImportsEveryEnrolledServerMustSayNo() throws {
+  /// A server that is not enrolled yet may have it, and nobody could say so.
+  @Test func withoutImportsNobodyKnowsThatATargetIsUnmounted() throws {
     var stage = try Stage.pair()
     stage.mount("fs2-OST0000", on: "oss01")
     try stage.run()
@@ -139,7 +140,47 @@ import Testing
     #expect(target.reason.contains("oss03 has never been heard"))
     stage.connect("oss03")
     try stage.run()
+    #expect(stage.target("fs2-OST0000")?.state == .unknown)
+    #expect(stage.target("fs2-OST0000")?.reason.contains("no import tells") == true)
+    stage.importing("fs2-OST0000", on: "mds01", failover: ["10.0.0.2@tcp"])
+    try stage.run()
     #expect(stage.target("fs2-OST0000")?.state == .unmounted)
+  }
+
+  @Test func aTargetThatDevicesOrMountsStillHaveIsNotUnmounted() throws {
+    var stage = try Stage.pair()
+    stage.unmount("fs1-OST0000", on: "oss01")
+    stage.servers["oss01"]?.devices = [
+      .init(status: "UP", type: "obdfilter", name: "fs1-OST0000")
+    ]
+    try stage.run()
+    #expect(stage.target("fs1-OST0000")?.state == .unknown)
+    #expect(stage.target("fs1-OST0000")?.reason.contains("its list of devices has it") == true)
+    stage.servers["oss01"]?.devices = []
+    stage.servers["oss01"]?.mounts = ["fs1:OST0000"]
+    try stage.run()
+    #expect(stage.target("fs1-OST0000")?.state == .unknown)
+    #expect(stage.target("fs1-OST0000")?.reason.contains("its mount table has it") == true)
+    stage.servers["oss01"]?.mounts = []
+    try stage.run()
+    #expect(stage.target("fs1-OST0000")?.state == .unmounted)
+  }
+
+  @Test func aNameThatIsNoLabelIsGoneWhenNobodyHasIt() throws {
+    var stage = try Stage.pair()
+    var odd = TargetSection(
+      kind: .ost, reference: TargetReference(label: "XXX", mgs: ["10.0.0.1@tcp"]))
+    odd.recovery = .complete
+    stage.servers["oss01"]?.targets["XXX"] = odd
+    try stage.run()
+    #expect(stage.target("XXX")?.state == .mounted)
+    stage.unmount("XXX", on: "oss01")
+    try stage.run(2)
+    #expect(stage.target("XXX") == nil)
+    #expect(stage.site.status(at: stage.now).health == .healthy)
+    stage.servers["oss01"]?.targets["XXX"] = odd
+    try stage.run()
+    #expect(stage.target("XXX")?.state == .mounted)
   }
 
   @Test func theNoMustBeYoungerThanTheLastYes() throws {
@@ -159,7 +200,12 @@ import Testing
     let target = try #require(stage.target("fs1-OST0002"))
     #expect(target.kind == .ost)
     #expect(target.fileSystem == "fs1")
-    #expect(target.state == .unmounted)
+    #expect(target.state == .unknown)
+    #expect(target.reason.contains("one that is not enrolled may have it"))
+    stage.importing(
+      "fs1-OST0002", on: "mds01", failover: ["10.0.0.2@tcp", "10.0.0.3@tcp"])
+    try stage.run()
+    #expect(stage.target("fs1-OST0002")?.state == .unmounted)
     stage.cut("oss02")
     try stage.run(5)
     #expect(stage.target("fs1-OST0002")?.state == .unknown)

@@ -52,6 +52,13 @@ import Testing
     }
     summary = try #require(stage.fileSystem)
     #expect(summary.bytesTargets == 2 && summary.bytesTotal == 1_500)
+    // Figures that can not be true are none: a size of nothing, more free than there is.
+    for (metric, lie, truth) in [(Metric.capacity, 0, 500), (.freeSpace, 501, 300)] {
+      try value(&stage, "fs1-OST0001", on: "oss02", metric, Int64(lie))
+      summary = try #require(stage.fileSystem)
+      #expect(summary.bytesTargets == 1 && summary.bytesTotal == 1_000)
+      try value(&stage, "fs1-OST0001", on: "oss02", metric, Int64(truth))
+    }
     // What an away server told last stays, with its age.
     stage.cut("oss01")
     try stage.run(60)
