@@ -291,13 +291,14 @@ package struct AgentLink: Sendable {
 
   // MARK: Output
 
-  /// The next frame to write; `nil` when there is nothing to say.
-  package mutating func nextFrame(stamp: Stamp) -> Frame? {
+  /// The next frame to write; `nil` when there is nothing to say. `now` is given when the stamp's boot
+  /// clock is not the one that `tick` is given.
+  package mutating func nextFrame(stamp: Stamp, now: Int64? = nil) -> Frame? {
     if isOpen { refill() }
     if let frame = lanes.nextFrame(stamp: stamp) {
       // Whatever is said proves life.
       nextHeartbeat = max(
-        nextHeartbeat, stamp.bootNanoseconds + WireLimits.heartbeat.nanoseconds)
+        nextHeartbeat, (now ?? stamp.bootNanoseconds) + WireLimits.heartbeat.nanoseconds)
       return frame
     }
     guard leaving == .sendingRest else { return nil }

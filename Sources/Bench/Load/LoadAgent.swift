@@ -179,7 +179,9 @@ final class LoadAgent: @unchecked Sendable {
   func write() {
     guard let channel else { return }
     var wrote = false
-    while channel.isWritable, let frame = link.nextFrame(stamp: plan.stamp(boot: Clock.boot())) {
+    while channel.isWritable,
+      let frame = link.nextFrame(stamp: plan.stamp(boot: Clock.boot()), now: Clock.boot())
+    {
       let bytes = frame.encoded()
       if frame.type == MessageType.samples.rawValue, isCounting.load(ordering: .relaxed) {
         state.withLock { $0.sampleBytes += bytes.count }
