@@ -191,11 +191,15 @@ class Certificates(Site):
         self.honest.kill()
         self.honest.start().wait_connected()
         self.assertEqual(found(), [])
+        name = self.server.server("oss01")["summary"]["id"]
         copy = self.other(name="copy")
         shutil.copytree(self.honest.state, copy.state, ignore=shutil.ignore_patterns("spool"))
         heard = len(self.honest.program.err)
         copy.start()
         self.honest.program.wait_error(r"session-replaced.*delete that directory", since=heard)
+        # Before it is proven: the one that took over from a live one is not believed either.
+        self.assertEqual(found(), [])
+        self.assertEqual(self.server.server(name)["summary"]["health"], "unknown")
         finding = wait_until(found, "the copy found", seconds=60)[0]
         self.assertEqual(finding["severity"], "error")
         self.assertIn("copy at 127.0.0.1", finding["reason"])
@@ -212,6 +216,31 @@ class Certificates(Site):
             agent.enrolled()
         wait_until(lambda: self.server.contact("oss01") == "connected", "the honest one")
         wait_until(lambda: self.server.contact("copy") == "connected", "the other")
+
+
+    def test_a_manager_killed_after_a_copy_took_over_is_not_fooled(self):
+        name = self.server.server("oss01")["summary"]["id"]
+        copy = self.other(name="copy")
+        shutil.copytree(self.honest.state, copy.state, ignore=shutil.ignore_patterns("spool"))
+        heard = len(self.honest.program.err)
+        copy.start()
+        self.honest.program.wait_error(r"session-replaced", since=heard)
+        time.sleep(2)
+        self.server.kill()
+        self.server.start()
+        last = None
+
+        def proven():
+            nonlocal last
+            server = self.server.server(name)["summary"]
+            if server["contact"] == "connected":
+                last = server
+                self.assertNotEqual(server["health"], "healthy", server)
+            return "identity-shared" in self.server.codes()
+        wait_until(proven, "the copy found", seconds=60)
+        self.assertIsNotNone(last)
+        replaced = [line for line in self.server.program.err if "was replaced by a newer" in line]
+        self.assertLessEqual(len(replaced), 1, "proven when the first one comes back")
 
 
 class Crowds(Site):

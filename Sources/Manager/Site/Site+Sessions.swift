@@ -24,12 +24,12 @@ extension Site {
     if let distrust = distrust(hello.server, serial) { throw DiagnosticError(distrust) }
     replaceSession(of: hello, by: address)
     let now = self.now
-    let shared = observed.identityTrouble(of: hello.server, at: now)
+    let shared = observed.identitySharing(of: hello.server, at: now)
     let handle = SessionHandle(
       server: hello.server, session: nextSession(), stream: stream, lives: lives.map(\.life))
     observed.sessionOpened(
       hello.server, session: handle.session, hello: hello, sent: sent, address: address, at: now)
-    if shared == nil, let trouble = observed.identityTrouble(of: hello.server, at: now) {
+    if shared == nil, let trouble = observed.identitySharing(of: hello.server, at: now) {
       logger.error(
         "two agents use one identity",
         metadata: [
@@ -60,7 +60,8 @@ extension Site {
     )
   }
 
-  /// The newest session of a server counts; the one before is told and ends.
+  /// The newest session of a server counts; the one before is told and ends. The observed site learns
+  /// of it by the new one's opening, and must: that another was still open then is what it judges by.
   private func replaceSession(of hello: Hello, by address: String) {
     guard let old = live.removeValue(forKey: hello.server) else { return }
     let reason = Diagnostic(
@@ -69,8 +70,6 @@ extension Site {
       remedy: "If that is another machine, its agent's state directory is a copy: stop the agent"
         + " there, delete that directory, and enrol it anew: iml-agent enroll --manager HOST"
         + " --token TOKEN")
-    observed.sessionClosed(
-      hello.server, session: old.handle.session, reason: reason, at: now)
     logger.warning(
       "an agent's session was replaced by a newer one",
       metadata: [

@@ -22,14 +22,14 @@ struct IdentityUse: Sendable {
   }
 
   /// Two lives at once. Times are of the manager's monotonic clock.
-  struct Sharing: Hashable, Sendable {
+  struct Sharing: Hashable, Codable, Sendable {
     /// The one that came back, and the one that had replaced it.
     var lives: [Life]
     var since: Int64
     var last: Int64
   }
 
-  private struct Seen: Sendable {
+  struct Seen: Hashable, Codable, Sendable {
     var life: Life
     /// The agent's boot clock when it said hello; `nil` when not told.
     var sent: Int64?
@@ -62,19 +62,30 @@ struct IdentityUse: Sendable {
     takeover.map { now - $0 < limit } ?? false
   }
 
-  /// What is kept over a restart of the manager.
-  func kept(at now: Moment) -> KeptSharing? {
-    sharing.map {
-      KeptSharing(
-        lives: $0.lives, sinceNanoseconds: now.wall(ofMonotonic: $0.since),
-        lastNanoseconds: now.wall(ofMonotonic: $0.last))
-    }
+  /// What is written down; `nil` when nothing is known. Its times are of the wall clock.
+  func kept(at now: Moment) -> KeptIdentityUse? {
+    guard !recent.isEmpty else { return nil }
+    return KeptIdentityUse(
+      recent: recent,
+      sharing: sharing.map {
+        Sharing(
+          lives: $0.lives, since: now.wall(ofMonotonic: $0.since),
+          last: now.wall(ofMonotonic: $0.last))
+      }, takeover: takeover.map { now.wall(ofMonotonic: $0) })
   }
 
-  mutating func remember(_ kept: KeptSharing, at now: Moment) {
-    sharing = Sharing(
-      lives: kept.lives, since: now.monotonic(ofWall: kept.sinceNanoseconds),
-      last: now.monotonic(ofWall: kept.lastNanoseconds))
+  init() {}
+
+  /// Goes on where an earlier manager stopped: a life that it saw replaced proves a copy when it comes
+  /// back now.
+  init(_ kept: KeptIdentityUse, at now: Moment) {
+    recent = kept.recent.suffix(Self.livesKept)
+    sharing = kept.sharing.map {
+      Sharing(
+        lives: $0.lives, since: now.monotonic(ofWall: $0.since),
+        last: now.monotonic(ofWall: $0.last))
+    }
+    takeover = kept.takeover.map { now.monotonic(ofWall: $0) }
   }
 
   /// A session of a life opened. `sent` is the agent's boot clock when it said hello; `interrupts` is
@@ -99,11 +110,11 @@ struct IdentityUse: Sendable {
   }
 }
 
-/// A sharing as it is written down; wall clock, nanoseconds.
-package struct KeptSharing: Hashable, Codable, Sendable {
-  var lives: [IdentityUse.Life]
-  var sinceNanoseconds: Int64
-  var lastNanoseconds: Int64
+/// Who spoke for a server, as it is written down. Times are of the wall clock, nanoseconds.
+package struct KeptIdentityUse: Hashable, Codable, Sendable {
+  var recent: [IdentityUse.Seen]
+  var sharing: IdentityUse.Sharing?
+  var takeover: Int64?
 }
 
 extension ReportedServer {
@@ -113,7 +124,13 @@ extension ReportedServer {
       return identity.tookOver(at: now, within: policy.takeoverNanoseconds)
         ? "another agent took over from \(name)'s while that was still speaking" : nil
     }
-    let places = sharing.lives.map { "\($0.hostname) at \($0.address)" }.sorted()
+    var places = sharing.lives.map { "\($0.hostname) at \($0.address)" }
+    if Set(places).count < places.count {
+      places = sharing.lives.map {
+        "process \($0.incarnation.prefix(8)) of boot \($0.boot.text.prefix(8))"
+      }
+    }
+    places.sort()
     return "two agents speak as \(name): \(places.joined(separator: " and "))"
   }
 }

@@ -76,9 +76,11 @@ extension ObservedSite {
     persist(id, at: now)
   }
 
-  /// Why nothing that is said of a server can be laid to one machine; `nil` when it can.
-  package func identityTrouble(of id: ServerID, at now: Moment) -> String? {
-    servers[id]?.identityTrouble(at: now.monotonicNanoseconds, policy)
+  /// Which agents are proven to use one identity; `nil` when none are.
+  package func identitySharing(of id: ServerID, at now: Moment) -> String? {
+    let sharing = servers[id]?.identity.sharing(
+      at: now.monotonicNanoseconds, quiet: policy.sharedIdentityNanoseconds)
+    return sharing == nil ? nil : servers[id]?.identityTrouble(at: now.monotonicNanoseconds, policy)
   }
 
   /// Any byte came from the agent.

@@ -16,8 +16,8 @@ package struct ServerMemory: Hashable, Codable, Sendable {
   package var hello: Hello?
   /// By key.
   package var sections: [Kept]
-  /// That two agents spoke for it; `nil` when none did, or from an older manager.
-  package var sharing: KeptSharing?
+  /// Which agents spoke for it lately; `nil` from an older manager.
+  package var identity: KeptIdentityUse?
 
   /// Those that a server, a target or a file system is made of. Not the clients: thousands of them
   /// come and go, and a list of who was connected once helps nobody.
@@ -66,14 +66,14 @@ extension ObservedSite {
           section: held.section,
           evidenceNanoseconds: server.evidence(of: held).map { now.wall(ofMonotonic: $0) },
           unchangedSinceNanoseconds: now.wall(ofMonotonic: held.unchangedSince))
-      }, sharing: server.identity.kept(at: now))
+      }, identity: server.identity.kept(at: now))
   }
 
   /// Takes back what was written down, as if the link to the agent had been cut then: held, old, and
   /// of no account for the present. What an older boot said is let go.
   mutating func remember(_ memory: ServerMemory, at now: Moment) {
     let id = memory.server
-    if let sharing = memory.sharing { servers[id]?.identity.remember(sharing, at: now) }
+    if let kept = memory.identity { servers[id]?.identity = IdentityUse(kept, at: now) }
     guard let server = servers[id], server.session == nil, server.sections.isEmpty else { return }
     if let boot = memory.hello?.boot, let last = server.record.lastBoot, boot != last { return }
     servers[id]?.hello = memory.hello

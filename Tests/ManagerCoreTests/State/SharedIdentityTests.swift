@@ -143,6 +143,31 @@ import Testing
     #expect(stage.server("oss01")?.health == .healthy)
   }
 
+  /// Killed between the copy's coming and the first one's return.
+  @Test func aManagerThatStartsAnewKnowsWhoWasReplaced() throws {
+    var stage = try site()
+    stage.unmount("fs1-OST0000", on: "oss01")
+    stage.servers["oss01"]?.boot = "another"
+    stage.connect("oss01")
+    try stage.run(2)
+    let id = try #require(stage.servers["oss01"]?.id)
+    let memory = try #require(stage.site.memory(of: id, at: stage.now))
+    let decoded = try CanonicalJSON.decode(
+      ServerMemory.self, from: CanonicalJSON.encode(memory))
+    #expect(decoded == memory)
+    var next = stage.restarted(after: 5)
+    next.site.remember(decoded, at: next.now)
+    next.connect("oss01")
+    try next.run(2)
+    #expect(next.server("oss01")?.health == .unknown)
+    #expect(next.target("fs1-OST0000")?.state == .unknown)
+    #expect(next.findings(.identityShared).isEmpty)
+    next.servers["oss01"]?.boot = "boot-1"
+    next.connect("oss01")
+    try next.run(1)
+    #expect(next.findings(.identityShared).count == 1, "the first one is back: it is proven")
+  }
+
   @Test func aRebootAfterASilenceIsBelievedAtOnce() throws {
     var stage = try site()
     stage.unmount("fs1-OST0000", on: "oss01")
