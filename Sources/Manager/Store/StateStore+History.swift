@@ -124,14 +124,6 @@ extension StateStore {
     return found
   }
 
-  /// The first `limit` blocks that overlap `from ... through`, all in memory at once.
-  package func blocks(
-    from: Int64, through: Int64, servers: Set<ServerID>? = nil, limit: Int = .max
-  ) async throws(DiagnosticError) -> [HistoryBlock] {
-    let ids = try await blockIDs(from: from, through: through, servers: servers)
-    return try await blocks(Array(ids.prefix(max(0, limit))))
-  }
-
   private static func earlierIDs(
     _ range: ClosedRange<Int64>, _ servers: Set<ServerID>?, _ db: Database
   ) throws -> [Int64] {
@@ -189,22 +181,6 @@ extension StateStore {
     }
   }
 
-  /// The catalogue of series, by number.
-  package func series() async throws(DiagnosticError) -> [(SeriesID, StoredSeries)] {
-    try await read { [path] db in
-      var found: [(SeriesID, StoredSeries)] = []
-      let rows = try Row.fetchCursor(db, sql: "SELECT * FROM series ORDER BY id")
-      while let row = try rows.next() {
-        let id: Int64 = row["id"]
-        guard let id = SeriesID(exactly: id) else {
-          throw StoreFailure.corrupt(path, "series: \(id) is no series id")
-        }
-        found.append((id, try StoredSeries(row, path: path)))
-      }
-      return found
-    }
-  }
-
   /// The newest losses of one server, newest first.
   package func losses(
     of server: ServerID, newest limit: Int = 100
@@ -225,96 +201,6 @@ extension StateStore {
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
-  }
-}
-
-/// The streams that one transaction touches.
-private struct StreamTable {
-  private struct Entry {
-    var id: Int64
-    var order: UInt64
-    var touched: Int64
-    var isChanged = false
-  }
-  private var entries: [StreamKey: Entry] = [:]
-  private let nanoseconds: Int64
-  /// Streams are marked as alive once an hour, not at each flush of thousands of them.
-  private static let touchInterval: Int64 = 3_600_000_000_000
-
-  init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
-
-  static func find(
-    _ key: StreamKey, _ db: Database
-  ) throws -> (id: Int64, order: UInt64, touched: Int64)? {
-    try Row.fetchOne(
-      db.cachedStatement(
-        sql: """
-          SELECT id, durable_order, touched_ns FROM streams
-          WHERE server = ? AND boot = ? AND incarnation = ?
-          """), arguments: [key.server.text, key.boot.text, key.incarnation]
-    ).map { row in
-      let order: Int64 = row["durable_order"]
-      return (row["id"], UInt64(clamping: order), row["touched_ns"])
-    }
-  }
-
-  private mutating func entry(_ key: StreamKey, _ db: Database) throws -> Entry {
-    if let known = entries[key] { return known }
-    let found: Entry
-    if let row = try StreamTable.find(key, db) {
-      found = Entry(id: row.id, order: row.order, touched: row.touched)
-    } else {
-      try db.execute(
-        sql: """
-          INSERT INTO streams (server, boot, incarnation, durable_order, touched_ns)
-          VALUES (?, ?, ?, 0, ?)
-          """, arguments: [key.server.text, key.boot.text, key.incarnation, nanoseconds])
-      found = Entry(id: db.lastInsertedRowID, order: 0, touched: nanoseconds)
-    }
-    entries[key] = found
-    return found
-  }
-
-  /// A block is stored.
-  mutating func hold(_ block: HistoryBlock, _ db: Database) throws {
-    let stream = try entry(block.stream, db)
-    // One above a hole settles nothing below it: what is missing may still come.
-    if block.firstOrder <= stream.order + 1 { raise(block.stream, to: block.lastOrder) }
-  }
-
-  mutating func lose(_ orders: ClosedRange<UInt64>, of key: StreamKey, _ db: Database) throws {
-    let stream = try entry(key, db)
-    try db.cachedStatement(
-      sql: "INSERT OR REPLACE INTO lost_orders (stream, first_order, last_order) VALUES (?, ?, ?)"
-    ).execute(arguments: [
-      stream.id, Int64(clamping: orders.lowerBound), Int64(clamping: orders.upperBound),
-    ])
-    if orders.lowerBound <= stream.order + 1 { raise(key, to: orders.upperBound) }
-  }
-
-  mutating func settle(_ key: StreamKey, through order: UInt64, _ db: Database) throws {
-    _ = try entry(key, db)
-    raise(key, to: order)
-  }
-
-  private mutating func raise(_ key: StreamKey, to order: UInt64) {
-    guard let known = entries[key], order > known.order else { return }
-    entries[key]?.order = order
-    entries[key]?.isChanged = true
-  }
-
-  func finish(_ db: Database) throws -> [StreamKey: UInt64] {
-    for entry in entries.values
-    where entry.isChanged || nanoseconds - entry.touched > Self.touchInterval {
-      try db.cachedStatement(
-        sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
-      ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
-      // The order says it from now on.
-      try db.cachedStatement(
-        sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order <= ?"
-      ).execute(arguments: [entry.id, Int64(clamping: entry.order)])
-    }
-    return entries.mapValues(\.order)
   }
 }
 
@@ -363,7 +249,7 @@ extension StoredSeries {
     }
   }
 
-  fileprivate init(_ row: Row, path: String) throws {
+  init(_ row: Row, path: String) throws {
     let subjectText: String = row["subject"]
     let subject: StoredSubject
     if row["subject_kind"] == "target" {
