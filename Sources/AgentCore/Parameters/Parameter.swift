@@ -12,7 +12,11 @@ package enum ParameterRoot: String, CaseIterable, Sendable {
 package struct Parameter: Hashable, Sendable {
   package let pattern: String
   package let roots: [ParameterRoot]
+  /// A file of each client: thousands of them.
+  package let isOfClients: Bool
   private let pieces: [Piece]
+  /// Components of the path below a root.
+  package var parts: Int { pieces.count }
 
   /// A part of the name: as it is, or with a hole between what stands around it.
   private struct Piece: Hashable, Sendable {
@@ -32,6 +36,7 @@ package struct Parameter: Hashable, Sendable {
   package init(_ pattern: String, _ roots: ParameterRoot...) {
     self.pattern = pattern
     self.roots = roots
+    isOfClients = pattern.contains("{nid}")
     pieces = pattern.split(separator: ".").map(Piece.init)
   }
 

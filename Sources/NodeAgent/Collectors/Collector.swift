@@ -29,15 +29,13 @@ extension Collector {
 package struct CollectorContext: Sendable {
   package var bootID: BootID
   package var facts: NodeFacts
-
-  package init(bootID: BootID, facts: NodeFacts) {
-    self.bootID = bootID
-    self.facts = facts
-  }
+  let listings: Listings
 
   /// Reads the facts anew; a few small files, none of which asks a target.
   package init(_ host: HostRoot) {
-    self.init(bootID: host.bootID(), facts: NodeFacts(host))
+    bootID = host.bootID()
+    listings = Listings()
+    facts = NodeFacts(host, listings)
   }
 }
 

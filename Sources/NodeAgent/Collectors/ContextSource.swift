@@ -25,6 +25,9 @@ package final class ContextSource: Sendable {
     freshNanoseconds = max(0, min(freshMilliseconds, 3_600_000)) * 1_000_000
   }
 
+  /// A cycle begins: the next to ask gets new facts, also when those before are not old.
+  package func expire() { state.withLock { $0.readAt = .min / 2 } }
+
   package func current() -> CollectorContext {
     let now = clock.now().bootNanoseconds
     let ready: CollectorContext? = state.withLock { state in

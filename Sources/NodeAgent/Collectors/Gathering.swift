@@ -6,14 +6,17 @@ import Protocol
 struct Gathering {
   let collector: String
   let host: HostRoot
+  /// Of this cycle.
+  private let listings: Listings
   private(set) var collection = Collection()
 
   /// A broken mount or a locked-down debugfs fails every read of it; this many tell the story.
   private static let failureLimit = 100
 
-  init(_ collector: String, _ host: HostRoot) {
+  init(_ collector: String, _ host: HostRoot, _ listings: Listings = Listings()) {
     self.collector = collector
     self.host = host
+    self.listings = listings
   }
 
   // MARK: reading
@@ -25,22 +28,44 @@ struct Gathering {
   }
 
   private mutating func read(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
+    if parameter.isOfClients { return readOnce(parameter, values) }
     let name = HostMemory.Name(parameter: parameter, values: values)
-    let paths = host.memory.paths(of: name)
+    // A tree may be changed by hand at any time; each look counts there.
+    guard let paths = host.isLive ? host.memory.look(for: name) : host.memory.paths(of: name)
+    else { return nil }
     var failure: HostError?
     // First where it was; if it is not there any more, the others are asked in their order.
     if let last = paths.last {
       do {
-        return try host.read(paths.all[last])
+        return try host.readAgain(paths.all[last])
       } catch {
         if !error.isAbsence { failure = error }
       }
+      host.memory.lookAgain()
     }
     for (index, path) in paths.all.enumerated() where index != paths.last {
       do {
-        let bytes = try host.read(path)
+        let bytes = try host.readAgain(path)
         host.memory.found(name, at: index)
         return bytes
+      } catch {
+        if !error.isAbsence { failure = failure ?? error }
+      }
+    }
+    if let failure {
+      fail(parameter.name(values), failure)
+    } else {
+      host.memory.absent(name)
+    }
+    return nil
+  }
+
+  /// Of the many files of clients nothing is remembered.
+  private mutating func readOnce(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
+    var failure: HostError?
+    for path in parameter.paths(values) {
+      do {
+        return try host.read(path)
       } catch {
         if !error.isAbsence { failure = failure ?? error }
       }
@@ -52,7 +77,7 @@ struct Gathering {
   /// A file of the host that is no parameter of Lustre.
   mutating func read(path: String) -> [UInt8]? {
     do {
-      return try host.read(path)
+      return try host.readAgain(path)
     } catch {
       if !error.isAbsence { fail(path, error) }
       return nil
@@ -76,13 +101,16 @@ struct Gathering {
   /// Names of directories under all roots of a parameter, sorted, each once. `nil` when there are
   /// none because no root could be listed although one is there; that is a failure.
   mutating func directories(_ parameter: Parameter, _ values: String...) -> [String]? {
-    var names: Set<String> = []
+    var names: [String] = []
     var failure: HostError?
     var isListed = false
-    let name = HostMemory.Name(parameter: parameter, values: values)
-    for path in host.memory.paths(of: name).all {
+    let paths = host.memory.paths(of: HostMemory.Name(parameter: parameter, values: values)).all
+    for (path, root) in zip(paths, parameter.roots) {
       do {
-        names.formUnion(try host.directories(path))
+        let isTop = parameter.parts == 1
+        guard let found = try listings.directories(path, of: isTop ? root.rawValue : nil, host)
+        else { continue }
+        names = names.isEmpty ? found : Set(names).union(found).sorted()
         isListed = true
       } catch {
         if !error.isAbsence { failure = failure ?? error }
@@ -92,7 +120,7 @@ struct Gathering {
       fail(parameter.name(values), failure)
       return nil
     }
-    return names.sorted()
+    return names
   }
 
   // MARK: keeping

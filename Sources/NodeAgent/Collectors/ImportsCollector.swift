@@ -15,7 +15,7 @@ struct ImportsCollector: Collector {
 
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
     if let answer = context.facts.withoutLustre { return answer }
-    var gathering = Gathering(name, host)
+    var gathering = Gathering(name, host, context.listings)
     var imports: [ImportsSection.Import] = []
     var isKnown = false
     for kind in ImportsCollector.kinds {
@@ -56,7 +56,7 @@ struct ImportsCollector: Collector {
   ) -> ImportFile? {
     for path in parameter.paths([name]) {
       do {
-        let bytes = try gathering.host.read(path)
+        let bytes = try gathering.host.readAgain(path)
         return gathering.take(ImportParser.parse(bytes.span), from: parameter.name([name]))
       } catch {
         if error.isAbsence || error.number == HostError.noDevice { continue }

@@ -39,7 +39,7 @@ struct InterfacesCollector: Collector {
   private func text(_ name: String, _ file: String, _ gathering: inout Gathering) -> String? {
     let path = "/sys/class/net/\(name)/\(file)"
     do {
-      let bytes = try gathering.host.read(path, limit: 4_096)
+      let bytes = try gathering.host.readAgain(path, limit: 4_096)
       return ScalarParser.text(bytes.span)
     } catch {
       // A link that is down has no speed and says EINVAL.

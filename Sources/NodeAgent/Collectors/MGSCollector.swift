@@ -13,7 +13,7 @@ struct MGSCollector: Collector {
 
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
     if let answer = context.facts.withoutLustre { return answer }
-    var gathering = Gathering(name, host)
+    var gathering = Gathering(name, host, context.listings)
     for directory in TargetReader.mgt.directories(&gathering) ?? [] {
       let identity = TargetReader.mgt.identity(directory, &gathering, context.facts)
       TargetReader.mgt.collect(identity, context.facts, &gathering)

@@ -24,11 +24,11 @@ package struct NodeFacts: Sendable {
 
   package init() {}
 
-  package init(_ host: HostRoot) {
+  init(_ host: HostRoot, _ listings: Listings) {
     lustre = NodeFacts.lustre(host)
     mounts = NodeFacts.mountTable(host)?.value ?? []
     guard lustre == .here else { return }
-    var gathering = Gathering("facts", host)
+    var gathering = Gathering("facts", host, listings)
     if let bytes = gathering.read(.version) { version = LustreVersion(bytes.span) }
     mgcNIDs = (gathering.directories(.managementClients) ?? []).compactMap(NodeFacts.mgcNID)
     if let bytes = gathering.read(.lnetInterfaces) {

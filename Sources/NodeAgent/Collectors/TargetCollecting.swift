@@ -17,7 +17,7 @@ extension TargetCollecting {
   /// All targets, one after the other, as the one look of `inspect`.
   func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
     if let answer = context.facts.withoutLustre { return answer }
-    var gathering = Gathering(name, host)
+    var gathering = Gathering(name, host, context.listings)
     for reader in readers {
       for directory in reader.directories(&gathering) ?? [] {
         let identity = reader.identity(directory, &gathering, context.facts)
@@ -59,7 +59,7 @@ extension TargetCollecting {
     case .absent: return .notApplicable(reason: noLustre)
     case .unreadable(let reason): return .failed(reason: reason)
     }
-    var gathering = Gathering(name, host)
+    var gathering = Gathering(name, host, context.listings)
     var units: [CollectorUnit] = []
     for reader in readers {
       // Half a list would pass for the news that the other targets are gone.

@@ -29,7 +29,15 @@ final class HostMemory: Sendable {
   struct Paths: Sendable {
     var all: [String]
     var last: Int?
+    /// How often in turn it was looked for and not there.
+    var absences = 0
+    /// How often it need not be looked for.
+    var pause = 0
   }
+
+  /// A release of Lustre has a parameter or does not. After so many looks in turn found nothing, each
+  /// so many calls look again.
+  private static let looks = 8
 
   private struct Known: Sendable {
     var body: any SectionBody
@@ -45,20 +53,64 @@ final class HostMemory: Sendable {
   private let paths = Mutex<[Name: Paths]>([:])
   private let sections = Mutex<[Key: Known]>([:])
 
-  init() {}
+  /// Files that stay open.
+  let files: KeptFiles
+
+  init(_ keeping: KeptFiles.Keeping) { files = KeptFiles(keeping) }
 
   func paths(of name: Name) -> Paths {
-    paths.withLock { known in
-      if let paths = known[name] { return paths }
-      let paths = Paths(all: name.parameter.paths(name.values), last: nil)
-      if known.count < Self.limit { known[name] = paths }
-      return paths
-    }
+    paths.withLock { $0[name] ?? Self.new(name, &$0) }
   }
 
   /// The file was at that one of its paths.
   func found(_ name: Name, at index: Int) {
-    paths.withLock { $0[name]?.last = index }
+    paths.withLock { known in
+      known[name]?.last = index
+      known[name]?.absences = 0
+    }
+  }
+
+  /// The paths to look at; `nil` when so many looks found nothing that this one is left out.
+  func look(for name: Name) -> Paths? {
+    paths.withLock { known in
+      guard let index = known.index(forKey: name) else { return Self.new(name, &known) }
+      let paths = known.values[index]
+      guard paths.pause > 0 else { return paths }
+      known.values[index].pause -= 1
+      return nil
+    }
+  }
+
+  private static func new(_ name: Name, _ known: inout [Name: Paths]) -> Paths {
+    let paths = Paths(all: name.parameter.paths(name.values), last: nil)
+    if known.count < Self.limit { known[name] = paths }
+    return paths
+  }
+
+  /// The parameter is under none of its roots.
+  func absent(_ name: Name) {
+    paths.withLock { known in
+      guard var paths = known[name] else { return }
+      paths.last = nil
+      paths.absences += 1
+      if paths.absences == Self.looks {
+        // Not all of them in the same cycle.
+        paths.pause = Int(UInt(bitPattern: name.hashValue) % UInt(Self.looks))
+      } else if paths.absences > Self.looks {
+        paths.pause = Self.looks - 1
+      }
+      known[name] = paths
+    }
+  }
+
+  /// Something was taken away, so that other things may be there now.
+  func lookAgain() {
+    paths.withLock { known in
+      for name in known.keys {
+        known[name]?.absences = 0
+        known[name]?.pause = 0
+      }
+    }
   }
 
   /// The section that a body makes.

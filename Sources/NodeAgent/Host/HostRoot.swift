@@ -6,12 +6,19 @@ package struct HostRoot: Sendable {
   /// Absolute or as given; without a slash at its end.
   package let root: String
   /// Shared by the copies of this value.
-  let memory = HostMemory()
+  let memory: HostMemory
 
   /// True when this is the machine itself.
   package var isLive: Bool { root == "/" }
 
-  package init(_ root: String) {
+  package init(_ root: String) { self.init(root, keeping: .kernel) }
+
+  /// A root whose files nobody changes while it is read, for measuring: descriptors are kept as they
+  /// are of the kernel's own files.
+  package static func unchanging(_ root: String) -> HostRoot { HostRoot(root, keeping: .any) }
+
+  private init(_ root: String, keeping: KeptFiles.Keeping) {
+    memory = HostMemory(keeping)
     var text = root
     while text.utf8.count > 1 && text.hasSuffix("/") { text.removeLast() }
     self.root = text.isEmpty ? "/" : text
@@ -25,36 +32,65 @@ package struct HostRoot: Sendable {
 
   /// The whole file. Files of the kernel say their size is 0, so this reads until nothing comes.
   package func read(_ path: String, limit: Int = HostRoot.readLimit) throws(HostError) -> [UInt8] {
+    try HostRoot.contents(of: try openFile(path), path, limit)
+  }
+
+  /// The same for a file that is read in every cycle: it stays open where it may.
+  func readAgain(_ path: String, limit: Int = HostRoot.readLimit) throws(HostError) -> [UInt8] {
+    guard isLive, HostRoot.mayStayOpen(path) else { return try read(path, limit: limit) }
+    let kept = memory.files.take(path)
+    if let kept, let bytes = try? HostRoot.contents(of: kept, path, limit) {
+      memory.files.give(path, kept, isKnown: true)
+      return bytes
+    }
+    // What was open may be of an entry that is gone, and other entries have gone with it.
+    if kept != nil { memory.lookAgain() }
     let file = try openFile(path)
+    let bytes = try HostRoot.contents(of: file, path, limit)
+    memory.files.give(path, file, isKnown: false)
+    return bytes
+  }
+
+  private static func mayStayOpen(_ path: String) -> Bool {
+    path.hasPrefix("/proc/") || path.hasPrefix("/sys/") && !path.hasPrefix("/sys/kernel/debug/")
+  }
+
+  private enum Filling { case end, full, failed(Int32) }
+
+  static func contents(
+    of file: OpenFile, _ path: String, _ limit: Int
+  ) throws(HostError) -> [UInt8] {
+    var bytes: [UInt8] = []
     // One page holds nearly every parameter.
-    var bytes = [UInt8](repeating: 0, count: 4_096)
-    var length = 0
+    var room = 4_096
     while true {
-      if length == bytes.count {
-        // One copy and one fill of whole blocks, also where nothing is optimised.
-        bytes = [UInt8](unsafeUninitializedCapacity: length * 2) { larger, count in
-          guard let start = larger.baseAddress else { return }
-          bytes.withUnsafeBytes { old in
-            if let from = old.baseAddress { memcpy(start, from, length) }
-          }
-          memset(start + length, 0, length)
-          count = length * 2
-        }
+      var filling = Filling.full
+      bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+        bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+        count = bytes.count
+        filling = fill(buffer, &count, from: file.number)
       }
-      let count = bytes.withUnsafeMutableBytes { buffer in
-        Glibc.read(
-          file.number, buffer.baseAddress.map { $0 + length }, buffer.count - length)
-      }
+      if case .failed(let number) = filling { throw .system(path: path, number: number) }
+      if bytes.count > limit { throw .tooLarge(path: path, limit: limit) }
+      if case .end = filling { return bytes }
+      room *= 2
+    }
+  }
+
+  private static func fill(
+    _ buffer: UnsafeMutableBufferPointer<UInt8>, _ held: inout Int, from number: Int32
+  ) -> Filling {
+    guard let start = buffer.baseAddress else { return .full }
+    while held < buffer.count {
+      let count = Glibc.read(number, start + held, buffer.count - held)
       if count < 0 {
         if errno == EINTR { continue }
-        throw .system(path: path, number: errno)
+        return .failed(errno)
       }
-      if count == 0 { break }
-      length += count
-      if length > limit { throw .tooLarge(path: path, limit: limit) }
+      if count == 0 { return .end }
+      held += count
     }
-    bytes.removeLast(bytes.count - length)
-    return bytes
+    return .full
   }
 
   /// Names in a directory, sorted.
@@ -64,15 +100,11 @@ package struct HostRoot: Sendable {
 
   /// Names of the directories in a directory (links to directories included), sorted.
   package func directories(_ directory: String) throws(HostError) -> [String] {
-    var names: [String] = []
-    for entry in try entries(directory) {
-      switch entry.isDirectory {
-      case true?: names.append(entry.name)
-      case false?: break
-      case nil: if isDirectory("\(directory)/\(entry.name)") { names.append(entry.name) }
-      }
-    }
-    return names
+    directories(among: try entries(directory), in: directory)
+  }
+
+  func directories(among entries: [Entry], in directory: String) -> [String] {
+    entries.filter { $0.isDirectory ?? isDirectory("\(directory)/\($0.name)") }.map(\.name)
   }
 
   /// True when something is at the path. Only evidence of presence: an error says false.
@@ -95,13 +127,13 @@ package struct HostRoot: Sendable {
     (try? open(path, O_PATH | O_DIRECTORY)) != nil
   }
 
-  private struct Entry {
+  struct Entry: Sendable {
     var name: String
     /// `nil` when the directory does not say, or for a symbolic link.
     var isDirectory: Bool?
   }
 
-  private func entries(_ directory: String) throws(HostError) -> [Entry] {
+  func entries(_ directory: String) throws(HostError) -> [Entry] {
     let file = try open(directory, O_RDONLY | O_DIRECTORY)
     guard let stream = fdopendir(file.release()) else {
       throw .system(path: directory, number: errno)

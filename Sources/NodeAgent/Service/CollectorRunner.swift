@@ -2,8 +2,8 @@ import AgentCore
 import Platform
 import Protocol
 
-/// Runs the collectors so that a read that hangs for minutes holds up itself and nothing else: each
-/// collector has a thread of its own, and so has each target that is being read.
+/// Runs the collectors so that a read that hangs for minutes holds up itself and nothing else: what
+/// waits for longer than a moment gets a thread of its own, each collector and each target.
 package actor CollectorRunner {
   package struct Finished: Sendable {
     package var name: String
@@ -26,36 +26,38 @@ package actor CollectorRunner {
     package var stalled: [Stalled]
   }
 
-  /// A unit that waits for its lane or runs.
+  /// What waits for its lane or runs.
   private struct Running {
-    var began: Stamp
-    var hasBegun: Bool
+    var id: UInt64
+    var queued: Stamp
+    /// May be another after the run.
+    var period: @Sendable () -> Duration
   }
 
-  private struct Waiting {
-    var name: String
-    var unit: CollectorUnit
-  }
+  /// More targets than any server has.
+  package static let workerLimit = 64
+  /// From then on what waits does not wait for the read before it.
+  private static let moment = Duration.milliseconds(20)
 
   private let tasks: [CollectorTask]
-  private let workers: CollectorWorkers
+  private let board: ReadBoard
+  private var lastID: UInt64 = 0
   private var running: [String: Running] = [:]
   private var lastBegan: [String: Int64] = [:]
-  /// By lane, in the order in which they came; the first one runs.
-  private var lanes: [String: [Waiting]] = [:]
-  /// Lanes whose first unit has no worker yet.
-  private var unserved: [String] = []
   /// Units by collector as last listed, and those of them that were ever read.
   private var listed: [String: Set<String>] = [:]
   private var read: Set<String> = []
   private var finished: [Finished] = []
-  private var waiter: CheckedContinuation<Void, Never>?
   private var cycleNumber = 0
+  private var givenUp = 0
 
   /// - Parameter workerLimit: threads that may hang at once; what comes then waits and is told.
-  package init(_ tasks: [CollectorTask], workerLimit: Int = CollectorWorkers.limit) {
+  package init(_ tasks: [CollectorTask], workerLimit: Int = CollectorRunner.workerLimit) {
     self.tasks = tasks
-    workers = CollectorWorkers(limit: max(workerLimit, 1) + tasks.count)
+    board = ReadBoard(limit: max(workerLimit, 1) + tasks.count)
+    board.whenUnawaited { [weak self] in
+      Task { [weak self] in await self?.drain() }
+    }
   }
 
   /// Starts everything that is due and not still running, and waits until all of it is back or
@@ -63,22 +65,22 @@ package actor CollectorRunner {
   package func cycle(patience: Duration) async -> Cycle {
     cycleNumber += 1
     let number = cycleNumber
+    drain()
     let now = Clock.boot()
-    for task in tasks where running[task.name] == nil && isDue(task.name, task.period, now) {
-      start(task)
-    }
+    board.post(
+      tasks.filter { running[$0.name] == nil && isDue($0.name, $0.period, now) }.map(work))
     if !running.isEmpty {
-      let timeout = Task {
-        try? await Task.sleep(for: patience)
-        if !Task.isCancelled { self.giveUp(number) }
-      }
+      let watch = Task { await self.watch(number, patience) }
       await withTaskCancellationHandler {
-        await withCheckedContinuation { waiter = $0 }
+        while !running.isEmpty, givenUp < number {
+          await board.changed()
+          drain()
+        }
       } onCancel: {
         // An agent that is told to stop does not wait for a read that hangs.
         Task { await self.giveUp(number) }
       }
-      timeout.cancel()
+      watch.cancel()
     }
     let stalled = stalls()
     defer { finished = [] }
@@ -88,14 +90,36 @@ package actor CollectorRunner {
   }
 
   /// No cycle follows. Threads whose reads hang end when these come back.
-  package func end() { workers.end() }
+  package func end() { board.end() }
+
+  /// Looks after a cycle that lasts, and ends it when patience is over.
+  private func watch(_ number: Int, _ patience: Duration) async {
+    let clock = ContinuousClock()
+    let deadline = clock.now + patience
+    var pause = CollectorRunner.moment
+    while clock.now + pause < deadline {
+      try? await Task.sleep(for: pause)
+      if Task.isCancelled { return }
+      board.hurry()
+      board.wake()
+      pause = min(pause * 2, .milliseconds(320))
+    }
+    try? await Task.sleep(until: deadline, clock: clock)
+    if !Task.isCancelled { giveUp(number) }
+  }
+
+  private func giveUp(_ number: Int) {
+    givenUp = max(givenUp, number)
+    board.wake()
+  }
 
   /// What has not come back; and of the lists that came back, those that can not count as complete.
   private func stalls() -> [Stalled] {
     var stalls = running.map { name, run in
-      Stalled(
-        name: name, began: run.began,
-        reason: run.hasBegun
+      let began = board.began(run.id)
+      return Stalled(
+        name: name, began: began ?? run.queued,
+        reason: began != nil
           ? "its read has not come back" : "it waits for another read that has not come back")
     }
     // A target that was never read may be active here: nobody may take the list for complete.
@@ -106,7 +130,8 @@ package actor CollectorRunner {
       let reason = "\(unread) has not been read yet"
       if let run = running[unread] {
         finished.remove(at: place)
-        stalls.append(Stalled(name: collector, began: run.began, reason: reason))
+        let began = board.began(run.id) ?? run.queued
+        stalls.append(Stalled(name: collector, began: began, reason: reason))
       } else {
         finished[place].answer = .failed(reason: reason)
       }
@@ -120,44 +145,63 @@ package actor CollectorRunner {
     return now - last >= period.nanoseconds - 50_000_000
   }
 
-  private func stamp() -> Stamp {
-    Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+  // MARK: Works
+
+  /// Notes that it runs from now on.
+  private func begin(_ name: String, _ period: @escaping @Sendable () -> Duration) -> UInt64 {
+    let now = ReadBoard.stamp()
+    lastID += 1
+    lastBegan[name] = now.bootNanoseconds
+    running[name] = Running(id: lastID, queued: now, period: period)
+    return lastID
   }
 
-  private func start(_ task: CollectorTask) {
-    let began = stamp()
-    lastBegan[task.name] = began.bootNanoseconds
-    // There is a worker for each collector, whatever the lanes hold.
-    guard let worker = workers.take(reserved: true) else { return }
-    running[task.name] = Running(began: began, hasBegun: true)
-    Task {
+  private func work(_ task: CollectorTask) -> ReadBoard.Work {
+    ReadBoard.Work(
+      id: begin(task.name) { task.period }, name: task.name, lane: "collector \(task.name)",
+      isReserved: true
+    ) {
       switch task.work {
-      case .whole(let collect):
-        let answer =
-          (try? await worker.run(collect)) ?? .failed(reason: "the agent is stopping")
-        self.ended(
-          Finished(name: task.name, period: task.period, began: began, answer: answer), worker)
-      case .units(let list):
-        let listing = (try? await worker.run(list)) ?? .failed(reason: "the agent is stopping")
-        self.listed(task, listing, began, worker)
+      case .whole(let collect): .answer(collect())
+      case .units(let list): .listing(list())
       }
     }
   }
 
-  private func listed(
-    _ task: CollectorTask, _ listing: CollectorListing, _ began: Stamp, _ worker: CollectorWorker
-  ) {
+  private func work(_ collector: String, _ unit: CollectorUnit) -> ReadBoard.Work? {
+    let name = "\(collector)/\(unit.subject)"
+    guard running[name] == nil, isDue(name, unit.period(), Clock.boot()) else { return nil }
+    return ReadBoard.Work(
+      id: begin(name, unit.period), name: name, lane: unit.lane, isReserved: false
+    ) { .answer(unit.collect()) }
+  }
+
+  /// Takes what was done; lists give more to do.
+  private func drain() {
+    var more: [ReadBoard.Work] = []
+    for done in board.takeDone() {
+      switch done.outcome {
+      case .listing(let listing): more += listed(listing, done)
+      case .answer(let answer): take(answer, done)
+      }
+    }
+    if !more.isEmpty { board.post(more) }
+  }
+
+  private func listed(_ listing: CollectorListing, _ done: ReadBoard.Done) -> [ReadBoard.Work] {
     var answer = CollectorAnswer.sampled(Collection())
+    var works: [ReadBoard.Work] = []
     switch listing {
     case .failed(let reason): answer = .failed(reason: reason)
     case .notApplicable(let reason):
       answer = .notApplicable(reason: reason)
-      keep([], of: task.name, began)
+      keep([], of: done.name, done.began)
     case .units(let units):
-      keep(Set(units.map { "\(task.name)/\($0.subject)" }), of: task.name, began)
-      for unit in units { queue(task.name, unit) }
+      keep(Set(units.map { "\(done.name)/\($0.subject)" }), of: done.name, done.began)
+      works = units.compactMap { work(done.name, $0) }
     }
-    ended(Finished(name: task.name, period: task.period, began: began, answer: answer), worker)
+    take(answer, done)
+    return works
   }
 
   /// What is no longer listed is gone, whether or not its last read ever comes back.
@@ -165,8 +209,7 @@ package actor CollectorRunner {
     for name in listed[collector, default: []].subtracting(names) {
       read.remove(name)
       lastBegan[name] = nil
-      if running[name]?.hasBegun == false { withdraw(name) }
-      running[name] = nil
+      if let run = running.removeValue(forKey: name) { board.withdraw(run.id) }
       finished.removeAll { $0.name == name }
       finished.append(
         Finished(
@@ -176,82 +219,14 @@ package actor CollectorRunner {
     listed[collector] = names
   }
 
-  private func withdraw(_ name: String) {
-    for lane in lanes.keys { lanes[lane]?.removeAll { $0.name == name } }
-    for lane in lanes.keys where lanes[lane]?.isEmpty == true { lanes[lane] = nil }
-    unserved.removeAll { lanes[$0] == nil }
-  }
-
-  // MARK: Lanes
-
-  private func queue(_ collector: String, _ unit: CollectorUnit) {
-    let name = "\(collector)/\(unit.subject)"
-    guard running[name] == nil, isDue(name, unit.period(), Clock.boot()) else { return }
-    let began = stamp()
-    lastBegan[name] = began.bootNanoseconds
-    running[name] = Running(began: began, hasBegun: false)
-    lanes[unit.lane, default: []].append(Waiting(name: name, unit: unit))
-    if lanes[unit.lane]?.count == 1 { serve(unit.lane) }
-  }
-
-  private func serve(_ lane: String) {
-    guard let next = lanes[lane]?.first else { return }
-    guard let worker = workers.take(reserved: false) else {
-      unserved.append(lane)
-      return
-    }
-    let began = stamp()
-    running[next.name] = Running(began: began, hasBegun: true)
-    Task {
-      let answer =
-        (try? await worker.run(next.unit.collect)) ?? .failed(reason: "the agent is stopping")
-      self.unitEnded(
-        Finished(name: next.name, period: next.unit.period(), began: began, answer: answer), lane,
-        worker)
-    }
-  }
-
-  private func unitEnded(_ result: Finished, _ lane: String, _ worker: CollectorWorker) {
-    lanes[lane]?.removeFirst()
-    if lanes[lane]?.isEmpty == true { lanes[lane] = nil }
-    // The target left the list while it was read: what was read of it is no news.
-    let isListed = listed.values.contains { $0.contains(result.name) }
-    if isListed {
-      if case .failed = result.answer {} else { read.insert(result.name) }
-    }
-    if lanes[lane] != nil { unserved.append(lane) }
-    giveBack(worker)
-    // The same name may run anew by now, if its target came back.
-    guard isListed, running[result.name]?.began == result.began else {
-      if running.isEmpty { resume() }
-      return
-    }
-    take(result)
-  }
-
-  private func ended(_ result: Finished, _ worker: CollectorWorker) {
-    giveBack(worker)
-    take(result)
-  }
-
-  /// A thread is free: the lane that waits longest goes on.
-  private func giveBack(_ worker: CollectorWorker) {
-    workers.give(worker)
-    if !unserved.isEmpty { serve(unserved.removeFirst()) }
-  }
-
-  private func take(_ result: Finished) {
-    running[result.name] = nil
-    finished.append(result)
-    if running.isEmpty { resume() }
-  }
-
-  private func giveUp(_ number: Int) {
-    if number == cycleNumber { resume() }
-  }
-
-  private func resume() {
-    waiter?.resume()
-    waiter = nil
+  private func take(_ answer: CollectorAnswer, _ done: ReadBoard.Done) {
+    // The target left the list while it was read: what was read of it is no news. And the same name
+    // may run anew by now, if its target came back.
+    guard let run = running[done.name], run.id == done.id else { return }
+    running[done.name] = nil
+    if case .failed = answer {} else { read.insert(done.name) }
+    finished.append(
+      Finished(
+        name: done.name, period: run.period(), began: done.began, answer: answer))
   }
 }

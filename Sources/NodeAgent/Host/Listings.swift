@@ -1,0 +1,36 @@
+import Synchronization
+
+/// What the directories of one cycle hold, each listed once for all collectors. Nobody waits for
+/// another's listing: whoever finds none yet makes one.
+final class Listings: Sendable {
+  private typealias Listing = Result<[HostRoot.Entry], HostError>
+  private let known = Mutex<[String: Listing]>([:])
+  private let directories = Mutex<[String: [String]]>([:])
+
+  init() {}
+
+  /// Names of the directories in a directory, sorted; `nil` when the directory above it, if one is
+  /// named, does not list it.
+  func directories(
+    _ path: String, of parent: String?, _ host: HostRoot
+  ) throws(HostError) -> [String]? {
+    // Of targets, connections and clients; nobody else asks.
+    guard let parent else { return try host.directories(path) }
+    if let found = directories.withLock({ $0[path] }) { return found }
+    // One that can not be listed may still be searched.
+    if case .success(let entries) = listing(parent, host) {
+      let name = path.dropFirst(parent.utf8.count + 1)
+      guard entries.contains(where: { $0.name == name }) else { return nil }
+    }
+    let found = try host.directories(path)
+    directories.withLock { $0[path] = found }
+    return found
+  }
+
+  private func listing(_ path: String, _ host: HostRoot) -> Listing {
+    if let listing = known.withLock({ $0[path] }) { return listing }
+    let listing = Listing { () throws(HostError) in try host.entries(path) }
+    known.withLock { $0[path] = listing }
+    return listing
+  }
+}

@@ -1,0 +1,211 @@
+import AgentCore
+import NIOPosix
+import Platform
+import Protocol
+import Synchronization
+
+/// What is to be read, by lane, and what came of it. One thread does everything as long as it gets on,
+/// which spares the handing over; as soon as a read takes its time, others take what is left. A thread
+/// that hangs costs some 30 KiB and nothing else.
+final class ReadBoard: Sendable {
+  enum Outcome: Sendable {
+    case answer(CollectorAnswer)
+    case listing(CollectorListing)
+  }
+
+  struct Work: Sendable {
+    var id: UInt64
+    var name: String
+    /// Works of one lane never run at the same time, and run in the order in which they came.
+    var lane: String
+    /// There is a thread for each of these, whatever hangs; their number bounds them.
+    var isReserved: Bool
+    var run: @Sendable () -> Outcome
+  }
+
+  struct Done: Sendable {
+    var id: UInt64
+    var name: String
+    var began: Stamp
+    var outcome: Outcome
+  }
+
+  private struct State {
+    /// The first of each lane is in hand or ready.
+    var lanes: [String: [Work]] = [:]
+    /// Lanes whose first work nobody has in hand.
+    var reserved: [String] = []
+    var ready: [String] = []
+    /// Since when, by id.
+    var inHand: [UInt64: Stamp] = [:]
+    var done: [Done] = []
+    var idle: [NIOThreadPool] = []
+    var all: [NIOThreadPool] = []
+    var waiter: CheckedContinuation<Void, Never>?
+    var isWoken = false
+    var hasEnded = false
+  }
+
+  private let state = Mutex(State())
+  private let limit: Int
+  /// Called from a thread when something was done and nobody waits for it.
+  private let unawaited: Mutex<(@Sendable () -> Void)?> = Mutex(nil)
+
+  /// - Parameter limit: of threads; only reserved work may go past it.
+  init(limit: Int) { self.limit = limit }
+
+  func whenUnawaited(_ call: @escaping @Sendable () -> Void) { unawaited.withLock { $0 = call } }
+
+  // MARK: For the runner
+
+  func post(_ works: [Work]) {
+    state.withLock { state in
+      guard !state.hasEnded else { return }
+      for work in works {
+        state.lanes[work.lane, default: []].append(work)
+        guard state.lanes[work.lane]?.count == 1 else { continue }
+        if work.isReserved {
+          state.reserved.append(work.lane)
+        } else {
+          state.ready.append(work.lane)
+        }
+      }
+    }
+    start(1)
+  }
+
+  /// What waits gets threads of its own.
+  func hurry() { start(.max) }
+
+  /// Takes a work back unless it is in hand.
+  func withdraw(_ id: UInt64) {
+    state.withLock { state in
+      guard state.inHand[id] == nil,
+        let lane = state.lanes.first(where: { $0.value.contains { $0.id == id } })?.key
+      else { return }
+      state.lanes[lane]?.removeAll { $0.id == id }
+      if state.lanes[lane]?.isEmpty == true {
+        state.lanes[lane] = nil
+        state.ready.removeAll { $0 == lane }
+      }
+    }
+  }
+
+  /// Since when a work is being done; `nil` while it waits.
+  func began(_ id: UInt64) -> Stamp? { state.withLock { $0.inHand[id] } }
+
+  /// What has been done since the last call.
+  func takeDone() -> [Done] {
+    state.withLock { state in
+      defer { state.done = [] }
+      return state.done
+    }
+  }
+
+  /// Returns when a thread has run out of work, or after `wake()`.
+  func changed() async {
+    await withCheckedContinuation { continuation in
+      let isNow = state.withLock { state in
+        guard !state.isWoken, state.done.isEmpty else {
+          state.isWoken = false
+          return true
+        }
+        state.waiter = continuation
+        return false
+      }
+      if isNow { continuation.resume() }
+    }
+  }
+
+  func wake() {
+    let waiter = state.withLock { state in
+      defer { state.waiter = nil }
+      if state.waiter == nil { state.isWoken = true }
+      return state.waiter
+    }
+    waiter?.resume()
+  }
+
+  func end() {
+    let pools = state.withLock { state in
+      state.hasEnded = true
+      return state.all
+    }
+    for pool in pools { pool.shutdownGracefully { _ in } }
+  }
+
+  // MARK: Threads
+
+  private func start(_ most: Int) {
+    let pools: [NIOThreadPool] = state.withLock { state in
+      guard !state.hasEnded else { return [] }
+      var pools: [NIOThreadPool] = []
+      let wanted = min(most, state.reserved.count + state.ready.count)
+      while pools.count < wanted {
+        if let pool = state.idle.popLast() {
+          pools.append(pool)
+        } else if state.all.count < limit || pools.count < state.reserved.count {
+          let pool = NIOThreadPool(numberOfThreads: 1)
+          pool.start()
+          state.all.append(pool)
+          pools.append(pool)
+        } else {
+          break
+        }
+      }
+      return pools
+    }
+    for pool in pools {
+      pool.submit { state in
+        if case .active = state { self.work(in: pool) }
+      }
+    }
+  }
+
+  private func work(in pool: NIOThreadPool) {
+    while let work = next(pool) {
+      let outcome = work.run()
+      state.withLock { state in
+        let began = state.inHand.removeValue(forKey: work.id) ?? Self.stamp()
+        state.done.append(Done(id: work.id, name: work.name, began: began, outcome: outcome))
+        state.lanes[work.lane]?.removeFirst()
+        if state.lanes[work.lane]?.isEmpty == true {
+          state.lanes[work.lane] = nil
+        } else {
+          state.ready.append(work.lane)
+        }
+      }
+    }
+    let (waiter, hasNews) = state.withLock { state in
+      defer { state.waiter = nil }
+      return (state.waiter, !state.done.isEmpty)
+    }
+    if let waiter {
+      waiter.resume()
+    } else if hasNews {
+      unawaited.withLock { $0 }?()
+    }
+  }
+
+  /// The next work, in hand; a thread that finds none is idle.
+  private func next(_ pool: NIOThreadPool) -> Work? {
+    state.withLock { state in
+      var lane: String?
+      if !state.reserved.isEmpty {
+        lane = state.reserved.removeFirst()
+      } else if !state.ready.isEmpty {
+        lane = state.ready.removeFirst()
+      }
+      guard !state.hasEnded, let lane, let work = state.lanes[lane]?.first else {
+        state.idle.append(pool)
+        return nil
+      }
+      state.inHand[work.id] = Self.stamp()
+      return work
+    }
+  }
+
+  static func stamp() -> Stamp {
+    Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+  }
+}
