@@ -24,29 +24,23 @@ struct SessionReader {
     self.connection = connection
   }
 
-  /// Bytes whose events are made at a time. Where little changes, the batches that a whole read holds
-  /// take a hundred times what the read does.
-  private static let pieceBytes = 8_192
-
   mutating func take(_ bytes: [UInt8], _ heard: LastHeard) async throws {
-    for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
-      let piece = start..<min(start + Self.pieceBytes, bytes.count)
-      for (stamp, event) in try feed(bytes, piece) {
-        if case .hello(let hello) = event {
-          heard.greeted()
-          if session.admission == .full { try await greet(hello, stamp) }
-        } else {
-          try await handle(event, stamp)
-        }
+    try receive(bytes)
+    while let (stamp, event) = try session.next() {
+      // Who is given up is not listened to any more, however much it has said.
+      if heard.hasFallenSilent { return }
+      if case .hello(let hello) = event {
+        heard.greeted()
+        if session.admission == .full { try await greet(hello, stamp) }
+      } else {
+        try await handle(event, stamp)
       }
     }
     if let handle { await connection.site.heard(handle) }
   }
 
-  private mutating func feed(_ bytes: [UInt8], _ piece: Range<Int>) throws(DiagnosticError) -> [(
-    stamp: Stamp, event: IngestSession.Event
-  )] {
-    try session.feed(bytes.span.extracting(piece))
+  private mutating func receive(_ bytes: [UInt8]) throws(DiagnosticError) {
+    try session.receive(bytes.span)
   }
 
   private mutating func greet(_ hello: Hello, _ stamp: Stamp) async throws {

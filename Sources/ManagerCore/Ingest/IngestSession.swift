@@ -38,6 +38,9 @@ package struct IngestSession: Sendable {
   package private(set) var unrecognised: UInt64 = 0
   private var decoder = FrameDecoder()
   private var assembler = FrameAssembler()
+  /// Frames that came, and how many of them were taken.
+  private var waiting: [Frame] = []
+  private var taken = 0
   private var samples = SampleDecoder()
   private var cycles = CycleDecoder()
   private var declared = NumberSet()
@@ -49,25 +52,32 @@ package struct IngestSession: Sendable {
     self.admission = admission
   }
 
-  /// Takes bytes as they come. The frames' stamps go with the events for the time model.
-  package mutating func feed(_ bytes: Span<UInt8>) throws(DiagnosticError) -> [(
-    stamp: Stamp, event: Event
-  )] {
-    let frames: [Frame]
-    do { frames = try decoder.feed(bytes) } catch {
+  /// Takes bytes as they come; what they say is asked for with `next()`.
+  package mutating func receive(_ bytes: Span<UInt8>) throws(DiagnosticError) {
+    do { waiting += try decoder.feed(bytes) } catch {
       throw complaint(error, tooLong: .frameTooLarge, malformed: .frameMalformed)
     }
-    var events: [(stamp: Stamp, event: Event)] = []
-    for frame in frames {
+  }
+
+  /// The next event; `nil` when more bytes are needed. One at a time, because a few bytes may stand
+  /// for a great many values that have not changed. The frames' stamps go with the events for the time
+  /// model.
+  package mutating func next() throws(DiagnosticError) -> (stamp: Stamp, event: Event)? {
+    while taken < waiting.count {
+      let frame = waiting[taken]
+      taken += 1
+      if hello == nil, !assembler.isControl(frame) {
+        throw refusal(.messageUnexpected, "a message of type \(frame.type) before hello")
+      }
       let message: Message?
       do { message = try assembler.add(frame) } catch {
         throw complaint(error, tooLong: .messageTooLarge, malformed: .messageMalformed)
       }
-      if let message, let event = try event(of: message) {
-        events.append((frame.stamp, event))
-      }
+      if let message, let event = try event(of: message) { return (frame.stamp, event) }
     }
-    return events
+    waiting = []
+    taken = 0
+    return nil
   }
 
   private mutating func event(of message: Message) throws(DiagnosticError) -> Event? {

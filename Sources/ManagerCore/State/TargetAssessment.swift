@@ -64,7 +64,12 @@ struct TargetAssessor {
       result.take(newest)
       result.active = newest.server
       result.evidence = newest.evidence
-      activeState(newest, &result)
+      if let doubt = doubt(newest, current, serving.hosts, entry) {
+        result.since = newest.runStart ?? now
+        result.reason = doubt
+      } else {
+        activeState(newest, &result)
+      }
     } else {
       absentState(entry, serving, &result)
     }
@@ -96,6 +101,33 @@ struct TargetAssessor {
         evidence: server.evidence(of: held), runStart: server.evidenceRun(of: held)?.lowerBound,
         held: held)
     }
+  }
+
+  /// Why it can not be said that it is active there and nowhere else; `nil` when it can.
+  private func doubt(
+    _ claim: HeldClaim, _ current: [HeldClaim], _ hosts: [ServerID], _ entry: ObservedTarget
+  ) -> String? {
+    // An orderly move looks like this too, until the first server has said that it let go.
+    let others = current.filter { $0.server != claim.server }
+    if let other = others.max(by: { $0.rank < $1.rank }) {
+      let age = AgeText.text(nanoseconds: now - (other.evidence ?? now))
+      return "active on \(claim.name), but \(other.name) said \(age) ago that it is active there, "
+        + "and has not said since that it let go"
+    }
+    for id in hosts {
+      guard let server = site.servers[id] else { continue }
+      if id == claim.server {
+        if let shared = server.identityTrouble(at: now, site.policy) { return shared }
+        if case .lustre(let body)? = server.currentFact(.lustre, at: now, site.policy),
+          !body.devices.isEmpty, !body.devices.contains(where: { $0.name == entry.record.label })
+        {
+          return "\(claim.name) shows it, but its list of devices does not have it"
+        }
+      } else if let contradiction = contradiction(entry.record.label, on: server) {
+        return "active on \(claim.name), but " + contradiction
+      }
+    }
+    return nil
   }
 
   private func activeState(_ claim: HeldClaim, _ result: inout TargetAssessment) {

@@ -61,7 +61,7 @@ package actor AgentService {
     interval = Mutex(configuration.collectInterval)
   }
 
-  /// - Throws: `DiagnosticError` when this agent was never enrolled.
+  /// - Throws: `DiagnosticError` when this agent was never enrolled, or runs already.
   package func run() async throws {
     let files = AgentFiles(directory: configuration.stateDirectory)
     guard let settings = try files.settings() else {
@@ -69,6 +69,8 @@ package actor AgentService {
         .notEnrolled, subject: configuration.stateDirectory, reason: "no agent is enrolled here",
         remedy: "iml-agent enroll --manager HOST:PORT --token TOKEN")
     }
+    let lock = try AgentLock(directory: configuration.stateDirectory)
+    defer { withExtendedLifetime(lock) {} }
     // A manager that is away, or that can not be reached yet, has said before how often.
     if let milliseconds = files.collectMilliseconds() { setInterval(.milliseconds(milliseconds)) }
     let driver = makeDriver(files, settings)

@@ -7,6 +7,9 @@ package struct FrameAssembler {
   private var partial: [Lane: Partial] = [:]
   package init() {}
 
+  /// Whether the frame is of the lane of control, whose messages are small.
+  package func isControl(_ frame: Frame) -> Bool { lane(ofType: frame.type) == .control }
+
   /// Gives the message that this frame completes, or nothing while it is continued.
   package mutating func add(_ frame: Frame) throws(WireError) -> Message? {
     let lane = lane(ofType: frame.type)

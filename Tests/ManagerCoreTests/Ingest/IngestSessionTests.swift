@@ -70,6 +70,52 @@ import Testing
         SampleBatch(order: order, stamp: Self.stamp, ids: [id], bits: [7])))
   }
 
+  /// A batch that stands for a hundred thousand values in a few bytes is made when it is asked for.
+  @Test func whatComesInOnePieceIsMadeOneAtATime() throws {
+    var session = IngestSession(server: try server(), admission: .full)
+    let key = SeriesKey(subject: .server, metric: "m")
+    let declaration = SeriesDeclaration(key: key, kind: .counter, unit: "1")
+    let declared = Dictionary(uniqueKeysWithValues: (0..<1_000).map { (UInt32($0), declaration) })
+    let before = try bytes([hello(), .declare(declared)])
+    _ = feed(&session, before)
+    var encoder = SampleEncoder()
+    let batches = (1...50).map { order in
+      Message.samples(
+        encoded: encoder.encode(
+          SampleBatch(
+            order: UInt64(order), stamp: Self.stamp, ids: Array(0..<1_000),
+            bits: Array(repeating: 0, count: 1_000))))
+    }
+    let encoded = try bytes(batches)
+    try session.receive(encoded.span)
+    for order in 1...50 {
+      guard case .batch(let batch)? = try session.next()?.event else {
+        Issue.record("no batch \(order)")
+        return
+      }
+      #expect(batch.order == UInt64(order))
+      #expect(batch.ids.count == 1_000)
+    }
+    let more = try session.next()
+    #expect(more == nil)
+  }
+
+  /// Nothing large is put together for somebody who has not said who it is.
+  @Test func beforeHelloOnlyMessagesOfControlAreTaken() throws {
+    var session = IngestSession(server: try server(), admission: .full)
+    var lanes = OutboundLanes()
+    lanes.enqueue(
+      type: MessageType.samples.rawValue, payload: [UInt8](repeating: 0, count: 1 << 20))
+    let first = lanes.nextFrame(stamp: Self.stamp)
+    let frame = try #require(first)
+    #expect(frame.isContinued)
+    guard case .failure(let error) = feed(&session, frame.encoded()) else {
+      Issue.record("it was taken")
+      return
+    }
+    #expect(error.diagnostic.code == "message-unexpected")
+  }
+
   @Test func anOrderlySessionGivesItsEvents() throws {
     let (code, events) = try refusal([
       hello(), declaration, samples(order: 1), .heartbeat(1), samples(order: 5),

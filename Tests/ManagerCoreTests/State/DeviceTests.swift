@@ -42,7 +42,11 @@ import Testing
   @Test func connectionsThatAnOperatorDeactivatedAreToldWithoutAlarm() throws {
     let names = (0..<5).map { "fs1-OST000\($0)-osc-MDT0000" }
     var stage = try Stage.pair()
-    stage.servers["mds01"]?.devices = names.map { .init(status: "IN", type: "osp", name: $0) }
+    stage.servers["mds01"]?.devices =
+      [
+        .init(status: "UP", type: "mgs", name: "MGS"),
+        .init(status: "UP", type: "mdt", name: "fs1-MDT0000"),
+      ] + names.map { .init(status: "IN", type: "osp", name: $0) }
     try stage.run(2)
     let finding = try #require(stage.findings(.deviceNotUp).first)
     #expect(stage.findings(.deviceNotUp).count == 1)

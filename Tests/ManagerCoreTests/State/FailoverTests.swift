@@ -39,14 +39,38 @@ import Testing
     stage.mount("fs1-OST0000", on: "oss02")
     stage.pass(1)
     try stage.cycle("oss02")
+    // Both may have it, until oss01 has said that it let go.
     let target = try #require(stage.target("fs1-OST0000"))
-    #expect(target.state == .mounted)
+    #expect(target.state == .unknown)
     #expect(target.activeOn == "oss02")
+    #expect(target.reason.contains("but oss01 said 1 s ago that it is active there"))
+    #expect(stage.fileSystem?.state != .available)
+    #expect(stage.site.status(at: stage.now).health != .healthy)
     #expect(stage.findings(.targetOnTwoServers).isEmpty)
     try stage.cycle("oss01")
+    #expect(stage.target("fs1-OST0000")?.state == .mounted)
     try stage.run(3)
     #expect(stage.target("fs1-OST0000")?.activeOn == "oss02")
     #expect(stage.findings(.targetOnTwoServers).isEmpty)
+  }
+
+  /// What other lists of a server say against what its collectors of targets say.
+  @Test func aDeviceListThatContradictsMakesATargetUnknown() throws {
+    var stage = try Stage.pair()
+    stage.servers["oss02"]?.devices = [
+      .init(status: "UP", type: "obdfilter", name: "fs1-OST0000")
+    ]
+    try stage.run(2)
+    #expect(stage.target("fs1-OST0000")?.state == .unknown)
+    #expect(stage.target("fs1-OST0000")?.reason.contains("oss02 shows no such target") == true)
+    stage.servers["oss02"]?.devices = []
+    try stage.run(2)
+    #expect(stage.target("fs1-OST0000")?.state == .mounted)
+    stage.servers["oss01"]?.devices = [.init(status: "UP", type: "ost", name: "OSS")]
+    try stage.run(2)
+    #expect(stage.target("fs1-OST0000")?.state == .unknown)
+    #expect(stage.target("fs1-OST0000")?.reason.contains("list of devices") == true)
+    #expect(stage.target("fs1-OST0000")?.activeOn == "oss01")
   }
 
   @Test func aMoveThereAndBackBehindACutLinkIsNoAlarm() throws {

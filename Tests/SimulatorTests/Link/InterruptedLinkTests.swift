@@ -137,9 +137,9 @@ import Testing
 
     private mutating func deliver(_ bytes: [UInt8]) throws {
       guard var receiver = session else { return }
-      let events = try receiver.feed(bytes.span)
+      try receiver.receive(bytes.span)
+      while let (_, event) = try receiver.next() { take(event) }
       session = receiver
-      for (_, event) in events { take(event) }
     }
 
     private mutating func take(_ event: IngestSession.Event) {

@@ -269,9 +269,9 @@ struct SpooledTrial {
 
   private mutating func deliver(_ bytes: [UInt8]) throws {
     guard var receiver = session else { return }
-    let events = try receiver.feed(bytes.span)
+    try receiver.receive(bytes.span)
+    while let (sent, event) = try receiver.next() { try take(event, sent) }
     session = receiver
-    for (sent, event) in events { try take(event, sent) }
   }
 
   private mutating func take(_ event: IngestSession.Event, _ sent: Stamp) throws {
