@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import Protocol
 
@@ -24,12 +25,30 @@ package final class StateStore: Sendable {
   ) throws(DiagnosticError) {
     self.directory = directory
     path = directory.path + "/state.sqlite"
+    try Self.refuseHistoryAlone(directory.path, path)
     do {
       pool = try Self.open(path, steps, patienceSeconds)
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
     history = try HistoryFiles(folder: directory.path + "/history", step: step)
+  }
+
+  /// A manager whose database is gone would begin anew and refuse all its agents, and history would
+  /// have no meaning any more. The database is made before any file of history is.
+  private static func refuseHistoryAlone(
+    _ folder: String, _ path: String
+  ) throws(DiagnosticError) {
+    guard !FileManager.default.fileExists(atPath: path),
+      let names = try? FileManager.default.contentsOfDirectory(atPath: folder + "/history"),
+      let file = names.filter({ HistoryFile(name: $0) != nil }).min()
+    else { return }
+    throw DiagnosticError(
+      .stateDirectoryUnusable, subject: path,
+      reason: "it is not there, but history of it is (history/\(file))",
+      remedy:
+        "Restore state.sqlite from a backup; or move everything in \(folder) away to begin anew,"
+        + " and enrol all agents again.")
   }
 
   /// Ends all connections; later calls fail. What the log holds is moved into the database first,

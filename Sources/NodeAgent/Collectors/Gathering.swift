@@ -24,37 +24,39 @@ struct Gathering {
   /// A parameter under the first of its roots that has it. `nil` when no root has it; and when a
   /// root could not be read and no other has it, which is a failure.
   mutating func read(_ parameter: Parameter, _ values: String...) -> [UInt8]? {
-    read(parameter, values)
+    read(parameter, values, noValue: nil)
   }
 
-  private mutating func read(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
+  /// - Parameter noValue: the `errno` by which the file, which is there, says that it has none now: that
+  ///   is no failure.
+  mutating func read(_ parameter: Parameter, _ values: [String], noValue: Int32?) -> [UInt8]? {
     if parameter.isOfClients { return readOnce(parameter, values) }
     let name = HostMemory.Name(parameter: parameter, values: values)
     // A tree may be changed by hand at any time; each look counts there.
     guard let paths = host.isLive ? host.memory.look(for: name) : host.memory.paths(of: name)
     else { return nil }
     var failure: HostError?
+    var isThere = false
     // First where it was; if it is not there any more, the others are asked in their order.
-    if let last = paths.last {
+    let others = paths.all.indices.filter { $0 != paths.last }
+    for index in (paths.last.map { [$0] } ?? []) + others {
       do {
-        return try host.readAgain(paths.all[last])
-      } catch {
-        if !error.isAbsence { failure = error }
-      }
-      host.memory.lookAgain()
-    }
-    for (index, path) in paths.all.enumerated() where index != paths.last {
-      do {
-        let bytes = try host.readAgain(path)
-        host.memory.found(name, at: index)
+        let bytes = try host.readAgain(paths.all[index])
+        if index != paths.last { host.memory.found(name, at: index) }
         return bytes
       } catch {
-        if !error.isAbsence { failure = failure ?? error }
+        if error.isAbsence {
+          if index == paths.last { host.memory.lookAgain() }
+        } else if let noValue, error.number == noValue {
+          isThere = true
+        } else {
+          failure = failure ?? error
+        }
       }
     }
     if let failure {
       fail(parameter.name(values), failure)
-    } else {
+    } else if !isThere {
       host.memory.absent(name)
     }
     return nil
@@ -87,7 +89,7 @@ struct Gathering {
   /// A file of one decimal number.
   mutating func number(_ parameter: Parameter, _ values: String...) -> Int64? {
     let names = values
-    guard let bytes = read(parameter, names) else { return nil }
+    guard let bytes = read(parameter, names, noValue: nil) else { return nil }
     if let number = ScalarParser.number(bytes.span) { return number }
     leftover(parameter.name(names), bytes)
     return nil
@@ -95,7 +97,7 @@ struct Gathering {
 
   /// A file of one word or name.
   mutating func text(_ parameter: Parameter, _ values: String...) -> String? {
-    read(parameter, values).flatMap { ScalarParser.text($0.span) }
+    read(parameter, values, noValue: nil).flatMap { ScalarParser.text($0.span) }
   }
 
   /// Names of directories under all roots of a parameter, sorted, each once. `nil` when there are

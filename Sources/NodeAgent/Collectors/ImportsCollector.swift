@@ -54,16 +54,10 @@ struct ImportsCollector: Collector {
   private func read(
     _ parameter: Parameter, _ name: String, _ gathering: inout Gathering
   ) -> ImportFile? {
-    for path in parameter.paths([name]) {
-      do {
-        let bytes = try gathering.host.readAgain(path)
-        return gathering.take(ImportParser.parse(bytes.span), from: parameter.name([name]))
-      } catch {
-        if error.isAbsence || error.number == HostError.noDevice { continue }
-        gathering.fail(parameter.name([name]), error)
-      }
+    guard let bytes = gathering.read(parameter, [name], noValue: HostError.noDevice) else {
+      return nil
     }
-    return nil
+    return gathering.take(ImportParser.parse(bytes.span), from: parameter.name([name]))
   }
 
   /// Of `fs-OST0000-osc-MDT0001`: `fs-OST0000` there, `fs-MDT0001` here.

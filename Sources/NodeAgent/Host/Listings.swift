@@ -18,9 +18,12 @@ final class Listings: Sendable {
     guard let parent else { return try host.directories(path) }
     if let found = directories.withLock({ $0[path] }) { return found }
     // One that can not be listed may still be searched.
-    if case .success(let entries) = listing(parent, host) {
+    switch listing(parent, host) {
+    case .success(let entries):
       let name = path.dropFirst(parent.utf8.count + 1)
       guard entries.contains(where: { $0.name == name }) else { return nil }
+    case .failure(let error):
+      if error.isAbsence { return nil }
     }
     let found = try host.directories(path)
     directories.withLock { $0[path] = found }

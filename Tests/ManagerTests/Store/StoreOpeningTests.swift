@@ -115,6 +115,25 @@ import Testing
     #expect(refused?.code == "database-corrupt")
   }
 
+  @Test func historyWithoutItsDatabaseIsRefused() async throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let store = try StateStore(directory: StateDirectory(path: directory.path))
+      try store.close()
+    }
+    try FileManager.default.removeItem(atPath: directory.path + "/state.sqlite")
+    // Nothing is lost with it as long as there is no history.
+    try StateStore(directory: StateDirectory(path: directory.path)).close()
+    try FileManager.default.removeItem(atPath: directory.path + "/state.sqlite")
+    try directory.put("history/raw-2026-01-31.sqlite", [1])
+    let refused = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(refused?.code == "state-directory-unusable")
+    #expect(refused?.reason.contains("history/raw-2026-01-31.sqlite") == true)
+    #expect(!FileManager.default.fileExists(atPath: directory.path + "/state.sqlite"))
+  }
+
   @Test func someoneElsesDatabaseIsRefused() async throws {
     let directory = try TemporaryDirectory()
     do {
