@@ -77,6 +77,27 @@ extension Site {
     for (target, value) in values.newest {
       observed.valueReplayed(target, value, at: now)
     }
+    try await tellMissingHistory()
+  }
+
+  /// Files of history that somebody or some disk took away. What exactly was in them is not known.
+  private func tellMissingHistory() async throws(DiagnosticError) {
+    let missing = store.history.missing
+    guard !missing.isEmpty else { return }
+    let servers = observed.servers(at: now).map(\.id)
+    for file in missing {
+      logger.error("a file of history is gone or empty", metadata: ["file": "\(file.name)"])
+      for server in servers {
+        found(
+          SampleLoss(
+            afterNanoseconds: file.begin, beforeNanoseconds: min(file.end, now.wallNanoseconds),
+            batches: nil, samples: nil,
+            reason: "history/\(file.name) was lost or emptied while the manager was not running"),
+          server, now)
+      }
+    }
+    await flush(force: true)
+    if storeFailure == nil { store.history.toldMissing() }
   }
 
   private func replay(

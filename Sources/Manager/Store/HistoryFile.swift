@@ -40,6 +40,14 @@ enum HistoryFile: Hashable, Sendable {
     }
   }
 
+  /// The first nanosecond that can be in it.
+  var begin: Int64 {
+    switch self {
+    case .raw(let day): day.begin
+    case .rollUps(_, let month): HistoryDay(Substring(month + "-01"))?.begin ?? .min
+    }
+  }
+
   /// The first nanosecond that can not be in it.
   var end: Int64 {
     switch self {

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import ManagerCore
+import Platform
 import Protocol
 import Synchronization
 
@@ -24,6 +25,8 @@ package final class HistoryFiles: Sendable {
   private struct State {
     var open: [(file: HistoryFile, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
+    /// Files that were here, that nobody of us removed, and that are gone or empty.
+    var missing: Set<HistoryFile> = []
     /// Hours whose roll-ups do not hold all that the raw blocks hold.
     var dirty: [ServerID: Set<Int64>] = [:]
     /// The end of each server's newest block.
@@ -50,6 +53,7 @@ package final class HistoryFiles: Sendable {
       throw DiagnosticError(
         .stateDirectoryUnusable, subject: folder, reason: error.localizedDescription)
     }
+    findMissing()
     try load()
   }
 
@@ -104,6 +108,40 @@ package final class HistoryFiles: Sendable {
     }
   }
 
+  // MARK: What was here
+
+  /// Beside the folder, so that it does not go with it: the names of the files, a line each. A name is
+  /// added after its file was made and taken out before it is removed, so one too many is never there.
+  private var listPath: String { folder + ".files" }
+
+  private func findMissing() {
+    let list = (try? DurableFile.readIfPresent(listPath)).flatMap { $0 } ?? []
+    let named = String(decoding: list, as: UTF8.self).split(separator: "\n")
+    state.withLock { state in
+      state.missing = Set(named.compactMap { HistoryFile(name: String($0)) }).filter { file in
+        var about = stat()
+        return stat(path(file), &about) != 0 || about.st_size == 0
+      }
+      writeList(state)
+    }
+  }
+
+  /// Of what is gone, until `toldMissing()`.
+  var missing: [HistoryFile] { state.withLock { $0.missing }.sorted { $0.name < $1.name } }
+
+  func toldMissing() {
+    state.withLock { state in
+      state.missing = []
+      writeList(state)
+    }
+  }
+
+  /// Without the list a file that goes is not missed; that is no reason to stop.
+  private func writeList(_ state: State) {
+    let names = state.files.union(state.missing).map { $0.name + "\n" }.sorted()
+    try? DurableFile.write(Array(names.joined().utf8), to: listPath)
+  }
+
   // MARK: Files
 
   func path(_ file: HistoryFile) -> String { "\(folder)/\(file.name)" }
@@ -134,7 +172,7 @@ package final class HistoryFiles: Sendable {
       }
       guard creating || state.files.contains(file) else { return nil }
       let pool = try open(file)
-      state.files.insert(file)
+      if state.files.insert(file).inserted { writeList(state) }
       state.open.append((file, pool))
       // Whoever still reads in it holds it until the end.
       if state.open.count > Self.openLimit { state.open.removeFirst() }
@@ -177,6 +215,7 @@ package final class HistoryFiles: Sendable {
     state.withLock { state in
       state.open.removeAll { $0.file == file }
       state.files.remove(file)
+      writeList(state)
       if case .raw(let day) = file {
         for server in state.dirty.keys {
           state.dirty[server] = state.dirty[server]?.filter {

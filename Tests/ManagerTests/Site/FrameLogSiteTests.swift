@@ -39,6 +39,34 @@ import Testing
     return acknowledged
   }
 
+  /// A file of history that goes while the manager is down is told once, of every server.
+  @Test func aFileOfHistoryThatIsGoneOrEmptyIsALossThatIsTold() async throws {
+    for isEmpty in [false, true] {
+      let directory = try TemporaryDirectory()
+      let whole = Killer()
+      _ = try await live(directory.path, whole)
+      let folder = directory.path + "/history/"
+      let name = try #require(
+        try FileManager.default.contentsOfDirectory(atPath: folder).first {
+          $0.hasPrefix("raw-") && $0.hasSuffix(".sqlite")
+        })
+      for ending in ["", "-wal", "-shm"] {
+        try? FileManager.default.removeItem(atPath: folder + name + ending)
+      }
+      if isEmpty { try directory.put("history/" + name, []) }
+      for isFirst in [true, false] {
+        let manager = try await FrameSite(directory.path)
+        for stream in Self.streams {
+          let reasons = try await manager.store.losses(of: stream.server).map(\.reason)
+          #expect(reasons.count == 1, "\(isEmpty) \(isFirst)")
+          #expect(reasons.first?.contains("history/\(name) was lost") == true)
+        }
+        #expect(manager.store.history.missing.isEmpty)
+        try manager.store.close()
+      }
+    }
+  }
+
   @Test func aKillAtAnyPointKeepsWhatWasAcknowledgedAndAgentsBringTheRestOnce() async throws {
     let whole = Killer()
     let first = try TemporaryDirectory()
