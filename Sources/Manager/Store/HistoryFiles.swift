@@ -136,10 +136,12 @@ package final class HistoryFiles: Sendable {
     }
   }
 
-  /// Without the list a file that goes is not missed; that is no reason to stop.
-  private func writeList(_ state: State) {
+  /// Without the list a file that goes is not missed; that is no reason to stop. Answers whether it was
+  /// written.
+  @discardableResult
+  private func writeList(_ state: State) -> Bool {
     let names = state.files.union(state.missing).map { $0.name + "\n" }.sorted()
-    try? DurableFile.write(Array(names.joined().utf8), to: listPath)
+    return (try? DurableFile.write(Array(names.joined().utf8), to: listPath)) != nil
   }
 
   // MARK: Files
@@ -212,10 +214,10 @@ package final class HistoryFiles: Sendable {
 
   /// The hours to be rolled up of a removed raw day go with it.
   func remove(_ file: HistoryFile) throws(DiagnosticError) {
-    state.withLock { state in
+    let isStillListed = state.withLock { state in
       state.open.removeAll { $0.file == file }
       state.files.remove(file)
-      writeList(state)
+      let isWritten = writeList(state)
       if case .raw(let day) = file {
         for server in state.dirty.keys {
           state.dirty[server] = state.dirty[server]?.filter {
@@ -223,6 +225,7 @@ package final class HistoryFiles: Sendable {
           }
         }
       }
+      return !isWritten
     }
     // The log first: without its file it would be no more than garbage.
     for ending in ["-wal", "-shm", ""] {
@@ -235,6 +238,8 @@ package final class HistoryFiles: Sendable {
           .stateDirectoryUnusable, subject: path, reason: error.localizedDescription)
       }
     }
+    // On a disk that was full there is room for the list only now.
+    if isStillListed { state.withLock { _ = writeList($0) } }
   }
 
   /// Ends all connections, after what the logs hold was moved into the files.

@@ -157,6 +157,44 @@ import Testing
     #expect(try await store.durableOrder(of: stream) == 3)
   }
 
+  /// What retention removes is not missed, also when the disk had no room for the list of names; what
+  /// somebody else removes is.
+  @Test func onlyFilesThatNobodyOfUsRemovedAreMissed() async throws {
+    let stream = Given.stream(1)
+    var days: [HistoryDay] = []
+    for day in Int64(0)..<4 {
+      let begin = Given.now + day * Given.day
+      days.append(HistoryDay(of: begin))
+      let order = UInt64(day + 1)
+      try await store.append(
+        write(Given.block(stream, orders: order...order, from: begin, through: begin + 99)),
+        nanoseconds: begin)
+    }
+    func missing() throws -> [HistoryFile] {
+      try HistoryFiles(folder: directory.path + "/history").missing
+    }
+    try store.history.remove(.raw(days[0]))
+    #expect(try missing() == [])
+    // Nothing can be written where the list is made.
+    let blocked = directory.path + "/history.files.new.\(ProcessInfo.processInfo.processIdentifier)"
+    try FileManager.default.createDirectory(
+      atPath: blocked, withIntermediateDirectories: false)
+    try store.history.remove(.raw(days[1]))
+    try FileManager.default.removeItem(atPath: blocked)
+    store.history.toldMissing()
+    #expect(try missing() == [])
+    let file = directory.path + "/history/\(HistoryFile.raw(days[2]).name)"
+    for ending in ["", "-wal", "-shm"] {
+      try? FileManager.default.removeItem(atPath: file + ending)
+    }
+    #expect(try missing() == [.raw(days[2])])
+    // Until somebody was told.
+    #expect(try missing() == [.raw(days[2])])
+    let last = try HistoryFiles(folder: directory.path + "/history")
+    last.toldMissing()
+    #expect(try missing() == [])
+  }
+
   @Test func aBlockOverMidnightIsOneOfEachDay() async throws {
     let stream = Given.stream(1)
     let midnight = Given.now + Given.day
