@@ -121,6 +121,8 @@ package struct FileStatus: Hashable, Sendable {
   /// The permission bits.
   package var permissions: mode_t
   package var isSocket: Bool
+  /// Bytes.
+  package var size: Int64
 
   /// `nil` where nothing is, or nothing may be seen.
   package init?(path: String) {
@@ -128,5 +130,6 @@ package struct FileStatus: Hashable, Sendable {
     guard lstat(path, &status) == 0 else { return nil }
     permissions = status.st_mode & 0o7777
     isSocket = status.st_mode & S_IFMT == S_IFSOCK
+    size = Int64(status.st_size)
   }
 }

@@ -119,8 +119,7 @@ package final class HistoryFiles: Sendable {
     let named = String(decoding: list, as: UTF8.self).split(separator: "\n")
     state.withLock { state in
       state.missing = Set(named.compactMap { HistoryFile(name: String($0)) }).filter { file in
-        var about = stat()
-        return stat(path(file), &about) != 0 || about.st_size == 0
+        FileStatus(path: path(file)).map { $0.size == 0 } ?? true
       }
       writeList(state)
     }
