@@ -209,7 +209,7 @@ package struct AgentLink: Sendable {
     var isSorted = true
     for sample in samples {
       let previous = values.last?.id
-      guard let id = series.id(of: sample.declaration, after: previous) else { continue }
+      guard let id = series.id(of: sample.series, after: previous) else { continue }
       if let previous, previous >= id { isSorted = false }
       values.append((id, sample.bits))
     }

@@ -4,6 +4,10 @@ import Protocol
 /// Latest wins: a section that changes twice before it is sent is sent once.
 package struct ReportedState: Sendable {
   private var sections: [SectionKey: Section] = [:]
+  /// What each collector made last.
+  private var made: [String: [Section]] = [:]
+  /// Two collectors made the same section: then each looks whether it still has its own.
+  private var isContested = false
   private var cycles: [String: CycleEnd] = [:]
   private var unsent: [SectionKey] = []
   private var isUnsent: Set<SectionKey> = []
@@ -20,20 +24,27 @@ package struct ReportedState: Sendable {
   /// Takes one collector's cycle. Sections it no longer makes are gone; a collector that failed or
   /// stalled leaves its sections as they were, to age.
   package mutating func collected(_ end: CycleEnd, sections new: [Section]) {
-    if end.outcome == .sampled || end.outcome == .notApplicable {
-      let keys = Set(new.map(\.key))
-      for key in sections.values.filter({ $0.collector == end.collector }).map(\.key)
-      where !keys.contains(key) {
-        sections[key] = nil
-        mark(key)
-      }
-      for section in new where sections[section.key] != section {
-        sections[section.key] = section
-        mark(section.key)
-      }
+    if end.outcome == .sampled || end.outcome == .notApplicable,
+      isContested || made[end.collector] ?? [] != new
+    {
+      replace(made[end.collector] ?? [], with: new, of: end.collector)
+      made[end.collector] = new.isEmpty ? nil : new
     }
     cycles[end.collector] = end
     if isUnsentCycle.insert(end.collector).inserted { unsentCycles.append(end.collector) }
+  }
+
+  private mutating func replace(_ old: [Section], with new: [Section], of collector: String) {
+    let keys = Set(new.map(\.key))
+    for key in old.map(\.key) where !keys.contains(key) && sections[key]?.collector == collector {
+      sections[key] = nil
+      mark(key)
+    }
+    for section in new where sections[section.key] != section {
+      if let other = sections[section.key], other.collector != collector { isContested = true }
+      sections[section.key] = section
+      mark(section.key)
+    }
   }
 
   private mutating func mark(_ key: SectionKey) {

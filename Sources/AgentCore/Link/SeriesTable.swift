@@ -6,7 +6,8 @@ package struct SeriesTable: Sendable {
   package static let limit = WireLimits.seriesPerSession
 
   private var ids: [SeriesDeclaration: UInt32] = [:]
-  private var declarations: [SeriesDeclaration] = []
+  /// By number: as the series was last given.
+  private var known: [DeclaredSeries] = []
   /// Which number came after each number last time: cycles are alike, and comparing with a guess is
   /// cheaper than hashing all that a declaration holds.
   private var successors: [UInt32] = []
@@ -15,28 +16,36 @@ package struct SeriesTable: Sendable {
   package init() {}
 
   package subscript(id: UInt32) -> SeriesDeclaration? {
-    Int(id) < declarations.count ? declarations[Int(id)] : nil
+    Int(id) < known.count ? known[Int(id)].declaration : nil
   }
 
   /// - Parameter previous: the number that the value before it got.
-  package mutating func id(of declaration: SeriesDeclaration, after previous: UInt32?) -> UInt32? {
-    guard let previous else { return id(of: declaration) }
-    let guess = Int(successors[Int(previous)])
-    if guess < declarations.count, declarations[guess] == declaration { return UInt32(guess) }
-    let id = id(of: declaration)
-    if let id { successors[Int(previous)] = id }
+  package mutating func id(of series: DeclaredSeries, after previous: UInt32?) -> UInt32? {
+    let guess = previous.map { Int(successors[Int($0)]) } ?? 0
+    if guess < known.count {
+      if known[guess] === series { return UInt32(guess) }
+      if known[guess].declaration == series.declaration {
+        known[guess] = series
+        return UInt32(guess)
+      }
+    }
+    let id = id(of: series)
+    if let id, let previous { successors[Int(previous)] = id }
     return id
   }
 
-  package mutating func id(of declaration: SeriesDeclaration) -> UInt32? {
-    if let known = ids[declaration] { return known }
-    guard declarations.count < SeriesTable.limit else {
+  private mutating func id(of series: DeclaredSeries) -> UInt32? {
+    if let id = ids[series.declaration] {
+      known[Int(id)] = series
+      return id
+    }
+    guard known.count < SeriesTable.limit else {
       refused += 1
       return nil
     }
-    let id = UInt32(declarations.count)
-    ids[declaration] = id
-    declarations.append(declaration)
+    let id = UInt32(known.count)
+    ids[series.declaration] = id
+    known.append(series)
     successors.append(id &+ 1)
     return id
   }

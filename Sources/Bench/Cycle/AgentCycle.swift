@@ -20,7 +20,7 @@ extension Measurement {
       root = "/"
     }
     guard let server = ServerID("00000000-0000-4000-8000-000000000001") else { return }
-    var cycle = AgentCycle(HostRoot.unchanging(root), server)
+    var cycle = AgentCycle(HostRoot.asMachine(root), server)
     let rounds = try options.number("rounds", or: 200)
     // The first makes the tables and tells everything; the others see what there is and what not.
     try await cycle.run()

@@ -29,13 +29,54 @@ extension Collector {
 package struct CollectorContext: Sendable {
   package var bootID: BootID
   package var facts: NodeFacts
+  /// Of those of one source, another whenever the facts are others.
+  var factsNumber: UInt64 = 0
   let listings: Listings
+  /// What the facts are made of; `nil` when not all of it can be asked again.
+  private let trace: ReadTrace?
+  private let turn: Int
 
   /// Reads the facts anew; a few small files, none of which asks a target.
-  package init(_ host: HostRoot) {
+  ///
+  /// - Parameter before: the last; its facts stand when the files say the same.
+  package init(_ host: HostRoot, after before: CollectorContext? = nil) {
     bootID = host.bootID()
     listings = Listings()
-    facts = NodeFacts(host, listings)
+    turn = (before?.turn ?? 0) &+ 1
+    let lustre = NodeFacts.lustre(host)
+    if let before, let known = before.trace, before.facts.lustre == lustre,
+      known.changed(host, listings, turn: turn) == nil
+    {
+      facts = before.facts
+      trace = known
+    } else {
+      let recorder = host.remembers ? ReadRecorder(knowing: [], samplesBefore: []) : nil
+      facts = NodeFacts(host, listings, lustre, recorder)
+      trace = recorder?.finish()?.trace
+    }
+  }
+}
+
+/// A collector whose files mostly stand still: it is run only when one of them says something else
+/// than before.
+protocol SteadyCollector: Collector {
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer
+}
+
+extension SteadyCollector {
+  package func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
+    collect(host, context, nil)
+  }
+
+  package func task(_ host: HostRoot, _ source: ContextSource) -> CollectorTask {
+    CollectorTask(name: name, period: period) {
+      let context = source.current()
+      return host.memory.answers.answer(
+        name, host, context.listings, facts: context.factsNumber
+      ) { collect(host, context, $0) }
+    }
   }
 }
 

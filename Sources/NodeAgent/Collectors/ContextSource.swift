@@ -10,6 +10,7 @@ package final class ContextSource: Sendable {
     var readAt: Int64 = 0
     /// When the reading that is under way began.
     var begunAt: Int64?
+    var lastNumber: UInt64 = 0
   }
 
   private let host: HostRoot
@@ -30,7 +31,9 @@ package final class ContextSource: Sendable {
 
   package func current() -> CollectorContext {
     let now = clock.now().bootNanoseconds
+    var last: CollectorContext?
     let ready: CollectorContext? = state.withLock { state in
+      last = state.context
       if let context = state.context {
         let isReading =
           state.begunAt.map { now - $0 < ContextSource.patienceNanoseconds } ?? false
@@ -40,12 +43,18 @@ package final class ContextSource: Sendable {
       return nil
     }
     if let ready { return ready }
-    let context = CollectorContext(host)
-    state.withLock { state in
+    var context = CollectorContext(host, after: last)
+    return state.withLock { state in
+      if let before = state.context, before.facts == context.facts {
+        context.factsNumber = before.factsNumber
+      } else {
+        state.lastNumber += 1
+        context.factsNumber = state.lastNumber
+      }
       state.context = context
       state.readAt = now
       state.begunAt = nil
+      return context
     }
-    return context
   }
 }

@@ -32,7 +32,7 @@ struct ExportsCollector: TargetCollecting {
       clients += uuids.clients.map { ExportsSection.Client(uuid: $0, nid: nid) }
     }
     // A captured tree may lack the directory: then nothing is known of clients.
-    guard seen || hasExports(reader, identity, gathering.host) else { return }
+    guard seen || hasExports(reader, identity, gathering) else { return }
     clients.sort()
     gathering.sample(
       .clients, Int64(clients.count), of: identity.subject, ["component": reader.component])
@@ -44,11 +44,11 @@ struct ExportsCollector: TargetCollecting {
 
   /// True when some directory of exports can be read for certain to hold no UUIDs.
   private func hasExports(
-    _ reader: TargetReader, _ identity: TargetReader.Identity, _ host: HostRoot
+    _ reader: TargetReader, _ identity: TargetReader.Identity, _ gathering: Gathering
   ) -> Bool {
     reader.exports.paths([identity.directory]).contains { path in
-      (try? host.list(path))?.allSatisfy { nid in
-        !nid.contains("@") || host.exists("\(path)/\(nid)/uuid")
+      (try? gathering.list(path))?.allSatisfy { nid in
+        !nid.contains("@") || gathering.exists("\(path)/\(nid)/uuid")
       } ?? false
     }
   }

@@ -8,15 +8,21 @@ struct Gathering {
   let host: HostRoot
   /// Of this cycle.
   private let listings: Listings
+  private let recorder: ReadRecorder?
   private(set) var collection = Collection()
 
   /// A broken mount or a locked-down debugfs fails every read of it; this many tell the story.
   private static let failureLimit = 100
 
-  init(_ collector: String, _ host: HostRoot, _ listings: Listings = Listings()) {
+  /// - Parameter recorder: takes down what is asked, where what comes of it may be known next time.
+  init(
+    _ collector: String, _ host: HostRoot, _ listings: Listings = Listings(),
+    recorder: ReadRecorder? = nil
+  ) {
     self.collector = collector
     self.host = host
     self.listings = listings
+    self.recorder = recorder
   }
 
   // MARK: reading
@@ -32,16 +38,18 @@ struct Gathering {
   mutating func read(_ parameter: Parameter, _ values: [String], noValue: Int32?) -> [UInt8]? {
     if parameter.isOfClients { return readOnce(parameter, values) }
     let name = HostMemory.Name(parameter: parameter, values: values)
-    // A tree may be changed by hand at any time; each look counts there.
-    guard let paths = host.isLive ? host.memory.look(for: name) : host.memory.paths(of: name)
-    else { return nil }
+    guard let paths = host.remembers ? host.memory.look(for: name) : host.memory.paths(of: name)
+    else {
+      recorder?.note(.absent(host.memory.paths(of: name).all))
+      return nil
+    }
     var failure: HostError?
     var isThere = false
     // First where it was; if it is not there any more, the others are asked in their order.
     let others = paths.all.indices.filter { $0 != paths.last }
     for index in (paths.last.map { [$0] } ?? []) + others {
       do {
-        let bytes = try host.readAgain(paths.all[index])
+        let bytes = try read(paths.all[index], isKept: true)
         if index != paths.last { host.memory.found(name, at: index) }
         return bytes
       } catch {
@@ -49,6 +57,7 @@ struct Gathering {
           if index == paths.last { host.memory.lookAgain() }
         } else if let noValue, error.number == noValue {
           isThere = true
+          recorder?.note(.refused(path: paths.all[index], number: noValue))
         } else {
           failure = failure ?? error
         }
@@ -58,32 +67,64 @@ struct Gathering {
       fail(parameter.name(values), failure)
     } else if !isThere {
       host.memory.absent(name)
+      recorder?.note(.absent(paths.all))
     }
     return nil
+  }
+
+  /// - Parameter isKept: when the file stays open where it may.
+  private func read(_ path: String, isKept: Bool) throws(HostError) -> [UInt8] {
+    let bytes: [UInt8]
+    if let asked = recorder?.contents(of: path) {
+      bytes = asked
+    } else {
+      bytes = isKept ? try host.readAgain(path) : try host.read(path)
+    }
+    recorder?.note(.contents(path: path, bytes: bytes, isKept: isKept))
+    return bytes
   }
 
   /// Of the many files of clients nothing is remembered.
   private mutating func readOnce(_ parameter: Parameter, _ values: [String]) -> [UInt8]? {
     var failure: HostError?
-    for path in parameter.paths(values) {
+    let paths = parameter.paths(values)
+    for path in paths {
       do {
-        return try host.read(path)
+        return try read(path, isKept: false)
       } catch {
         if !error.isAbsence { failure = failure ?? error }
       }
     }
-    if let failure { fail(parameter.name(values), failure) }
+    if let failure { fail(parameter.name(values), failure) } else { recorder?.note(.absent(paths)) }
     return nil
   }
 
   /// A file of the host that is no parameter of Lustre.
   mutating func read(path: String) -> [UInt8]? {
     do {
-      return try host.readAgain(path)
+      return try read(path, isKept: true)
     } catch {
-      if !error.isAbsence { fail(path, error) }
+      if error.isAbsence { recorder?.note(.absent([path])) } else { fail(path, error) }
       return nil
     }
+  }
+
+  /// Names in a directory, sorted.
+  func list(_ path: String) throws(HostError) -> [String] {
+    do {
+      let names = try host.list(path)
+      recorder?.note(.names(path: path, names))
+      return names
+    } catch {
+      if error.isAbsence { recorder?.note(.absent([path])) } else { recorder?.giveUp() }
+      throw error
+    }
+  }
+
+  /// True when something is at the path.
+  func exists(_ path: String) -> Bool {
+    recorder?.giveUp()
+    return host.exists(path)
   }
 
   /// A file of one decimal number.
@@ -109,13 +150,18 @@ struct Gathering {
     let paths = host.memory.paths(of: HostMemory.Name(parameter: parameter, values: values)).all
     for (path, root) in zip(paths, parameter.roots) {
       do {
-        let isTop = parameter.parts == 1
-        guard let found = try listings.directories(path, of: isTop ? root.rawValue : nil, host)
-        else { continue }
+        let listed = try listings.directories(path, of: parent(parameter, root), host)
+        note(parameter, root, path, listed)
+        guard let found = listed else { continue }
         names = names.isEmpty ? found : Set(names).union(found).sorted()
         isListed = true
       } catch {
-        if !error.isAbsence { failure = failure ?? error }
+        if error.isAbsence {
+          note(parameter, root, path, nil)
+        } else {
+          failure = failure ?? error
+          recorder?.giveUp()
+        }
       }
     }
     if let failure, !isListed {
@@ -123,6 +169,17 @@ struct Gathering {
       return nil
     }
     return names
+  }
+
+  /// What lists a directory of directories, where that is listed once for all.
+  private func parent(_ parameter: Parameter, _ root: ParameterRoot) -> String? {
+    parameter.parts == 1 ? root.rawValue : nil
+  }
+
+  private func note(
+    _ parameter: Parameter, _ root: ParameterRoot, _ path: String, _ names: [String]?
+  ) {
+    recorder?.note(.directories(path: path, parent: parent(parameter, root), names: names))
   }
 
   // MARK: keeping
@@ -147,6 +204,7 @@ struct Gathering {
   mutating func fail(_ source: String, _ error: HostError) { fail(source, error.reason) }
 
   mutating func fail(_ source: String, _ reason: String) {
+    recorder?.giveUp()
     guard collection.failures.count < Gathering.failureLimit else { return }
     collection.failures.append(
       CollectionFailure(collector: collector, source: source, reason: reason))
@@ -168,8 +226,15 @@ struct Gathering {
     _ metric: Metric, bits: SampleBits, of subject: SeriesSubject = .server,
     _ labels: [String: String] = [:], source: String = ""
   ) {
-    collection.samples.append(
-      Sample(metric.declaration(of: subject, labels, source: source), bits))
+    let declaration = metric.declaration(of: subject, labels, source: source)
+    let place = collection.samples.count
+    if let before = recorder?.samplesBefore, place < before.count,
+      before[place].declaration == declaration
+    {
+      collection.samples.append(Sample(before[place].series, bits))
+    } else {
+      collection.samples.append(Sample(declaration, bits))
+    }
   }
 
   /// A gauge; nothing when there is no value.

@@ -2,7 +2,7 @@ import AgentCore
 import Protocol
 
 /// This server's own connections to targets elsewhere.
-struct ImportsCollector: Collector {
+struct ImportsCollector: SteadyCollector {
   let name = "imports"
   let sections = ["imports"]
 
@@ -13,9 +13,11 @@ struct ImportsCollector: Collector {
   /// An MDS has one for each OST and MDT.
   private static let limit = 20_000
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
     if let answer = context.facts.withoutLustre { return answer }
-    var gathering = Gathering(name, host, context.listings)
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
     var imports: [ImportsSection.Import] = []
     var isKnown = false
     for kind in ImportsCollector.kinds {

@@ -86,7 +86,8 @@ final class JobStatsReader: Sendable {
     _ paths: [String], _ follower: inout JobFollower, _ host: HostRoot
   ) -> Outcome {
     var failure: HostError?
-    var buffer: [UInt8] = []
+    var buffer = host.memory.takeBuffer()
+    defer { host.memory.giveBuffer(buffer) }
     for path in paths {
       var scanner = JobStatsScanner()
       let began = HostClock().now()

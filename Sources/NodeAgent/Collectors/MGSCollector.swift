@@ -2,7 +2,7 @@ import AgentCore
 import Protocol
 
 /// The management target when it is set up here, and what is registered with it.
-struct MGSCollector: Collector {
+struct MGSCollector: SteadyCollector {
   let name = "mgs"
   let sections = ["mgs", "target"]
 
@@ -11,9 +11,11 @@ struct MGSCollector: Collector {
   /// File systems on one MGS; sites have a handful.
   private static let fileSystemLimit = 256
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
     if let answer = context.facts.withoutLustre { return answer }
-    var gathering = Gathering(name, host, context.listings)
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
     for directory in TargetReader.mgt.directories(&gathering) ?? [] {
       let identity = TargetReader.mgt.identity(directory, &gathering, context.facts)
       TargetReader.mgt.collect(identity, context.facts, &gathering)
@@ -36,7 +38,7 @@ struct MGSCollector: Collector {
     var names: [String]?
     for path in Parameter.liveFileSystems.paths([]) {
       do {
-        names = try gathering.host.list(path)
+        names = try gathering.list(path)
         break
       } catch {
         if !error.isAbsence { gathering.fail(Parameter.liveFileSystems.pattern, error) }

@@ -2,12 +2,14 @@ import AgentCore
 import Protocol
 
 /// Lustre's mounts on this node, targets and clients.
-struct MountsCollector: Collector {
+struct MountsCollector: SteadyCollector {
   let name = "mounts"
   let sections = ["mounts"]
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    var gathering = Gathering(name, host)
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
+    var gathering = Gathering(name, host, recorder: recorder)
     if let table = NodeFacts.mountTable(&gathering) {
       let entries = gathering.take(table.parsed, from: table.path)
       gathering.section(

@@ -3,7 +3,7 @@ import Protocol
 
 /// What several collectors need to know of the node, read once a cycle. Gathering it never fails:
 /// whoever reports one of these files also reports why it could not be read.
-package struct NodeFacts: Sendable {
+package struct NodeFacts: Hashable, Sendable {
   /// Whether `/proc/fs/lustre` or `/sys/fs/lustre` is there.
   package enum Lustre: Hashable, Sendable {
     case here
@@ -24,11 +24,15 @@ package struct NodeFacts: Sendable {
 
   package init() {}
 
-  init(_ host: HostRoot, _ listings: Listings) {
-    lustre = NodeFacts.lustre(host)
-    mounts = NodeFacts.mountTable(host)?.value ?? []
+  init(
+    _ host: HostRoot, _ listings: Listings, _ lustre: Lustre, _ recorder: ReadRecorder?
+  ) {
+    self.lustre = lustre
+    var gathering = Gathering("facts", host, listings, recorder: recorder)
+    if let table = NodeFacts.mountTable(&gathering) {
+      mounts = gathering.take(table.parsed, from: table.path)
+    }
     guard lustre == .here else { return }
-    var gathering = Gathering("facts", host, listings)
     if let bytes = gathering.read(.version) { version = LustreVersion(bytes.span) }
     mgcNIDs = (gathering.directories(.managementClients) ?? []).compactMap(NodeFacts.mgcNID)
     if let bytes = gathering.read(.lnetInterfaces) {
@@ -41,7 +45,7 @@ package struct NodeFacts: Sendable {
     }
   }
 
-  private static func lustre(_ host: HostRoot) -> Lustre {
+  static func lustre(_ host: HostRoot) -> Lustre {
     var failure: HostError?
     for path in ["/proc/fs/lustre", "/sys/fs/lustre"] {
       do {
@@ -72,11 +76,6 @@ package struct NodeFacts: Sendable {
   }
 
   /// The Lustre lines of the mount table and where they were read; `nil` without any table.
-  static func mountTable(_ host: HostRoot) -> (path: String, value: [MountEntry])? {
-    var gathering = Gathering("facts", host)
-    return mountTable(&gathering).map { ($0.path, gathering.take($0.parsed, from: $0.path)) }
-  }
-
   static func mountTable(
     _ gathering: inout Gathering
   ) -> (path: String, parsed: Parsed<[MountEntry]>)? {

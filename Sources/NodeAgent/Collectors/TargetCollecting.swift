@@ -41,11 +41,16 @@ extension TargetCollecting {
     let subject = reader.subject(directory)
     let period = period
     return CollectorUnit(subject: subject, lane: reader.lane(directory), period: { period }) {
-      let facts = source.current().facts
-      var gathering = Gathering("\(name)/\(subject)", host)
-      let identity = reader.identity(directory, &gathering, facts)
-      collect(reader, identity, facts, &gathering)
-      return gathering.answer(orNotApplicable: absence)
+      let context = source.current()
+      let listings = Listings()
+      return host.memory.answers.answer(
+        "\(name)/\(subject)", host, listings, facts: context.factsNumber
+      ) { recorder in
+        var gathering = Gathering("\(name)/\(subject)", host, listings, recorder: recorder)
+        let identity = reader.identity(directory, &gathering, context.facts)
+        collect(reader, identity, context.facts, &gathering)
+        return gathering.answer(orNotApplicable: absence)
+      }
     }
   }
 

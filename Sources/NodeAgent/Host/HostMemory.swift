@@ -53,8 +53,23 @@ final class HostMemory: Sendable {
   private let paths = Mutex<[Name: Paths]>([:])
   private let sections = Mutex<[Key: Known]>([:])
 
+  /// One buffer that is read into in pieces, when nobody does.
+  private let buffer = Mutex<[UInt8]>([])
+
+  func takeBuffer() -> [UInt8] {
+    buffer.withLock { kept in
+      defer { kept = [] }
+      return kept
+    }
+  }
+
+  func giveBuffer(_ used: [UInt8]) { buffer.withLock { $0 = used } }
+
   /// Files that stay open.
   let files: KeptFiles
+
+  /// What was made of what was read.
+  let answers = KnownAnswers()
 
   init(_ keeping: KeptFiles.Keeping) { files = KeptFiles(keeping) }
 

@@ -6,7 +6,7 @@ extension HostRoot {
   /// The kernel's boot id. A tree without one gets `tree:` and a digest of where it lies: stable,
   /// and plainly no boot of any machine.
   package func bootID() -> BootID {
-    if let bytes = try? read("/proc/sys/kernel/random/boot_id", limit: 4_096),
+    if let bytes = try? readAgain("/proc/sys/kernel/random/boot_id", limit: 4_096),
       let text = ScalarParser.text(bytes.span)
     {
       return BootID(text)
@@ -18,7 +18,7 @@ extension HostRoot {
   /// The host's name, from the kernel's file, else `/etc/hostname`.
   package func hostname() -> String? {
     for path in ["/proc/sys/kernel/hostname", "/etc/hostname"] {
-      if let bytes = try? read(path, limit: 4_096), let text = ScalarParser.text(bytes.span) {
+      if let bytes = try? readAgain(path, limit: 4_096), let text = ScalarParser.text(bytes.span) {
         return text
       }
     }

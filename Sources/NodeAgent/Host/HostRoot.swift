@@ -8,20 +8,27 @@ package struct HostRoot: Sendable {
   /// Shared by the copies of this value.
   let memory: HostMemory
 
+  /// A tree may be changed by hand at any time, and each look counts there. A machine changes as Lustre
+  /// changes it, so that what an earlier cycle found out need not be found out again.
+  let remembers: Bool
+
   /// True when this is the machine itself.
   package var isLive: Bool { root == "/" }
 
   package init(_ root: String) { self.init(root, keeping: .kernel) }
 
-  /// A root whose files nobody changes while it is read, for measuring: descriptors are kept as they
-  /// are of the kernel's own files.
-  package static func unchanging(_ root: String) -> HostRoot { HostRoot(root, keeping: .any) }
+  /// A root that is read as a machine is: what was there is looked for where it was, what was not is
+  /// not looked for each time, and descriptors stay open as those of the kernel's own files do.
+  package static func asMachine(_ root: String) -> HostRoot {
+    HostRoot(root, keeping: .any, remembers: true)
+  }
 
-  private init(_ root: String, keeping: KeptFiles.Keeping) {
+  private init(_ root: String, keeping: KeptFiles.Keeping, remembers: Bool? = nil) {
     memory = HostMemory(keeping)
     var text = root
     while text.utf8.count > 1 && text.hasSuffix("/") { text.removeLast() }
     self.root = text.isEmpty ? "/" : text
+    self.remembers = remembers ?? (self.root == "/")
   }
 
   /// A parameter is far smaller; `job_stats` of a busy target reaches tens of MiB and has its own
@@ -82,7 +89,8 @@ package struct HostRoot: Sendable {
   ) -> Filling {
     guard let start = buffer.baseAddress else { return .full }
     while held < buffer.count {
-      let count = Glibc.read(number, start + held, buffer.count - held)
+      // From its beginning on, wherever a kept file was left.
+      let count = pread(number, start + held, buffer.count - held, off_t(held))
       if count < 0 {
         if errno == EINTR { continue }
         return .failed(errno)

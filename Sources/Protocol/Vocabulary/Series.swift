@@ -55,14 +55,35 @@ package struct SeriesDeclaration: Hashable, Sendable {
 /// A value's 64 bits: unsigned for a counter, two's complement for a gauge.
 package typealias SampleBits = UInt64
 
+/// A declaration that many readings share: whoever keeps it can tell by it alone, without comparing
+/// names, that the next value is of the same series.
+package final class DeclaredSeries: Sendable {
+  package let declaration: SeriesDeclaration
+  package init(_ declaration: SeriesDeclaration) { self.declaration = declaration }
+}
+
 /// One reading of one series.
 package struct Sample: Hashable, Sendable {
-  package var declaration: SeriesDeclaration
+  package let series: DeclaredSeries
   package var bits: SampleBits
+  package var declaration: SeriesDeclaration { series.declaration }
+
+  package init(_ series: DeclaredSeries, _ bits: SampleBits) {
+    self.series = series
+    self.bits = bits
+  }
 
   package init(_ declaration: SeriesDeclaration, _ bits: SampleBits) {
-    self.declaration = declaration
-    self.bits = bits
+    self.init(DeclaredSeries(declaration), bits)
+  }
+
+  package static func == (a: Sample, b: Sample) -> Bool {
+    a.bits == b.bits && (a.series === b.series || a.declaration == b.declaration)
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(declaration)
+    hasher.combine(bits)
   }
 }
 

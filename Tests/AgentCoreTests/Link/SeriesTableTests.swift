@@ -14,6 +14,7 @@ import Testing
   @Test func aGuessedNumberIsTheNumberOfTheSeries() throws {
     var guessing = SeriesTable()
     var searching = SeriesTable()
+    var objects: [Int: DeclaredSeries] = [:]
     var random = SystemRandomNumberGenerator()
     for cycle in 0..<200 {
       var numbers = Array(0..<(20 + cycle % 7))
@@ -22,8 +23,11 @@ import Testing
       var previous: UInt32?
       for number in numbers {
         let declaration = Self.declaration(number)
-        let guessed = guessing.id(of: declaration, after: previous)
-        #expect(guessed == searching.id(of: declaration))
+        // Every second time as another object, every second time as the one before.
+        if cycle % 2 == 0 { objects[number] = DeclaredSeries(declaration) }
+        let series = objects[number] ?? DeclaredSeries(declaration)
+        let guessed = guessing.id(of: series, after: previous)
+        #expect(guessed == searching.id(of: DeclaredSeries(declaration), after: nil))
         let id = try #require(guessed)
         #expect(guessing[id] == declaration)
         previous = id

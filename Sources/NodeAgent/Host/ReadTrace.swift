@@ -1,0 +1,103 @@
+import Glibc
+
+/// What one piece of work asked of the machine, in order, and what the machine said. A piece of work
+/// makes the same of the same answers: while they stay, what it made of them stays, and only the asking
+/// has to be done again.
+struct ReadTrace: Sendable {
+  enum Access: Sendable {
+    /// A file; `isKept` when it is one that stays open.
+    case contents(path: String, bytes: [UInt8], isKept: Bool)
+    /// A file that is there and says by this `errno` that it has no value.
+    case refused(path: String, number: Int32)
+    /// None of these was there. Not asked every time: a release has a parameter or does not.
+    case absent([String])
+    /// Names of directories in one; `nil` when `parent` does not list it.
+    case directories(path: String, parent: String?, names: [String]?)
+    /// Names in a directory.
+    case names(path: String, [String])
+
+    /// About the memory that it takes.
+    var bytes: Int {
+      switch self {
+      case .contents(let path, let bytes, _): 96 + path.utf8.count + bytes.count
+      case .refused(let path, _): 96 + path.utf8.count
+      case .absent(let paths): paths.reduce(96) { $0 + 32 + $1.utf8.count }
+      case .directories(let path, _, let names):
+        (names ?? []).reduce(96 + path.utf8.count) { $0 + 16 + $1.utf8.count }
+      case .names(let path, let names):
+        names.reduce(96 + path.utf8.count) { $0 + 16 + $1.utf8.count }
+      }
+    }
+  }
+
+  var accesses: [Access]
+
+  /// How often in turn an absence is taken for granted.
+  static let absenceTurns = 8
+
+  /// Asks everything again. `nil` when nothing has changed; else what is known by then, up to the
+  /// first contents that differ.
+  func changed(_ host: HostRoot, _ listings: Listings, turn: Int) -> [Access]? {
+    for (place, access) in accesses.enumerated() {
+      switch access {
+      case .contents(let path, let before, let isKept):
+        guard let bytes = try? isKept ? host.readAgain(path) : host.read(path) else {
+          return Array(accesses[..<place])
+        }
+        guard Self.areEqual(bytes, before) else {
+          return accesses[..<place] + [.contents(path: path, bytes: bytes, isKept: isKept)]
+        }
+      case .refused(let path, let number):
+        guard Self.refusal(path, host) == number else { return Array(accesses[..<place]) }
+      case .absent(let paths):
+        guard (turn &+ place) % Self.absenceTurns == 0 else { continue }
+        guard paths.allSatisfy({ Self.isAbsent($0, host) }) else {
+          // Whoever left out looking for it looks now.
+          host.memory.lookAgain()
+          return Array(accesses[..<place])
+        }
+      case .directories(let path, let parent, let names):
+        guard let found = Self.directories(path, parent, host, listings), found == names else {
+          return Array(accesses[..<place])
+        }
+      case .names(let path, let names):
+        guard (try? host.list(path)) == names else { return Array(accesses[..<place]) }
+      }
+    }
+    return nil
+  }
+
+  private static func areEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    a.count == b.count
+      && a.withUnsafeBytes { first in
+        b.withUnsafeBytes { second in
+          guard let first = first.baseAddress, let second = second.baseAddress else { return true }
+          return memcmp(first, second, a.count) == 0
+        }
+      }
+  }
+
+  private static func refusal(_ path: String, _ host: HostRoot) -> Int32? {
+    do {
+      _ = try host.readAgain(path)
+      return nil
+    } catch {
+      return error.number
+    }
+  }
+
+  private static func isAbsent(_ path: String, _ host: HostRoot) -> Bool {
+    (try? host.isPresent(path)) == false
+  }
+
+  /// The outer `nil`: they can not be listed.
+  private static func directories(
+    _ path: String, _ parent: String?, _ host: HostRoot, _ listings: Listings
+  ) -> [String]?? {
+    do {
+      return .some(try listings.directories(path, of: parent, host))
+    } catch {
+      return error.isAbsence ? .some(nil) : nil
+    }
+  }
+}
