@@ -85,12 +85,20 @@ package struct AgentListener: Sendable {
     }
   }
 
+  /// An agent's cycle is some hundred bytes. What TLS has deciphered lies in a buffer that grows with
+  /// the reads and stays as large, for each of a thousand agents.
+  private static let reads = FixedSizeRecvByteBufferAllocator(capacity: 8 << 10)
+  /// Pieces that may wait while one is taken in; the rest waits in the kernel and at the agent.
+  private static let backPressure = NIOAsyncSequenceProducerBackPressureStrategies
+    .HighLowWatermark(lowWatermark: 1, highWatermark: 2)
+
   private func bind() async throws -> NIOAsyncChannel<Accepted, Never> {
     do {
       return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         .serverChannelOption(.backlog, value: 1_024)
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .childChannelOption(.recvAllocator, value: Self.reads)
         .bind(host: host, port: port) { channel in
           channel.eventLoop.makeCompletedFuture { try self.accepted(channel) }
         }
@@ -113,8 +121,10 @@ package struct AgentListener: Sendable {
       HandshakeReporter(
         slot: slot, address: address, refusals: handshakes, silences: silences))
     return (
-      try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel), slot,
-      address
+      try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+        wrappingChannelSynchronously: channel,
+        configuration: NIOAsyncChannel.Configuration(backPressureStrategy: Self.backPressure)),
+      slot, address
     )
   }
 }
