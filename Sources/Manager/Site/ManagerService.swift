@@ -66,6 +66,7 @@ package struct ManagerService: Sendable {
 
   /// Serves until cancelled; then tells the agents, stores what it holds, and returns.
   package func run(onServing: @escaping @Sendable (Addresses) async -> Void) async throws {
+    HeapMemory.bound()
     let label = "iml-manager"
     let level = configuration.logLevel
     let logger = Logger(label: label) { _ in ConsoleLog(label: label, level: level) }
@@ -219,6 +220,7 @@ package struct ManagerService: Sendable {
       let isHourly = Clock.monotonic() >= nextHourly
       if isHourly { nextHourly += Duration.seconds(3_600).wholeNanoseconds }
       await site.trim(isHourly: isHourly)
+      HeapMemory.giveBack()
       try await Task.sleep(for: .seconds(10))
     }
   }
