@@ -17,6 +17,20 @@ import Testing
         """)
   }
 
+  @Test func whatCanNotBeReadIsSaidAboveTheTable() throws {
+    var answer = Fixture.metricAnswer
+    answer.unreadable = [
+      MetricAnswer.Gap(
+        fromNanoseconds: 1_795_305_600_000_000_000, throughNanoseconds: 1_795_309_200_000_000_000,
+        file: "history/raw-2026-11-22.sqlite.damaged", reason: "it is damaged: \u{202e}x")
+    ]
+    let text = MetricPage.render(try Reply(answer), Style(width: 200))
+    #expect(
+      text.contains(
+        "Not readable from 2026-11-22 00:00:00 UTC to 2026-11-22 01:00:00 UTC: "
+          + "history/raw-2026-11-22.sqlite.damaged: it is damaged: \\x202ex\n"))
+  }
+
   @Test func curveIsDrawnOnlyWhereBlocksCanBe() throws {
     let text = MetricPage.render(
       try Reply(Fixture.metricAnswer), Style(hasBlocks: true, width: 100))

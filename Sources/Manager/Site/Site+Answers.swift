@@ -9,7 +9,7 @@ extension Site {
   func status() -> SiteStatus {
     var status = observed.status(at: now)
     status.servers = status.servers.map(marked)
-    let own = readiness() + damages
+    let own = readiness() + damages + store.history.damaged.map(\.finding)
     status.findings.insert(
       contentsOf: own.map { Finding(diagnostic: $0, ageSeconds: 0) }, at: 0)
     if !own.isEmpty, status.health == .healthy { status.health = .degraded }
@@ -181,11 +181,16 @@ extension Site {
           let found = try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
           for (id, points) in found { columns[id, default: []] += points }
         } catch {
-          throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
+          store.history.noteDamage(
+            .raw(HistoryDay(of: block.fromNanoseconds)),
+            DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)"))
         }
       }
     }
-    return query.evaluate(series: candidates, columns: columns, rollUps: rollUps, now: now)
+    var answer = query.evaluate(series: candidates, columns: columns, rollUps: rollUps, now: now)
+    let gaps = store.history.unreadable(range, tier: tier)
+    if !gaps.isEmpty { answer.unreadable = gaps }
+    return answer
   }
 
   /// Whose blocks can hold these; `nil` stands for any: a target may have been on each server.

@@ -77,27 +77,45 @@ extension Site {
     for (target, value) in values.newest {
       observed.valueReplayed(target, value, at: now)
     }
-    try await tellMissingHistory()
+    await tellMissingHistory()
   }
 
-  /// Files of history that somebody or some disk took away. What exactly was in them is not known.
-  private func tellMissingHistory() async throws(DiagnosticError) {
+  /// Files of history that somebody or some disk took away, or that are damaged. What exactly was in
+  /// them is not known.
+  func tellMissingHistory() async {
+    let damaged = store.history.takeNewDamage()
+    for item in damaged {
+      logger.error(
+        "a file of history is damaged",
+        metadata: [
+          "file": "\(item.finding.subject)", "reason": "\(item.finding.reason)",
+          "remedy": "\(item.finding.remedy)",
+        ])
+    }
     let missing = store.history.missing
     guard !missing.isEmpty else { return }
     let servers = observed.servers(at: now).map(\.id)
     for file in missing {
-      logger.error("a file of history is gone or empty", metadata: ["file": "\(file.name)"])
+      let aside = damaged.last { $0.file == file && $0.isSetAside }
+      if aside == nil {
+        logger.error("a file of history is gone or empty", metadata: ["file": "\(file.name)"])
+      }
+      // Of a store that could not be written last time the loss still waits.
+      guard missingTold.insert(file).inserted else { continue }
       for server in servers {
         found(
           SampleLoss(
             afterNanoseconds: file.begin, beforeNanoseconds: min(file.end, now.wallNanoseconds),
             batches: nil, samples: nil,
-            reason: "history/\(file.name) was lost or emptied while the manager was not running"),
+            reason: aside.map { "history/\(file.name) is damaged, and kept as history/\($0.name)" }
+              ?? "history/\(file.name) was lost or emptied while the manager was not running"),
           server, now)
       }
     }
     await flush(force: true)
-    if storeFailure == nil { store.history.toldMissing() }
+    guard storeFailure == nil else { return }
+    store.history.toldMissing()
+    missingTold = []
   }
 
   private func replay(

@@ -14,7 +14,8 @@ extension Site {
   package nonisolated func trim(isHourly: Bool) async {
     if isHourly { await prune() }
     let history = store.history
-    let files = history.files.map { file in
+    // What is damaged is kept for who may still get something out of it.
+    let files = history.files.filter { !history.isDamaged($0) }.map { file in
       HistoryRetention.File(
         name: file.name, tier: file.tier, end: file.end, bytes: history.bytes(of: file))
     }
@@ -37,7 +38,11 @@ extension Site {
         logger.error(
           "history can not be trimmed",
           metadata: ["file": "\(file.name)", "reason": "\(error.diagnostic.reason)"])
-        break
+        guard HistoryFiles.isDamage(error), let known = HistoryFile(name: file.name),
+          history.path(known) == error.diagnostic.subject
+        else { break }
+        // Told once; others go nevertheless.
+        history.noteDamage(known, error)
       }
     }
     let total = history.files.reduce(Int64(0)) { $0 + history.bytes(of: $1) }

@@ -18,6 +18,7 @@ extension Site {
       // Cancelled half-way, it is done again at the next start.
       if !Task.isCancelled { await rolledUp(failure: error.diagnostic) }
     }
+    await tellMissingHistory()
   }
 
   private nonisolated func rollUpNow() async throws(DiagnosticError) {
@@ -40,8 +41,10 @@ extension Site {
     let now = Clock.wall()
     for task in store.history.hoursToRollUp(now: now, patience: Self.patience) {
       if Task.isCancelled { return }
-      let late = try await store.history.rollUp(task, natures: natures)
-      if late > 0 {
+      let late = try await store.history.unlessDamaged(task.day) { () throws(DiagnosticError) in
+        try await store.history.rollUp(task, natures: natures)
+      }
+      if let late, late > 0 {
         logger.warning(
           "samples came after the rest of their time was removed, and are in no roll-up",
           metadata: [
@@ -51,7 +54,9 @@ extension Site {
     }
     for item in store.history.daysToJoin(now: now, patience: Self.patience) {
       if Task.isCancelled { return }
-      try await store.history.join(item.server, item.day, natures: natures)
+      _ = try await store.history.unlessDamaged(item.day) { () throws(DiagnosticError) in
+        try await store.history.join(item.server, item.day, natures: natures)
+      }
     }
   }
 

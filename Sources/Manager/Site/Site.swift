@@ -96,6 +96,8 @@ package actor Site {
   /// What the start found damaged in the frame log, and the batches that this took.
   var damages: [Diagnostic] = []
   var damaged: [StreamKey: OrderSet] = [:]
+  /// Files of history whose loss is told and not yet in the store.
+  var missingTold: Set<HistoryFile> = []
   private var sessionNumber: UInt64 = 0
 
   /// The manager's own counters, for its exposition.

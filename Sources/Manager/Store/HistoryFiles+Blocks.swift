@@ -17,22 +17,32 @@ extension HistoryFiles {
     for (day, blocks) in days.sorted(by: { $0.key < $1.key }) {
       let file = HistoryFile.raw(day)
       do {
-        try step("append to a day")
-        let stamp = Int64(bitPattern: UInt64.random(in: 0...UInt64.max))
-        guard let pool = try pool(file, creating: true) else { continue }
-        try await pool.write { db in
-          // Before the commit, and in turn with those that clean: no query misses one.
-          self.soil(
-            try RawDay.append(blocks, stamp: stamp, db),
-            newest: Dictionary(blocks.map { ($0.stream.server, $0.throughNanoseconds) }) {
-              max($0, $1)
-            })
+        do {
+          try await append(blocks, to: file)
+        } catch  where Self.isDamage(error) {
+          // What comes must not wait for a day that is spoilt.
+          try setAside(file, error)
+          try await append(blocks, to: file)
         }
-        try step("a day is appended")
       } catch {
         throw StoreFailure.diagnose(error, path: path(file))
       }
     }
+  }
+
+  private func append(_ blocks: [HistoryBlock], to file: HistoryFile) async throws {
+    try step("append to a day")
+    let stamp = Int64(bitPattern: UInt64.random(in: 0...UInt64.max))
+    guard let pool = try pool(file, creating: true) else { return }
+    try await pool.write { db in
+      // Before the commit, and in turn with those that clean: no query misses one.
+      self.soil(
+        try RawDay.append(blocks, stamp: stamp, db),
+        newest: Dictionary(blocks.map { ($0.stream.server, $0.throughNanoseconds) }) {
+          max($0, $1)
+        })
+    }
+    try step("a day is appended")
   }
 
   /// A block over midnight becomes one of each day, so that a file holds all of its day and nothing
@@ -65,7 +75,7 @@ extension HistoryFiles {
     var found: [ClosedRange<UInt64>] = []
     for day in rawDays {
       found +=
-        try await read(.raw(day)) { db in
+        try await readable(.raw(day)) { db in
           try Row.fetchAll(
             db,
             sql: """
@@ -82,9 +92,14 @@ extension HistoryFiles {
   func blockIDs(
     _ day: HistoryDay, _ range: ClosedRange<Int64>, servers: Set<ServerID>?
   ) async throws(DiagnosticError) -> [Int64] {
-    try await read(.raw(day)) { db in
-      try RawDay.ids(range, servers, db)
-    } ?? []
+    try await read(.raw(day)) { db in try RawDay.ids(range, servers, db) } ?? []
+  }
+
+  /// The same, of what can be read.
+  func readableBlockIDs(
+    _ day: HistoryDay, _ range: ClosedRange<Int64>, servers: Set<ServerID>?
+  ) async throws(DiagnosticError) -> [Int64] {
+    try await readable(.raw(day)) { db in try RawDay.ids(range, servers, db) } ?? []
   }
 
   /// Blocks of a day by their ids, by stream and order.
@@ -93,12 +108,32 @@ extension HistoryFiles {
     return try await read(.raw(day)) { db in try RawDay.blocks(ids, db, path: path) } ?? []
   }
 
+  /// The same without what is damaged, which is noted.
+  func readableBlocks(
+    _ day: HistoryDay, _ ids: [Int64]
+  ) async throws(DiagnosticError) -> [HistoryBlock] {
+    do throws(DiagnosticError) {
+      return try await blocks(day, ids)
+    } catch {
+      guard Self.isDamage(error), ids.count > 1 else {
+        return try await readable(.raw(day)) { _ in throw error } ?? []
+      }
+    }
+    // One by one: a damaged page is of one block, seldom of two.
+    var found: [HistoryBlock] = []
+    let path = path(.raw(day))
+    for id in ids {
+      found += try await readable(.raw(day)) { db in try RawDay.blocks([id], db, path: path) } ?? []
+    }
+    return found
+  }
+
   /// Of each stream the time of its newest batch.
   func lastBatches() async throws(DiagnosticError) -> [(stream: StreamKey, nanoseconds: Int64)] {
     var found: [(stream: StreamKey, nanoseconds: Int64)] = []
     for day in rawDays {
       found +=
-        try await read(.raw(day)) { db in
+        try await readable(.raw(day)) { db in
           try Row.fetchAll(
             db,
             sql: """
@@ -114,6 +149,19 @@ extension HistoryFiles {
         } ?? []
     }
     return found
+  }
+
+  /// What can be read: `nil` when there is no such file, or when it is damaged there, which is noted.
+  func readable<Value: Sendable>(
+    _ file: HistoryFile, _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(DiagnosticError) -> Value? {
+    do throws(DiagnosticError) {
+      return try await read(file, body)
+    } catch {
+      guard Self.isDamage(error) else { throw error }
+      noteDamage(file, error)
+      return nil
+    }
   }
 
   /// `nil` when there is no such file.
@@ -160,6 +208,11 @@ enum RawDay {
       let last = RollUpTier.hour.bucket(of: block.throughNanoseconds)
       hours[block.stream.server, default: []].formUnion(first...last)
     }
+    try soil(hours, stamp: stamp, db)
+    return hours
+  }
+
+  static func soil(_ hours: [ServerID: Set<Int64>], stamp: Int64, _ db: Database) throws {
     for (server, hours) in hours {
       for hour in hours {
         try db.cachedStatement(
@@ -167,7 +220,6 @@ enum RawDay {
         ).execute(arguments: [server.text, hour, stamp])
       }
     }
-    return hours
   }
 
   private static func id(of key: StreamKey, _ db: Database) throws -> Int64 {

@@ -83,7 +83,7 @@ extension HistoryFiles {
       let from = max(range.lowerBound, first &* RollUpTier.hour.nanoseconds)
       guard from <= range.upperBound else { continue }
       let path = path(.raw(day))
-      let found = try await read(.raw(day)) { db in
+      let found = try await readable(.raw(day)) { db in
         try RawDay.columns(wanted, ofDay, from...range.upperBound, db, path: path)
       }
       for (id, points) in found ?? [:] { columns[id, default: []] += points }
@@ -101,7 +101,7 @@ extension HistoryFiles {
     let pages = Dictionary(grouping: series) { $0 >> Self.pageBits }.mapValues(Set.init)
       .sorted { $0.key < $1.key }
     let path = path(file)
-    return try await read(file) { db in
+    return try await readable(file) { db in
       let servers = try RollUpRows.servers(db)
       let select = try db.cachedStatement(
         sql: "SELECT server, bytes FROM hours WHERE hour = ? AND page = ?")
@@ -133,7 +133,7 @@ extension HistoryFiles {
     let through = min(HistoryDay(number: after.number - 1), days.upperBound)
     guard from <= through else { return [] }
     let path = path(file)
-    return try await read(file) { db in
+    return try await readable(file) { db in
       let servers = try RollUpRows.servers(db)
       let select = try db.cachedStatement(
         sql: "SELECT server, bytes FROM days WHERE day = ? AND series = ?")

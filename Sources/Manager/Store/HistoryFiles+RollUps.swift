@@ -118,11 +118,20 @@ extension HistoryFiles {
     }
     if var standing = found {
       if standing.isJoined { standing.kept = Set(task.day.hours) }
+      // Its minutes were set aside, and its samples are gone: the wider buckets are all there is.
+      if hasLostRollUps(of: task.day) {
+        standing.isGone = true
+        standing.kept = Set(task.day.hours)
+      }
       return standing
     }
     var standing = Standing()
     // Wider buckets are only made from minutes; when these are gone, they are the last there is.
-    if files.contains(.rollUps(.tenMinutes, month: task.day.month)) {
+    // Minutes that were set aside are made again of the days that have their samples.
+    if wereSetAside(file)
+      ? hasLostRollUps(of: task.day)
+      : files.contains(.rollUps(.tenMinutes, month: task.day.month))
+    {
       standing.isGone = true
       standing.kept = Set(task.day.hours)
     }

@@ -18,15 +18,21 @@ package final class HistoryFiles: Sendable {
   let folder: String
   /// Stops before a step when it says so: a test's way to be killed at each of them.
   let step: @Sendable (String) throws -> Void
-  private let state: Mutex<State>
+  let state: Mutex<State>
   /// An open file costs three descriptors a connection and up to 2 MiB of memory.
   private static let openLimit = 16
 
-  private struct State {
+  struct State {
     var open: [(file: HistoryFile, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
     /// Files that were here, that nobody of us removed, and that are gone or empty.
     var missing: Set<HistoryFile> = []
+    /// By their names, which of those that were set aside are not those of `files`.
+    var damaged: [String: DamagedHistory] = [:]
+    /// The names of those that were told.
+    var toldDamage: Set<String> = []
+    /// About to be set aside: nobody opens them meanwhile.
+    var closing: Set<HistoryFile> = []
     /// Hours whose roll-ups do not hold all that the raw blocks hold.
     var dirty: [ServerID: Set<Int64>] = [:]
     /// The end of each server's newest block.
@@ -42,11 +48,12 @@ package final class HistoryFiles: Sendable {
     self.folder = folder
     self.step = step
     state = Mutex(State())
+    let names: [String]
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true,
         attributes: [.posixPermissions: 0o700])
-      let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+      names = try FileManager.default.contentsOfDirectory(atPath: folder)
       let files = Set(names.compactMap(HistoryFile.init(name:)))
       state.withLock { $0.files = files }
     } catch {
@@ -54,57 +61,66 @@ package final class HistoryFiles: Sendable {
         .stateDirectoryUnusable, subject: folder, reason: error.localizedDescription)
     }
     findMissing()
-    try load()
+    // Roll-ups first: that a day of samples is gone is written there.
+    for file in files.sorted(by: { ($0.tier?.rawValue ?? .max) < ($1.tier?.rawValue ?? .max) }) {
+      try load(file)
+    }
+    findSetAside(names)
   }
 
-  /// What the files know of hours to be rolled up, and of those to be put together.
-  private func load() throws(DiagnosticError) {
-    for day in rawDays {
-      let file = HistoryFile.raw(day)
+  /// What a file knows of hours to be rolled up or to be put together. One that is damaged is set
+  /// aside and costs no more than what is in it.
+  private func load(_ file: HistoryFile) throws(DiagnosticError) {
+    do {
       do {
-        let found = try pool(file)?.read { db in
-          (
-            try Row.fetchAll(db, sql: "SELECT server, hour FROM dirty"),
-            try Row.fetchAll(
-              db,
-              sql: """
-                SELECT streams.server, max(blocks.through_ns) AS newest
-                FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY streams.server
-                """)
-          )
-        }
-        state.withLock { state in
-          for row in found?.0 ?? [] {
-            guard let server = ServerID(row["server"] as String) else { continue }
-            state.dirty[server, default: []].insert(row["hour"])
-          }
-          for row in found?.1 ?? [] {
-            guard let server = ServerID(row["server"] as String) else { continue }
-            state.newest[server] = max(state.newest[server] ?? .min, row["newest"])
-          }
-        }
-      } catch {
-        throw StoreFailure.diagnose(error, path: path(file))
+        try learn(from: file)
+      } catch  where Self.isDamage(error) {
+        try setAside(file, error)
       }
+    } catch {
+      throw StoreFailure.diagnose(error, path: path(file))
     }
-    for file in files {
-      guard case .rollUps(.minute, _) = file else { continue }
-      do {
-        let found = try pool(file)?.read { db in
+  }
+
+  private func learn(from file: HistoryFile) throws {
+    guard let pool = try pool(file) else { return }
+    switch file {
+    case .raw:
+      let (dirty, newest) = try pool.read { db in
+        (
+          try Row.fetchAll(db, sql: "SELECT server, hour FROM dirty"),
           try Row.fetchAll(
             db,
             sql: """
-              SELECT DISTINCT servers.server, hours.hour
-              FROM hours JOIN servers ON servers.id = hours.server
+              SELECT streams.server, max(blocks.through_ns) AS newest
+              FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY streams.server
               """)
-        }
-        for row in found ?? [] {
-          guard let server = ServerID(row["server"] as String) else { continue }
-          loosen(server, HistoryDay(ofHour: row["hour"]))
-        }
-      } catch {
-        throw StoreFailure.diagnose(error, path: path(file))
+        )
       }
+      state.withLock { state in
+        for row in dirty {
+          guard let server = ServerID(row["server"] as String) else { continue }
+          state.dirty[server, default: []].insert(row["hour"])
+        }
+        for row in newest {
+          guard let server = ServerID(row["server"] as String) else { continue }
+          state.newest[server] = max(state.newest[server] ?? .min, row["newest"])
+        }
+      }
+    case .rollUps(.minute, _):
+      let loose = try pool.read { db in
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT DISTINCT servers.server, hours.hour
+            FROM hours JOIN servers ON servers.id = hours.server
+            """)
+      }
+      for row in loose {
+        guard let server = ServerID(row["server"] as String) else { continue }
+        loosen(server, HistoryDay(ofHour: row["hour"]))
+      }
+    case .rollUps: break
     }
   }
 
@@ -138,7 +154,7 @@ package final class HistoryFiles: Sendable {
   /// Without the list a file that goes is not missed; that is no reason to stop. Answers whether it was
   /// written.
   @discardableResult
-  private func writeList(_ state: State) -> Bool {
+  func writeList(_ state: State) -> Bool {
     let names = state.files.union(state.missing).map { $0.name + "\n" }.sorted()
     return (try? DurableFile.write(Array(names.joined().utf8), to: listPath)) != nil
   }
@@ -172,6 +188,10 @@ package final class HistoryFiles: Sendable {
         return known.pool
       }
       guard creating || state.files.contains(file) else { return nil }
+      guard !state.closing.contains(file) else {
+        throw DiagnosticError(
+          .databaseLocked, subject: path(file), reason: "it is damaged and is being set aside")
+      }
       let pool = try open(file)
       if state.files.insert(file).inserted { writeList(state) }
       state.open.append((file, pool))

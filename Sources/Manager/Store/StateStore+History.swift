@@ -75,7 +75,7 @@ extension StateStore {
     var found = try await earlierBlockIDs(from...through, servers: servers)
     let days = HistoryDay.clamped(from...through)
     for day in history.rawDays where days.contains(day) {
-      found += try await history.blockIDs(day, from...through, servers: servers).map {
+      found += try await history.readableBlockIDs(day, from...through, servers: servers).map {
         BlockID(day: day, id: $0)
       }
     }
@@ -109,7 +109,8 @@ extension StateStore {
     }
   }
 
-  /// Blocks by their ids, in that order; without those that were deleted meanwhile. A block has some
+  /// Blocks by their ids, in that order; without those that were deleted meanwhile or are damaged. A
+  /// block has some
   /// ten kilobytes, so ask for some hundreds at a time.
   package func blocks(_ ids: [BlockID]) async throws(DiagnosticError) -> [HistoryBlock] {
     var found: [HistoryBlock] = []
@@ -119,7 +120,7 @@ extension StateStore {
     }
     let days = Set(ids.compactMap(\.day)).sorted()
     for day in days {
-      found += try await history.blocks(day, ids.filter { $0.day == day }.map(\.id))
+      found += try await history.readableBlocks(day, ids.filter { $0.day == day }.map(\.id))
     }
     return found
   }

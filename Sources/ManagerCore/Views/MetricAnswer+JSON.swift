@@ -34,8 +34,28 @@ extension MetricAnswer: DirectJSON {
     }
     writer.raw(",\"unit\":")
     writer.text(unit)
+    if let unreadable {
+      writer.raw(",\"unreadable\":[")
+      for (place, gap) in unreadable.enumerated() {
+        if place > 0 { writer.raw(",") }
+        write(gap, into: &writer)
+      }
+      writer.raw("]")
+    }
     writer.raw("}")
     return writer.bytes
+  }
+
+  private func write(_ gap: Gap, into writer: inout JSONWriter) {
+    writer.raw("{\"file\":")
+    writer.text(gap.file)
+    writer.raw(",\"fromNanoseconds\":")
+    writer.integer(gap.fromNanoseconds)
+    writer.raw(",\"reason\":")
+    writer.text(gap.reason)
+    writer.raw(",\"throughNanoseconds\":")
+    writer.integer(gap.throughNanoseconds)
+    writer.raw("}")
   }
 
   private func write(_ group: Group, into writer: inout JSONWriter) {

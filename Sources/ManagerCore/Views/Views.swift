@@ -335,6 +335,24 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
   /// What answered, finest first: `raw` samples, buckets of `1m`, `10m`, `1h`. A manager from before
   /// the roll-ups does not tell.
   package var tiers: [String]?
+  /// Times within the range of which the answer may lack something, since a file of history is
+  /// damaged; none is left out.
+  package var unreadable: [Gap]?
+  package struct Gap: Codable, Hashable, Sendable {
+    package var fromNanoseconds: Int64
+    package var throughNanoseconds: Int64
+    /// Below the manager's state directory.
+    package var file: String
+    package var reason: String
+    package init(
+      fromNanoseconds: Int64, throughNanoseconds: Int64, file: String, reason: String
+    ) {
+      self.fromNanoseconds = fromNanoseconds
+      self.throughNanoseconds = throughNanoseconds
+      self.file = file
+      self.reason = reason
+    }
+  }
   /// One series, or the sum over the series that share a value of `by`.
   package struct Group: Codable, Hashable, Sendable {
     package var labels: [String: String]

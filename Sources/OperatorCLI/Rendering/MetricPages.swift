@@ -7,6 +7,7 @@ enum MetricPage {
     let shared = sharedLabels(answer.groups)
     return page([
       title(answer, shared, style),
+      unreadable(answer.view, style),
       table(answer.view, without: Set(shared.keys), style).render(style),
     ])
   }
@@ -31,6 +32,16 @@ enum MetricPage {
     let all = labels.isEmpty ? "" : "; all of \(labels.joined(separator: ", "))"
     let text = "\(answer.metric): \(what), the last \(Quantities.span(span))\(all)"
     return wrap(printable(text), to: style.width).map { $0 + "\n" }.joined()
+  }
+
+  /// What the table may lack must not pass for a time without samples.
+  private static func unreadable(_ answer: MetricAnswer, _ style: Style) -> String {
+    (answer.unreadable ?? []).map { gap in
+      let text =
+        "Not readable from \(Quantities.moment(gap.fromNanoseconds)) to "
+        + "\(Quantities.moment(gap.throughNanoseconds)): \(gap.file): \(gap.reason)"
+      return wrap(printable(text), to: style.width).map { $0 + "\n" }.joined()
+    }.joined()
   }
 
   private static func table(

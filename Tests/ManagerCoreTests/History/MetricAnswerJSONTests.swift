@@ -11,6 +11,12 @@ import Testing
         metric: "m", unit: "a\"\\/\n\u{1}é", kind: .counter, isRate: round % 2 == 0,
         fromNanoseconds: Int64(bitPattern: random.next()), throughNanoseconds: 0, groups: [],
         tiers: round % 3 == 0 ? nil : ["raw", "1m"])
+      if round % 5 == 0 {
+        answer.unreadable = (0..<(round % 3)).map {
+          MetricAnswer.Gap(
+            fromNanoseconds: Int64($0), throughNanoseconds: .max, file: "history/é", reason: "a\"b")
+        }
+      }
       for number in 0..<(round % 4) {
         var group = MetricAnswer.Group(labels: ["b": "\(number)", "a": "x\tÿ", "a.b": ""])
         group.value = number == 1 ? nil : double(&random)

@@ -67,6 +67,42 @@ import Testing
     }
   }
 
+  /// The file of this very day: what comes goes on being stored, and an answer says what it lacks.
+  @Test func aDamagedFileOfHistoryIsToldAndNothingStops() async throws {
+    let directory = try TemporaryDirectory()
+    _ = try await live(directory.path, Killer())
+    let folder = directory.path + "/history/"
+    let name = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: folder).first {
+        $0.hasPrefix("raw-") && $0.hasSuffix(".sqlite")
+      })
+    for ending in ["-wal", "-shm"] {
+      try? FileManager.default.removeItem(atPath: folder + name + ending)
+    }
+    try directory.put("history/" + name, [UInt8](repeating: 0x5a, count: 40_000))
+    for isFirst in [true, false] {
+      let manager = try await FrameSite(directory.path)
+      let stream = Given.stream(1, incarnation: isFirst ? "second" : "third")
+      try await manager.send(ToldBatch(stream: stream, order: 1, values: ["a": 7]))
+      await manager.site.flush(force: true)
+      #expect(await manager.acknowledged(stream) == 1)
+      #expect(await manager.site.readiness().isEmpty)
+      let reasons = try await manager.store.losses(of: stream.server).map(\.reason)
+      #expect(reasons == ["history/\(name) is damaged, and kept as history/\(name).damaged"])
+      let status = await manager.site.status()
+      #expect(
+        status.findings.first?.diagnostic.subject == "history/\(name).damaged", "\(isFirst)")
+      #expect(status.health != .healthy)
+      // Of before there is what was still in the frame log.
+      let answer = try await manager.site.query(MetricRequest(metric: "a", by: ["server"]))
+      #expect(answer.groups.map(\.samples) == [isFirst ? 3 : 4, 2])
+      #expect(answer.unreadable?.map(\.file) == ["history/\(name).damaged"])
+      let kept = try directory.contents("history/\(name).damaged")
+      #expect(kept == [UInt8](repeating: 0x5a, count: 40_000))
+      try manager.store.close()
+    }
+  }
+
   @Test func aKillAtAnyPointKeepsWhatWasAcknowledgedAndAgentsBringTheRestOnce() async throws {
     let whole = Killer()
     let first = try TemporaryDirectory()
