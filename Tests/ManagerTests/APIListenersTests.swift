@@ -135,6 +135,51 @@ import Testing
     }
   }
 
+  @Test func silentConnectionsOfTheUnixSocketKeepNobodyWaiting() async throws {
+    try await withAPI(configure: {
+      $0.limits.localConnections = 2
+      $0.limits.localUnproven = 2
+      // Only giving way can end them in time.
+      $0.limits.localGreeting = .seconds(60)
+      $0.limits.idle = .seconds(60)
+    }) { api async throws in
+      try await withThrowingTaskGroup(of: [UInt8].self) { silent in
+        for _ in 0..<8 { silent.addTask { try await api.rawUnix(Array("GET ".utf8)) } }
+        for _ in 0..<6 {
+          let said = try await silent.next()
+          #expect(said?.isEmpty == true)
+        }
+        #expect(try await api.unix("GET", "/api/v1/status").status == 200)
+        silent.cancelAll()
+      }
+      #expect(api.log.lines.contains { $0.contains("it has sent no request, and others wait") })
+    }
+  }
+
+  @Test func aConnectionOfTheUnixSocketSendsItsRequestSoonOrEnds() async throws {
+    try await withAPI(configure: {
+      $0.limits.localGreeting = .milliseconds(100)
+      $0.limits.idle = .seconds(60)
+    }) { api async throws in
+      // Byte by byte is no better than not at all.
+      #expect(try await api.rawUnix(Array("GET /healthz HTTP/1.1\r\nHost: ".utf8)).isEmpty)
+      #expect(api.log.lines.contains { $0.contains("no request within 100 ms") })
+    }
+  }
+
+  @Test func aConnectionOfTheUnixSocketThatHasSentARequestMayStay() async throws {
+    try await withAPI(configure: {
+      $0.limits.localGreeting = .seconds(3)
+      $0.limits.idle = .seconds(60)
+    }) { api async throws in
+      let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+      let last = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+      let said = try await api.rawUnix(
+        Array(request.utf8), then: Array(last.utf8), after: .milliseconds(3_500))
+      #expect(String(decoding: said, as: UTF8.self).components(separatedBy: "200 OK").count == 3)
+    }
+  }
+
   @Test func aBodyThatNeverEndsLosesItsPlace() async throws {
     try await withAPI(configure: { $0.limits.request = .milliseconds(200) }) { api async throws in
       let url = "https://localhost:\(api.listening.port)/api/v1/enrol"

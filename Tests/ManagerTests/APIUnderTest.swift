@@ -133,10 +133,34 @@ struct APIUnderTest {
           try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
         }
       }
-    return try await channel.executeThenClose { inbound, outbound in
+    return try await exchange(channel, bytes)
+  }
+
+  /// The same over the Unix socket, with more bytes after a while.
+  func rawUnix(
+    _ bytes: [UInt8], then more: [UInt8] = [], after pause: Duration = .zero
+  ) async throws -> [UInt8] {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(unixDomainSocketPath: listening.socketPath) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+        }
+      }
+    return try await exchange(channel, bytes, then: more, after: pause)
+  }
+
+  private func exchange(
+    _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ bytes: [UInt8], then more: [UInt8] = [],
+    after pause: Duration = .zero
+  ) async throws -> [UInt8] {
+    try await channel.executeThenClose { inbound, outbound in
       var all: [UInt8] = []
       do {
         try await outbound.write(ByteBuffer(bytes: bytes))
+        if !more.isEmpty {
+          try await Task.sleep(for: pause)
+          try await outbound.write(ByteBuffer(bytes: more))
+        }
       } catch is ChannelError {
         // The other end was faster: what it said before it closed is still to be read.
       } catch is IOError {}

@@ -37,8 +37,13 @@ package struct APILimits: Sendable {
   package var unproven = 128
   /// Half of those, so that one host costs other hosts nothing.
   package var unprovenPerAddress = 64
-  /// Operators' shells on the management host.
+  /// Operators' shells on the management host that have a request under way or had one.
   package var localConnections = 64
+  /// On the Unix socket, connections without a request by somebody who may: the oldest gives way to a
+  /// new one, so that programs that connect and say nothing keep no operator waiting.
+  package var localUnproven = 64
+  /// On the Unix socket, from connecting to a complete request head: `iml` sends it at once.
+  package var localGreeting = TimeAmount.seconds(5)
   /// What a client that was limited is told; the limiters' windows are of this order.
   package var retryAfterSeconds = 10
   package init() {}

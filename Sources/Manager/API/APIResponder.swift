@@ -29,12 +29,15 @@ struct APIResponder: Sendable {
   let door: Door
   let limits: APILimits
   let logger: Logger
+  /// Called with a connection on which a request's head came.
+  var onHead: @Sendable (any Channel) -> Void = { _ in }
   /// Called with a connection on which a caller has proven who they are.
   var onProof: @Sendable (any Channel) -> Void = { _ in }
 
   @Sendable func serve(
     _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
   ) async throws {
+    onHead(channel)
     // One deadline over body, handler and the writing of the answer (`APILimits.request`).
     let deadline = channel.eventLoop.scheduleTask(in: limits.request) {
       channel.close(promise: nil)

@@ -114,26 +114,42 @@ package struct APIServer: Service {
     _ socket: UnixSocketFile, _ bound: BoundListeners, _ quiet: Logger
   ) throws -> any Service {
     let limits = configuration.limits
+    let refusals = Refusals(logger: logger, message: "connection to the Unix socket closed")
+    let unproven = UnprovenConnections(
+      limit: limits.localUnproven, limitPerAddress: limits.localUnproven
+    ) { _ in
+      refusals.log(address: socket.path, reason: "it has sent no request, and others wait")
+    }
+    let greetings = Greetings(limit: limits.localGreeting) {
+      refusals.log(
+        address: socket.path,
+        reason: "no request within \(limits.localGreeting.nanoseconds / 1_000_000) ms")
+    }
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .local(admit: configuration.localCaller),
-      limits: limits, logger: logger)
+      limits: limits, logger: logger, onHead: greetings.greeted, onProof: unproven.proven)
     let logger = logger
-    let server = try HTTPServerBuilder.http1(configuration: channelConfiguration(limits))
-      .buildServer(
-        configuration: ServerConfiguration(
-          address: .unixDomainSocket(path: socket.path),
-          availableConnectionsDelegate: .maximum(limits.localConnections, logger: quiet)),
-        eventLoopGroup: group, logger: quiet, responder: responder.serve
-      ) { channel in
-        do throws(DiagnosticError) {
-          let identity = try socket.restrict()
-          logger.info("Unix listener is up", metadata: ["path": "\(socket.path)"])
-          await bound.local(identity)
-        } catch {
-          bound.fail(error)
-          channel.close(promise: nil)
-        }
+    let builder = HTTPServerBuilder { respond in
+      LocalListenerChannel(
+        base: HTTP1Channel(responder: respond, configuration: channelConfiguration(limits)),
+        unproven: unproven, greetings: greetings)
+    }
+    let server = try builder.buildServer(
+      configuration: ServerConfiguration(
+        address: .unixDomainSocket(path: socket.path),
+        availableConnectionsDelegate: .maximum(
+          limits.localConnections + limits.localUnproven, logger: quiet)),
+      eventLoopGroup: group, logger: quiet, responder: responder.serve
+    ) { channel in
+      do throws(DiagnosticError) {
+        let identity = try socket.restrict()
+        logger.info("Unix listener is up", metadata: ["path": "\(socket.path)"])
+        await bound.local(identity)
+      } catch {
+        bound.fail(error)
+        channel.close(promise: nil)
       }
+    }
     return Listener(server: server, subject: socket.path, bound: bound)
   }
 }
