@@ -11,6 +11,7 @@ extension Site {
     _ hello: Hello, _ clock: ClockModel, _ sent: Stamp, _ chain: inout [LifeChain.Link]
   ) async throws(DiagnosticError) -> [(life: SessionHandle.EarlierLife, durable: UInt64)] {
     var opened: [(life: SessionHandle.EarlierLife, durable: UInt64)] = []
+    var losses: [(life: HeldLife, loss: SampleLoss)] = []
     for held in hello.lives ?? [] {
       let stream = StreamKey(
         server: hello.server, boot: held.boot, incarnation: held.incarnation)
@@ -23,29 +24,50 @@ extension Site {
           endNanoseconds: times.nanoseconds(
             held.lastStamp, clock: clock, now: now.wallNanoseconds),
           highestSeen: head.highestOrder(stream)))
-      settle(held, stream, times, clock, now)
+      losses += settle(held, stream, times, clock, now).map { (held, $0) }
       opened.append(
         (
           SessionHandle.EarlierLife(stream: stream, clock: times), head.acknowledgedOrder(stream)
         ))
     }
+    tell(losses, of: hello)
     return opened
+  }
+
+  /// In one line, however many lives a hello lists.
+  private func tell(_ losses: [(life: HeldLife, loss: SampleLoss)], of hello: Hello) {
+    guard let first = losses.first else { return }
+    // As many as a person compares; the store has each of them.
+    let examples = losses.prefix(3).map { life, loss in
+      "\(life.boot.text.prefix(8))/\(life.incarnation.prefix(8)):"
+        + " \(loss.batches.map { "\($0)" } ?? "unknown")"
+    }
+    let batches = losses.reduce(UInt64(0)) { sum, item in
+      let (all, overflow) = sum.addingReportingOverflow(item.loss.batches ?? 0)
+      return overflow ? .max : all
+    }
+    logger.warning(
+      "samples of earlier lives of an agent are lost",
+      metadata: [
+        "server": "\(hello.hostname)", "losses": "\(losses.count)", "batches": "\(batches)",
+        "examples": "\(examples.joined(separator: ", "))", "reason": "\(first.loss.reason)",
+      ])
   }
 
   private func settle(
     _ held: HeldLife, _ stream: StreamKey, _ times: LifeClock, _ clock: ClockModel, _ now: Moment
-  ) {
+  ) -> [SampleLoss] {
     let first = times.nanoseconds(held.firstStamp, clock: clock, now: now.wallNanoseconds)
     let last = times.nanoseconds(held.lastStamp, clock: clock, now: now.wallNanoseconds)
-    for lost in held.lost {
+    var losses = held.lost.compactMap { lost in
       let isBefore = lost.through < held.firstOrder
-      record(
+      return record(
         lost, stream, after: isBefore ? nil : first, before: isBefore ? first : last, now)
     }
-    guard held.firstOrder > 1 else { return }
-    record(
-      LostBatches(from: 1, through: held.firstOrder - 1, samples: nil), stream, after: nil,
-      before: first, now)
+    guard held.firstOrder > 1 else { return losses }
+    let missing = LostBatches(from: 1, through: held.firstOrder - 1, samples: nil)
+    if let loss = record(missing, stream, after: nil, before: first, now) { losses.append(loss) }
+    return losses
   }
 
   /// The agent lost batches of a life since its hello.
@@ -54,26 +76,28 @@ extension Site {
   {
     let stream = self.life(life, of: handle)?.stream ?? handle.stream
     try await resume(stream)
-    record(
+    let loss = record(
       lost, stream, after: lastBatch[handle.server]?.nanoseconds, before: now.wallNanoseconds, now)
+    if let loss { log(loss, stream.server) }
   }
 
-  /// Of what the agent lost only that is lost which did not come before.
+  /// Of what the agent lost only that is lost which did not come before. The caller logs it.
   private func record(
     _ told: LostBatches, _ stream: StreamKey, after: Int64?, before: Int64, _ now: Moment
-  ) {
+  ) -> SampleLoss? {
     let lost = head.dropped(stream, from: told.from, through: told.through)
     let batches = lost.reduce(0) { $0 + UInt64($1.count) }
-    guard batches > 0 else { return }
+    guard batches > 0 else { return nil }
     newLost += lost.map { (stream, $0) }
     let isAll = batches == told.through - told.from + 1
-    found(
-      SampleLoss(
-        afterNanoseconds: after, beforeNanoseconds: before, batches: batches,
-        samples: isAll ? told.samples : nil,
-        reason: told.samples == nil
-          ? "the agent's spool no longer holds them, or they are damaged there"
-          : "the agent's spool was full while it had no acknowledgement"), stream.server, now)
+    let loss = SampleLoss(
+      afterNanoseconds: after, beforeNanoseconds: before, batches: batches,
+      samples: isAll ? told.samples : nil,
+      reason: told.samples == nil
+        ? "the agent's spool no longer holds them, or they are damaged there"
+        : "the agent's spool was full while it had no acknowledgement")
+    take(loss, stream.server, now)
+    return loss
   }
 
   /// The earlier life of that place; `nil` stands for the life that speaks.

@@ -139,11 +139,19 @@ extension Site {
   }
 
   func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {
+    take(loss, server, now)
+    log(loss, server)
+  }
+
+  func take(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {
     observed.lossFound(server, loss, at: now)
     counters.lostSamples =
       counters.lostSamples.addingReportingOverflow(loss.samples ?? 0)
       .partialValue
     newLosses.append(ServerLoss(server: server, loss: loss))
+  }
+
+  func log(_ loss: SampleLoss, _ server: ServerID) {
     guard loss.batches != 0 else { return }
     logger.warning(
       "samples are lost",

@@ -24,7 +24,8 @@ struct FrameSite {
   /// - Parameter step: called at each point where a manager may be killed.
   init(
     _ directory: String, segmentBytes: Int = 16 << 20, blocksPerPage: Int = 256,
-    step: @escaping FrameLogFiles.Step = { _ in }
+    step: @escaping FrameLogFiles.Step = { _ in },
+    logger: Logger = Logger(label: "test") { ConsoleLog(label: $0, level: .critical) }
   ) async throws {
     self.directory = directory
     store = try StateStore(directory: StateDirectory(path: directory))
@@ -47,8 +48,7 @@ struct FrameSite {
         managerVersion: "test", startedAt: now, seed: 1, known: records, targets: [], mgs: []),
       catalogue: SeriesCatalogue(entries: try await store.series()),
       lastBatch: try await store.lastBatches(),
-      logger: Logger(label: "test") { ConsoleLog(label: $0, level: .critical) },
-      distrust: { _, _ in nil })
+      logger: logger, distrust: { _, _ in nil })
     try await site.replayFrames()
   }
 
