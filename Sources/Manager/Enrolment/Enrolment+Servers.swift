@@ -8,6 +8,14 @@ extension Enrolment {
   package func renew(
     _ server: ServerID, serial: String, request: String
   ) async throws(DiagnosticError) -> (certificate: String, authority: String) {
+    guard renewals.take(server, clock().monotonicNanoseconds) else {
+      throw DiagnosticError(
+        .rateLimited, subject: server.text,
+        reason: "its certificate was renewed again and again within minutes",
+        remedy: "An agent renews by itself, once a minute at most. See that it can write its state"
+          + " directory; if another program uses its certificate, revoke it: iml server revoke NAME"
+      )
+    }
     let key = try SigningRequest(pem: request)
     let now = clock().wallNanoseconds
     let issued = try authority.issue(

@@ -14,6 +14,7 @@ package struct Enrolment: Sendable {
   let registry: TrustRegistry
   let clock: @Sendable () -> Moment
   private let gate: Gate
+  let renewals: RenewalGate
   private let agentPort: @Sendable () -> Int
   let lifetimeNanoseconds: Int64
   private let isConnected: @Sendable (ServerID) async -> Bool
@@ -34,6 +35,7 @@ package struct Enrolment: Sendable {
     self.lifetimeNanoseconds = lifetimeNanoseconds
     self.isConnected = isConnected
     gate = Gate()
+    renewals = RenewalGate(lifetimeNanoseconds)
   }
 
   /// Within how many seconds of its end a certificate is to be renewed: a third of its life.
@@ -222,7 +224,18 @@ extension CertificateEntry {
   }
 }
 
-/// The one piece of state of enrolment that is not in the store.
+/// How fast certificates are renewed; not in the store either.
+final class RenewalGate: Sendable {
+  private let rate: Mutex<RenewalRate>
+  init(_ lifetimeNanoseconds: Int64) {
+    rate = Mutex(RenewalRate(lifetimeNanoseconds: lifetimeNanoseconds))
+  }
+  func take(_ server: ServerID, _ now: Int64) -> Bool {
+    rate.withLock { $0.take(server, now: now) }
+  }
+}
+
+/// The one piece of state of enrolment that is not in the store, but for the rate of renewals.
 private final class Gate: Sendable {
   private let rate = Mutex(EnrolmentRate())
   func take(_ address: String, _ now: Int64) -> Bool {

@@ -14,27 +14,17 @@ struct EnrolmentRate {
   /// 4,096 addresses are about 400 kB. When all of them are busy, a new one is refused.
   static let addresses = 4_096
 
-  private struct Bucket {
-    var level: Double
-    var filledNanoseconds: Int64
-
-    mutating func refill(_ rate: Double, _ burst: Double, _ now: Int64) {
-      let seconds = Double(max(0, now - filledNanoseconds)) / 1e9
-      level = min(burst, level + seconds * rate)
-      filledNanoseconds = max(now, filledNanoseconds)
-    }
-  }
-  private var buckets: [String: Bucket] = [:]
-  private var all: Bucket?
+  private var buckets: [String: RateBucket] = [:]
+  private var all: RateBucket?
 
   /// Takes an attempt; `false` when there is none left. `now` is monotonic, in nanoseconds.
   mutating func take(_ address: String, now: Int64) -> Bool {
-    var total = all ?? Bucket(level: Self.burstOfAll, filledNanoseconds: now)
+    var total = all ?? RateBucket(Self.burstOfAll, now: now)
     total.refill(Self.perSecondOfAll, Self.burstOfAll, now)
     defer { all = total }
     if buckets[address] == nil && buckets.count >= Self.addresses { forgetIdle(now) }
     guard buckets[address] != nil || buckets.count < Self.addresses else { return false }
-    var own = buckets[address] ?? Bucket(level: Self.burst, filledNanoseconds: now)
+    var own = buckets[address] ?? RateBucket(Self.burst, now: now)
     own.refill(Self.perSecond, Self.burst, now)
     defer { buckets[address] = own }
     guard own.level >= 1, total.level >= 1 else { return false }

@@ -79,6 +79,38 @@ import Testing
     #expect(try await site.store.audit(newest: 1).first?.action == "certificate.renew")
   }
 
+  @Test func renewingWithoutEndIsRefusedAndOthersAreServed() async throws {
+    let site = try await TrustSite()
+    let one = try await site.enrol("oss1")
+    let two = try await site.enrol("oss2")
+    let serials = try await site.store.servers().map(\.certificateSerial)
+    func renew(_ server: ServerID, _ serial: String) async throws -> Diagnostic? {
+      let request = try AgentKey().request()
+      return await refusal {
+        _ = try await site.enrolment.renew(server, serial: serial, request: request)
+      }
+    }
+    for _ in 0..<10 { #expect(try await renew(one.server, serials[0]) == nil) }
+    let refused = try await renew(one.server, serials[0])
+    #expect(refused?.code == "rate-limited")
+    #expect(refused?.subject == one.server.text)
+    #expect(refused?.remedy.contains("iml server revoke") == true)
+    #expect(try await renew(two.server, serials[1]) == nil)
+    // What agents do goes on for ever.
+    for _ in 0..<20 {
+      site.clock.advance(60 * Given.second)
+      #expect(try await renew(one.server, serials[0]) == nil)
+    }
+  }
+
+  @Test func certificatesThatLiveForSecondsAreRenewedAsOften() {
+    var rate = RenewalRate(lifetimeNanoseconds: 6 * Given.second)
+    for round in 0..<100 {
+      let isTaken = rate.take(Given.server(1), now: Int64(round) * 2 * Given.second)
+      #expect(isTaken)
+    }
+  }
+
   @Test func graceRenewalBringsAServerBack() async throws {
     let site = try await TrustSite()
     let first = try await site.enrol("oss1")
