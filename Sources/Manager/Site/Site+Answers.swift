@@ -48,6 +48,7 @@ extension Site {
     timeline.forget(id)
     lastBatch[id] = nil
     clocks[id] = nil
+    toldForgery[id] = nil
   }
 
   func enrolled(_ answer: EnrolmentAnswer, hostname: String) async {
@@ -217,6 +218,7 @@ extension Site {
     figures.batchesIngested = counters.batches
     figures.samplesIngested = counters.samples
     figures.samplesLost = counters.lostSamples
+    figures.seriesRefused = counters.refusedSeries
     figures.blocksStored = counters.blocksStored
     figures.historyBytes = historyBytes
     figures.hoursToRollUp = store.history.dirty.values.reduce(0) { $0 + $1.count }

@@ -11,7 +11,7 @@ extension Site {
   ) -> [UInt32: SeriesBinding] {
     let boot = self.life(life, of: handle)?.stream.boot ?? handle.stream.boot
     let now = self.now
-    return declarations.mapValues { declaration in
+    return accepted(declarations, handle).mapValues { declaration in
       let subject: StoredSubject
       switch declaration.key.subject {
       case .server: subject = .server(handle.server)
@@ -27,6 +27,27 @@ extension Site {
         series: id, source: Site.source(declaration.source, handle.server, boot),
         kept: ObservedSite.keptMetrics.contains(declaration.key.metric) ? declaration.key : nil)
     }
+  }
+
+  /// What an agent says under the manager's own names would pass for the manager's word in `/metrics`
+  /// and in queries. Values of such series are left out; the session's other series are none the worse.
+  private func accepted(
+    _ declarations: [UInt32: SeriesDeclaration], _ handle: SessionHandle
+  ) -> [UInt32: SeriesDeclaration] {
+    let forged = declarations.filter { $0.value.key.metric.hasPrefix(ManagerFigures.namePrefix) }
+    guard !forged.isEmpty else { return declarations }
+    counters.refusedSeries += UInt64(forged.count)
+    if toldForgery[handle.server] != handle.session {
+      toldForgery[handle.server] = handle.session
+      logger.warning(
+        "series of an agent are refused: names that begin with iml_ are the manager's own",
+        metadata: [
+          "server": "\(observed.hostname(of: handle.server) ?? handle.server.text)",
+          "series": "\(forged.count)",
+          "examples": "\(Set(forged.values.map(\.key.metric)).sorted().prefix(3))",
+        ])
+    }
+    return declarations.filter { forged[$0.key] == nil }
   }
 
   /// A counter lives from its server's boot, and within it from its own start.

@@ -87,6 +87,8 @@ package actor Site {
   var pendingEffects: [StateEffect] = []
   var pendingSeries: [(SeriesID, StoredSeries)] = []
   var counters = Counters()
+  /// The session in which each server's forged names were told.
+  var toldForgery: [ServerID: String] = [:]
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?
@@ -107,6 +109,7 @@ package actor Site {
     var lostSamples: UInt64 = 0
     var duplicateBatches: UInt64 = 0
     var refusedBatches: UInt64 = 0
+    var refusedSeries: UInt64 = 0
     var damagedBatches: UInt64 = 0
     var blocksStored: UInt64 = 0
     var historyRemovedBytes: UInt64 = 0

@@ -2,12 +2,17 @@ import Protocol
 
 /// What the manager exposes of itself, its servers and its targets.
 package struct ManagerFigures: Sendable {
+  /// Of all names that are the manager's own word: no agent may report under them.
+  package static let namePrefix = "iml_"
+
   package var version: String
   package var startedNanoseconds: Int64
   package var batchesIngested: UInt64 = 0
   package var samplesIngested: UInt64 = 0
   /// Samples that agents gave up, as far as they told how many.
   package var samplesLost: UInt64 = 0
+  /// Series that agents declared under the manager's names.
+  package var seriesRefused: UInt64 = 0
   package var blocksStored: UInt64 = 0
   /// Bytes of samples that are not yet in the store.
   package var heldBytes: Int = 0
@@ -67,6 +72,9 @@ package struct ManagerFigures: Sendable {
       one(
         "iml_manager_samples_lost_total", .counter,
         "Samples that agents had to give up before they were stored", .unsigned(samplesLost)),
+      one(
+        "iml_manager_series_refused_total", .counter,
+        "Series that agents declared under the manager's own names", .unsigned(seriesRefused)),
       one(
         "iml_manager_blocks_stored_total", .counter, "History blocks written",
         .unsigned(blocksStored)),

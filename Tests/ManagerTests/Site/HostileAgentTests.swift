@@ -7,6 +7,32 @@ import Testing
 
 /// What one agent may do to others and to the manager's own word.
 @Suite struct HostileAgentTests {
+  @Test func anAgentMayNotSpeakUnderTheManagersNames() async throws {
+    let directory = try TemporaryDirectory()
+    let log = APIRecordedLog()
+    let manager = try await FrameSite(directory.path, logger: log.logger)
+    let stream = Given.stream(1)
+    for order in UInt64(1)...3 {
+      try await manager.send(
+        ToldBatch(
+          stream: stream, order: order,
+          values: ["iml_manager_samples_ingested_total": 9, "iml_x": order, "a": order]))
+    }
+    await manager.site.flush(force: true)
+    #expect(await manager.acknowledged(stream) == 3)
+    let answer = try await manager.site.query(MetricRequest(metric: "a", by: ["server"]))
+    #expect(answer.groups.map(\.samples) == [3])
+    let refused = await refusal {
+      _ = try await manager.site.query(MetricRequest(metric: "iml_x"))
+    }
+    #expect(refused?.code == "not-found")
+    #expect(await manager.site.metricNames().map(\.name) == ["a"])
+    #expect(await manager.site.exposition().contains("iml_manager_series_refused_total 6"))
+    let lines = log.lines.filter { $0.contains("names that begin with iml_") }
+    #expect(lines.count == 1, "once a session: \(lines)")
+    #expect(lines.first?.contains("iml_x") == true)
+  }
+
   @Test func aHelloOfManyLivesIsOneLineOfTheLog() async throws {
     let directory = try TemporaryDirectory()
     let log = APIRecordedLog()
