@@ -41,7 +41,7 @@ package struct IngestSession: Sendable {
   /// Frames that came, and how many of them were taken.
   private var waiting: [Frame] = []
   private var taken = 0
-  private var samples = SampleDecoder()
+  private var samples = SampleDecoder(seriesLimit: 0)
   private var cycles = CycleDecoder()
   private var declared = NumberSet()
   private var lastOrder: UInt64 = 0
@@ -122,6 +122,7 @@ package struct IngestSession: Sendable {
         throw refusal(.messageMalformed, "series \(id) declared twice")
       }
       for id in declarations.keys { declared.insert(id) }
+      samples.seriesLimit = declared.end
       return .declared(declarations)
     case .samples(let encoded): return .batch(try batch(encoded))
     case .dropped(let from, let through, let samples):
@@ -199,6 +200,11 @@ package struct IngestSession: Sendable {
 
   private mutating func batch(_ encoded: [UInt8]) throws(DiagnosticError) -> SampleBatch {
     let batch: SampleBatch
+    // Before a value is decoded: few bytes may claim a million values.
+    if let claimed = try? SampleDecoder.heading(encoded.span).values, claimed > declared.count {
+      throw refusal(
+        .seriesUndeclared, "\(claimed) values in a batch, and \(declared.count) series declared")
+    }
     do { batch = try samples.decode(encoded.span) } catch {
       throw complaint(error, tooLong: .messageTooLarge, malformed: .messageMalformed)
     }

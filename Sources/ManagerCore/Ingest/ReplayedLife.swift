@@ -4,7 +4,7 @@ import Protocol
 /// of one goes when the next begins, so that a session never holds more than one of them.
 struct ReplayedLife: Sendable {
   private var life: Int?
-  private var samples = SampleDecoder()
+  private var samples = SampleDecoder(seriesLimit: 0)
   private var declared = NumberSet()
   private var lastOrder: UInt64 = 0
 
@@ -22,10 +22,15 @@ struct ReplayedLife: Sendable {
     for id in declarations.keys where !declared.insert(id) {
       throw .malformed("series \(id) declared twice")
     }
+    samples.seriesLimit = declared.end
   }
 
   mutating func batch(_ encoded: [UInt8], lastOrder limit: UInt64) throws(WireError) -> SampleBatch
   {
+    let claimed = try SampleDecoder.heading(encoded.span).values
+    guard claimed <= declared.count else {
+      throw .malformed("\(claimed) values in a batch, and \(declared.count) series declared")
+    }
     let batch = try samples.decode(encoded.span)
     guard batch.order > lastOrder, batch.order <= limit else {
       throw .malformed("batch \(batch.order) after batch \(lastOrder) of a life of \(limit)")

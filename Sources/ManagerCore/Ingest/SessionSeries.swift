@@ -110,6 +110,9 @@ package struct SessionSeries: Sendable {
 /// A set of small numbers, a bit each.
 struct NumberSet: Sendable {
   private var words: [UInt64] = []
+  private(set) var count = 0
+  /// Above the greatest of them; 0 when there is none.
+  private(set) var end = 0
 
   func contains(_ number: UInt32) -> Bool {
     let word = Int(number >> 6)
@@ -124,7 +127,10 @@ struct NumberSet: Sendable {
       words.append(contentsOf: repeatElement(0, count: word + 1 - words.count))
     }
     let bit: UInt64 = 1 << UInt64(number & 63)
-    defer { words[word] |= bit }
-    return words[word] & bit == 0
+    guard words[word] & bit == 0 else { return false }
+    words[word] |= bit
+    count += 1
+    end = max(end, Int(number) + 1)
+    return true
   }
 }

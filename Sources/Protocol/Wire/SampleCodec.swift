@@ -58,7 +58,8 @@ package struct SampleDecoder {
   /// Ids at or above this are refused before anything is made of them. A session may set it to the
   /// number of declared series, so that a few bytes can not claim a million equal values.
   package var seriesLimit = WireLimits.seriesPerSession
-  package init() {}
+
+  package init(seriesLimit: Int = WireLimits.seriesPerSession) { self.seriesLimit = seriesLimit }
 
   /// What stands before the values, which needs no batch that came before.
   package static func heading(_ span: Span<UInt8>) throws(WireError) -> (

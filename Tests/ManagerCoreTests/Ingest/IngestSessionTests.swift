@@ -158,6 +158,36 @@ import Testing
         == DiagnosticCode.seriesUndeclared.rawValue)
   }
 
+  @Test func aBatchOfMoreValuesThanSeriesIsRefusedBeforeItIsDecoded() throws {
+    var session = IngestSession(server: try server(), admission: .full)
+    _ = feed(&session, try bytes([hello(), declaration]))
+    // A million equal values in a handful of bytes.
+    var encoder = SampleEncoder()
+    let count = UInt32(1_000_000)
+    let batch = SampleBatch(
+      order: 1, stamp: Self.stamp, ids: Array(0..<count),
+      bits: [SampleBits](repeating: 0, count: Int(count)))
+    guard
+      case .failure(let error) = feed(
+        &session, try bytes([.samples(encoded: encoder.encode(batch))]))
+    else { throw Oops() }
+    #expect(error.diagnostic.code == DiagnosticCode.seriesUndeclared.rawValue)
+    #expect(error.diagnostic.reason.contains("1000000 values in a batch"))
+  }
+
+  @Test func aValueBeyondTheDeclaredSeriesIsRefused() throws {
+    var encoder = SampleEncoder()
+    let batch = SampleBatch(order: 1, stamp: Self.stamp, ids: [900_000], bits: [1])
+    var session = IngestSession(server: try server(), admission: .full)
+    _ = feed(&session, try bytes([hello(), declaration]))
+    guard
+      case .failure(let error) = feed(
+        &session, try bytes([.samples(encoded: encoder.encode(batch))]))
+    else { throw Oops() }
+    // Refused by the decoder, which makes no room for a number that nobody declared.
+    #expect(error.diagnostic.reason.contains("a series id that is not below"))
+  }
+
   @Test func aSeriesIsDeclaredOnce() throws {
     #expect(
       try refusal([hello(), declaration, declaration]).code
