@@ -46,6 +46,20 @@ import Testing
         == "\"\": null\n\"1a\": null\n\"Yes\": null\n\"a b\": null\n")
   }
 
+  @Test func whatATerminalWouldObeyIsSpelledAndMeansTheSame() throws {
+    let marks = "\u{1b}\u{7f}\u{9b}\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}"
+    let spelled = #"\u001b\u007f\u009b\u061c\u200e\u200f\u202a\u202e\u2066\u2069"#
+    let value = JSONValue.object(["a\u{202e}": .string("x\(marks)ö😀")])
+    let line = try Answer.line(value)
+    #expect(line == "{\"a\\u202e\":\"x\(spelled)ö😀\"}\n")
+    #expect(try CanonicalJSON.decode(JSONValue.self, from: Array(line.utf8)) == value)
+    #expect(YAMLText.document(value) == "\"a\\u202e\": \"x\(spelled)ö😀\"\n")
+    #expect(printable("\u{200f}\u{61c}") == "\\x200f\\x61c")
+    let complaint = Complaint(.failed, subject: "a\u{200e}", reason: "b\u{85}").text(isJSON: true)
+    #expect(complaint.contains(#"a\u200e"#) && complaint.contains(#"b\u0085"#))
+    #expect(!complaint.unicodeScalars.dropLast().contains(where: isControl))
+  }
+
   @Test func CSVQuotesAsTheStandardSays() {
     let table = CSVTable(
       header: ["a", "b"], rows: [["x,y", "say \"no\""], ["two\nlines", " plain "], ["", "\r"]])

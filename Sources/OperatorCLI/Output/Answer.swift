@@ -76,7 +76,18 @@ struct Answer: Sendable {
   }
 
   static func line(_ value: JSONValue) throws -> String {
-    String(decoding: try CanonicalJSON.encode(value), as: UTF8.self) + "\n"
+    safeJSON(String(decoding: try CanonicalJSON.encode(value), as: UTF8.self)) + "\n"
+  }
+}
+
+/// The same JSON with what a terminal would obey, or reorder its text by, as escapes: in JSON such
+/// characters stand in strings only.
+func safeJSON(_ text: String) -> String {
+  guard text.unicodeScalars.contains(where: isControl) else { return text }
+  return text.unicodeScalars.reduce(into: "") { result, scalar in
+    guard isControl(scalar) else { return result.unicodeScalars.append(scalar) }
+    let digits = String(scalar.value, radix: 16)
+    result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
   }
 }
 

@@ -91,7 +91,7 @@ enum YAMLText {
       case "\r": result += "\\r"
       case "\t": result += "\\t"
       default:
-        if isPrintable(scalar.value) {
+        if isPrintable(scalar.value) && !isControl(scalar) {
           result.unicodeScalars.append(scalar)
         } else {
           let digits = String(scalar.value, radix: 16)
@@ -105,9 +105,7 @@ enum YAMLText {
   /// what a terminal shows. All others are below U+10000.
   private static func isPrintable(_ value: UInt32) -> Bool {
     switch value {
-    case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029, 0x202a...0x202e, 0x2066...0x2069, 0xfeff,
-      0xfffe, 0xffff:
-      false
+    case 0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff: false
     default: true
     }
   }

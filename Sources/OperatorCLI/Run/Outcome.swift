@@ -96,6 +96,6 @@ extension Complaint {
   /// One line of JSON for those who read JSON, else sentences.
   func text(isJSON: Bool) -> String {
     guard isJSON, let bytes = try? CanonicalJSON.encode(document) else { return "\(self)\n" }
-    return String(decoding: bytes, as: UTF8.self) + "\n"
+    return safeJSON(String(decoding: bytes, as: UTF8.self)) + "\n"
   }
 }
