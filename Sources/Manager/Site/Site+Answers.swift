@@ -7,6 +7,7 @@ import Protocol
 extension Site {
   /// What is wrong with the manager itself comes first.
   func status() -> SiteStatus {
+    noteRevocations()
     var status = observed.status(at: now)
     status.servers = status.servers.map(marked)
     let own = readiness() + damages + store.history.damaged.map(\.finding)
@@ -17,6 +18,7 @@ extension Site {
   }
   func servers() -> [ServerSummary] { observed.servers(at: now).map(marked) }
   func server(_ name: String) throws(DiagnosticError) -> ServerDetail {
+    noteRevocations()
     var detail = try observed.serverDetail(name, at: now)
     detail.summary = marked(detail.summary)
     return detail
@@ -25,9 +27,17 @@ extension Site {
   /// With what the trust registry says of its certificate, also where no session was there to cut.
   private func marked(_ server: ServerSummary) -> ServerSummary {
     var server = server
-    let trouble = observed.certificateSerial(of: server.id).flatMap { distrust(server.id, $0) }
-    server.isRevoked = trouble?.code == DiagnosticCode.certificateRevoked.rawValue
+    server.isRevoked = isRevoked(server.id)
     return server
+  }
+
+  private func isRevoked(_ server: ServerID) -> Bool {
+    let trouble = observed.certificateSerial(of: server).flatMap { distrust(server, $0) }
+    return trouble?.code == DiagnosticCode.certificateRevoked.rawValue
+  }
+
+  private func noteRevocations() {
+    observed.revocationsKnown(Set(observed.hostnames.keys.filter(isRevoked)))
   }
   func fileSystems() -> [FileSystemSummary] { observed.fileSystems(at: now) }
   func fileSystem(_ name: String) throws(DiagnosticError) -> FileSystemDetail {

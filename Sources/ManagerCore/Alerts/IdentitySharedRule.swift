@@ -19,7 +19,10 @@ extension AlertRule {
         .identityShared, .error, subject: server.name,
         reason: "two agents use one identity and replace each other: "
           + agents.joined(separator: " and ")
-          + "; until one of them is gone, nothing said of \(server.name) is sure",
+          + "; until one of them is gone, nothing said of \(server.name) is sure."
+          + " This is said until an agent of the two stops in order, or for"
+          + " \(AgeText.text(nanoseconds: site.policy.sharedIdentityNanoseconds)) after they last"
+          + " replaced each other: a link that is down for a while hides a copy, and ends it not",
         remedy: "On the copy: systemctl stop iml-agent; rm -r /var/lib/iml-agent. Here: "
           + "iml server revoke \(name); iml server token create --uses 2. "
           + "On both: iml-agent enroll --manager HOST --token TOKEN",

@@ -110,6 +110,15 @@ struct IdentityUse: Sendable {
   }
 }
 
+extension IdentityUse {
+  /// The last to speak said that it stops. Of two lives one is left then, and a process that has ended
+  /// never speaks again: if it does nevertheless, it is a new life that takes over.
+  mutating func stopped() {
+    guard let last = recent.popLast() else { return }
+    if sharing?.lives.contains(where: { $0.isSame(as: last.life) }) == true { sharing = nil }
+  }
+}
+
 /// Who spoke for a server, as it is written down. Times are of the wall clock, nanoseconds.
 package struct KeptIdentityUse: Hashable, Codable, Sendable {
   var recent: [IdentityUse.Seen]

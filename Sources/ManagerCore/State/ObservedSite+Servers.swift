@@ -83,6 +83,13 @@ extension ObservedSite {
     return sharing == nil ? nil : servers[id]?.identityTrouble(at: now.monotonicNanoseconds, policy)
   }
 
+  /// Which servers' certificates are revoked, all of them.
+  package mutating func revocationsKnown(_ revoked: Set<ServerID>) {
+    for (id, server) in servers where server.isRevoked != revoked.contains(id) {
+      servers[id]?.isRevoked = !server.isRevoked
+    }
+  }
+
   /// Any byte came from the agent.
   package mutating func heard(_ id: ServerID, at now: Moment) {
     guard let heard = servers[id]?.heard else {
@@ -103,6 +110,10 @@ extension ObservedSite {
     _ id: ServerID, session: String, reason: Diagnostic, at now: Moment
   ) {
     guard servers[id]?.session?.id == session else { return }
+    if reason.code == DiagnosticCode.agentStopping.rawValue {
+      servers[id]?.identity.stopped()
+      servers[id]?.isMemoryDue = true
+    }
     servers[id]?.session = nil
     servers[id]?.lastClose = reason
     persist(id, at: now)

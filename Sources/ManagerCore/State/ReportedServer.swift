@@ -14,6 +14,8 @@ struct ReportedServer: Sendable {
   var hello: Hello?
   var identity = IdentityUse()
   var heard: Int64?
+  /// Its certificate is revoked: no session of it can open.
+  var isRevoked = false
   /// Why the last session ended.
   var lastClose: Diagnostic?
   /// When a new boot id came; its collectors may not have spoken since.

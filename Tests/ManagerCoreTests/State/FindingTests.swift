@@ -49,6 +49,25 @@ import Testing
     #expect(finding.diagnostic.remedy == "iml server show oss01")
   }
 
+  @Test func ofARevokedServerItsRevocationIsTheReason() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss01"]?.id)
+    stage.cut("oss01")
+    stage.pass(40)
+    stage.site.revocationsKnown([id])
+    let finding = try #require(
+      stage.findings(.serverLost).first { $0.diagnostic.subject == "oss01" })
+    #expect(
+      finding.diagnostic.reason
+        == "oss01 has not been heard for 40 s; its certificate is revoked, so its agent is not let in"
+    )
+    #expect(finding.diagnostic.remedy.contains("iml server token create"))
+    #expect(finding.diagnostic.remedy.hasSuffix("iml server forget oss01"))
+    stage.site.revocationsKnown([])
+    let reasons = stage.findings(.serverLost).map(\.diagnostic.reason)
+    #expect(reasons.contains("oss01 has not been heard for 40 s"))
+  }
+
   @Test func aServerThatWasNeverHeardIsSaidToBe() throws {
     var stage = Stage()
     stage.enrol("oss01")

@@ -74,6 +74,28 @@ import Testing
     #expect(stage.findings(.identityShared).isEmpty, "the last to speak only speaks again")
   }
 
+  @Test func itEndsAtOnceWhenTheCopyStopsInOrder() throws {
+    var stage = try site()
+    let id = try #require(stage.servers["oss01"]?.id)
+    try alternate(&stage, times: 3)
+    try hello(&stage, life: "second", boot: "b2", from: Self.addresses[1])
+    let session = "second-\(stage.now.monotonicNanoseconds)"
+    let finding = try #require(stage.findings(.identityShared).first)
+    #expect(finding.diagnostic.reason.contains("for 5 min after they last"))
+    let reason = Diagnostic(.agentStopping, .info, subject: "oss01", reason: "the agent stops")
+    stage.site.sessionClosed(id, session: "another", reason: reason, at: stage.now)
+    #expect(stage.findings(.identityShared).count == 1)
+    stage.site.sessionClosed(id, session: session, reason: reason, at: stage.now)
+    #expect(stage.findings(.identityShared).isEmpty)
+    stage.pass(20)
+    try hello(&stage, life: "first", boot: "b1", from: Self.addresses[0])
+    #expect(stage.findings(.identityShared).isEmpty, "the one that is left")
+    // One that stopped and speaks all the same is found out as any other.
+    try hello(&stage, life: "second", boot: "b2", from: Self.addresses[1])
+    try hello(&stage, life: "first", boot: "b1", from: Self.addresses[0])
+    #expect(stage.findings(.identityShared).count == 1)
+  }
+
   @Test func restartsRebootsReconnectsAndNewAddressesAreNoCopies() throws {
     var stage = try site()
     var clock: Int64 = 0
