@@ -258,8 +258,10 @@ enum RawDay {
     return false
   }
 
+  /// - Parameter index: a day's file has one that holds all that is asked for.
   static func ids(
-    _ range: ClosedRange<Int64>, _ servers: Set<ServerID>?, _ db: Database
+    _ range: ClosedRange<Int64>, _ servers: Set<ServerID>?, _ db: Database,
+    index: String? = "blocks_by_order"
   ) throws -> [Int64] {
     let list = try servers.map {
       String(decoding: try CanonicalJSON.encode($0.map(\.text).sorted()), as: UTF8.self)
@@ -267,7 +269,7 @@ enum RawDay {
     return try Int64.fetchAll(
       db,
       sql: """
-        SELECT blocks.id FROM blocks INDEXED BY blocks_by_order
+        SELECT blocks.id FROM blocks \(index.map { "INDEXED BY \($0)" } ?? "")
           JOIN streams ON streams.id = blocks.stream
         WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
           AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))

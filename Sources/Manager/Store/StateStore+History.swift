@@ -87,7 +87,7 @@ extension StateStore {
     _ range: ClosedRange<Int64>, servers: Set<ServerID>?
   ) async throws(DiagnosticError) -> [BlockID] {
     try await read { db in
-      try Self.earlierIDs(range, servers, db).map { BlockID(day: nil, id: $0) }
+      try RawDay.ids(range, servers, db, index: nil).map { BlockID(day: nil, id: $0) }
     }
   }
 
@@ -123,22 +123,6 @@ extension StateStore {
       found += try await history.readableBlocks(day, ids.filter { $0.day == day }.map(\.id))
     }
     return found
-  }
-
-  private static func earlierIDs(
-    _ range: ClosedRange<Int64>, _ servers: Set<ServerID>?, _ db: Database
-  ) throws -> [Int64] {
-    let list = try servers.map {
-      String(decoding: try CanonicalJSON.encode($0.map(\.text).sorted()), as: UTF8.self)
-    }
-    return try Int64.fetchAll(
-      db,
-      sql: """
-        SELECT blocks.id FROM blocks JOIN streams ON streams.id = blocks.stream
-        WHERE blocks.through_ns >= ?1 AND blocks.from_ns <= ?2
-          AND (?3 IS NULL OR streams.server IN (SELECT value FROM json_each(?3)))
-        ORDER BY blocks.stream, blocks.first_order
-        """, arguments: [range.lowerBound, range.upperBound, list])
   }
 
   /// Moves blocks of a database from before the days' files into these, the oldest first, at most
