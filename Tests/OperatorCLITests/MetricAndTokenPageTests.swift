@@ -31,6 +31,23 @@ import Testing
           + "history/raw-2026-11-22.sqlite.damaged: it is damaged: \\x202ex\n"))
   }
 
+  @Test func aPeakHasAColumnWhereThereIsOne() throws {
+    var answer = Fixture.metricAnswer
+    answer.groups[0].peak = 52_428_800
+    #expect(
+      MetricPage.render(try Reply(answer), Style(width: 110)) == """
+        lustre_ost_write_bytes_total: rate of a counter in bytes, the last 1 h
+
+        TARGET       SERIES       VALUE    MIN         MAX        PEAK  SAMPLES  RESETS       SEEN
+        fs1-OST0000       1  1.23 MiB/s  0 B/s  5.00 MiB/s  50.0 MiB/s     3600       0    0 s ago
+        fs1-OST0001       2           -      -           -           -       40       1  5 min ago
+
+        """)
+    let csv = CSVTable(try Reply(answer))
+    let place = try #require(csv.header.firstIndex(of: "peak_bytes_per_second"))
+    #expect(csv.rows.map { $0[place] } == ["52428800", ""])
+  }
+
   @Test func curveIsDrawnOnlyWhereBlocksCanBe() throws {
     let text = MetricPage.render(
       try Reply(Fixture.metricAnswer), Style(hasBlocks: true, width: 100))

@@ -129,7 +129,7 @@ import Testing
         "metric", "kind", "unit", "isRate", "fromNanoseconds", "throughNanoseconds",
         "labels.target", "series", "silentSeries", "value_bytes_per_second",
         "minimum_bytes_per_second", "maximum_bytes_per_second", "samples", "resets",
-        "lastSecondsAgo",
+        "lastSecondsAgo", "peak_bytes_per_second",
       ])
     #expect(table.rows.map { $0[6] } == ["fs1-OST0000", "fs1-OST0001"])
     #expect(table.rows.map { $0[9] } == ["1293942", ""])

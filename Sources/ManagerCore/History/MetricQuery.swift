@@ -126,6 +126,8 @@ package struct MetricQuery: Hashable, Sendable {
       group.minimum = only.lowest
       group.maximum = only.highest
     }
+    // Peaks of several series are of different moments, and add up to nothing.
+    if isRate, members.count == 1 { group.peak = members.first?.peak }
     group.points = buckets?.points(of: members) ?? []
     group.minimum = group.minimum ?? group.points.map(\.value).min()
     group.maximum = group.maximum ?? group.points.map(\.value).max()

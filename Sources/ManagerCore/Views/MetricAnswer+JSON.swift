@@ -70,6 +70,7 @@ extension MetricAnswer: DirectJSON {
     writer.number(",\"lastSecondsAgo\":", group.lastSecondsAgo)
     writer.number(",\"maximum\":", group.maximum)
     writer.number(",\"minimum\":", group.minimum)
+    writer.number(",\"peak\":", group.peak)
     writer.raw(",\"points\":[")
     writer.points(group.points)
     writer.raw("],\"resets\":\(group.resets),\"samples\":\(group.samples)")

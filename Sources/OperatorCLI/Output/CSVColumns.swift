@@ -78,13 +78,16 @@ extension CSVTable {
     ]
     let before = ["series", "silentSeries"]
     let measured = ["value", "minimum", "maximum"]
+    // Last, so that the columns of before stay where they were.
+    let peak = answer.isRate ? ["peak"] : []
     let after = ["samples", "resets", "lastSecondsAgo"]
     header =
       ofAnswer + labels.map { "labels.\($0)" } + before + measured.map { $0 + unit } + after
+      + peak.map { $0 + unit }
     rows = answer.list("groups", answer.groups).map { group in
       ofAnswer.map { CSVTable.text(answer.raw[$0] ?? .null) }
         + labels.map { group.labels[$0] ?? "" }
-        + (before + measured + after).map { CSVTable.text(group.raw[$0] ?? .null) }
+        + (before + measured + after + peak).map { CSVTable.text(group.raw[$0] ?? .null) }
     }
   }
 

@@ -49,12 +49,14 @@ enum MetricPage {
   ) -> Table {
     let labels = Set(answer.groups.flatMap(\.labels.keys)).subtracting(shared).sorted()
     let hasCurve = style.hasBlocks && answer.groups.contains { !$0.points.isEmpty }
+    let hasPeak = answer.groups.contains { $0.peak != nil }
     let hasResets = answer.groups.contains { $0.resets > 0 }
     var columns = labels.isEmpty ? [Table.Column("GROUP")] : labels.map { .init($0.uppercased()) }
     // How many series stand behind a sum may give way only where all of them speak.
     let isWhole = answer.groups.allSatisfy { $0.silentSeries == 0 }
     columns.append(.init("SERIES", .number, isSpare: isWhole))
     columns += ["VALUE", "MIN", "MAX"].map { .init($0, .number) }
+    if hasPeak { columns.append(.init("PEAK", .number, isSpare: true)) }
     columns.append(.init("SAMPLES", .number, isSpare: true))
     if hasResets { columns.append(.init("RESETS", .number)) }
     columns.append(.init("SEEN", .number))
@@ -67,8 +69,9 @@ enum MetricPage {
       row += [
         Cell(seriesText(group)), measure(group.value), measure(group.minimum),
         measure(group.maximum),
-        Cell(group.samples),
       ]
+      if hasPeak { row.append(measure(group.peak)) }
+      row.append(Cell(group.samples))
       if hasResets { row.append(Cell(group.resets)) }
       row.append(Cell(Quantities.briefAgo(group.lastSecondsAgo)))
       if hasCurve {

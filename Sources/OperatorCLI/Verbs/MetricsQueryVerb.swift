@@ -7,7 +7,10 @@ struct MetricsQueryVerb: ReadingVerb {
     commandName: "query", abstract: "Show what a metric was, one row a group.",
     discussion: """
       Of a gauge the last value; of a counter its last reading, or with --rate its increase a \
-      second, resets accounted for. Without --by each series has its own row.
+      second, resets accounted for. Without --by each series has its own row. Of a rate, MIN and MAX \
+      are the least and the greatest of the curve's points, and PEAK is the greatest increase a second \
+      from one sample to the next, which a point over a longer time evens out; a sum over several \
+      series has none.
       """)
   @Argument(help: "The metric; see `iml metrics list`.", completion: .live(.metrics)) var name:
     NameArgument

@@ -21,6 +21,7 @@ import Testing
         var group = MetricAnswer.Group(labels: ["b": "\(number)", "a": "x\tÿ", "a.b": ""])
         group.value = number == 1 ? nil : double(&random)
         group.minimum = -0.0
+        group.peak = number == 2 ? nil : double(&random)
         group.lastSecondsAgo = double(&random)
         group.points = (0..<20).map { _ in
           MetricAnswer.Point(nanoseconds: Int64(bitPattern: random.next()), value: double(&random))

@@ -74,6 +74,8 @@ import Testing
         let coarse = try track(series, joined.shuffled(), [])
         #expect(total(coarse) == total(raw), "seed \(seed), \(tier.name)")
         #expect(coarse.resets == raw.resets, "seed \(seed), \(tier.name)")
+        let (peak, exact) = (try #require(coarse.peak), try #require(raw.peak))
+        #expect(peak >= exact && peak <= exact * 1.008, "seed \(seed), \(tier.name)")
         #expect(coarse.samples == points.count)
       }
     }
