@@ -73,10 +73,17 @@ extension Site {
   }
 
   private nonisolated func isDiskFull() async -> Bool {
-    guard await storeFailure != nil else { return false }
+    guard await storeFailure != nil, let free = settings.freeBytes(store.history.folder) else {
+      return false
+    }
+    return free < Self.leastFree
+  }
+
+  /// What may still be written below a path; `nil` when nobody can tell.
+  package static func freeBytes(below path: String) -> UInt64? {
     var figures = statvfs()
-    guard statvfs(store.history.folder, &figures) == 0 else { return false }
-    return UInt64(figures.f_bavail) * UInt64(figures.f_frsize) < Self.leastFree
+    guard statvfs(path, &figures) == 0 else { return nil }
+    return UInt64(figures.f_bavail) * UInt64(figures.f_frsize)
   }
 
   private func prune() { latest.prune(now: now) }

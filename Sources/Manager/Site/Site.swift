@@ -39,6 +39,8 @@ package actor Site {
     /// How long roll-ups are kept, and how much all of history may take.
     package var keeping = HistoryRetention()
     package var logLimits = FrameLog.Limits()
+    /// The door to the disk's room, by a path on it.
+    package var freeBytes: @Sendable (String) -> UInt64? = { Site.freeBytes(below: $0) }
     /// Blocks that a query decodes at a time: some megabytes.
     package var blocksPerPage = 256
     package init(

@@ -13,7 +13,7 @@ import Testing
 /// A real manager on loopback with a state directory of its own, for as long as `body` runs.
 func withManager(
   directory: String? = nil, certificateLifetime: Duration = .seconds(3_600),
-  flushInterval: Duration = .seconds(1),
+  flushInterval: Duration = .seconds(1), retention: Duration = .seconds(7 * 86_400),
   _ body: @Sendable @escaping (LiveSite) async throws -> Void
 ) async throws {
   let directory = try directory ?? temporaryDirectory()
@@ -21,7 +21,8 @@ func withManager(
     ManagerService.Configuration(
       stateDirectory: "\(directory)/manager", https: ("127.0.0.1", 0), agents: ("127.0.0.1", 0),
       names: ["localhost", "127.0.0.1"], collectInterval: .milliseconds(200),
-      flushInterval: flushInterval, certificateLifetime: certificateLifetime, logLevel: .critical),
+      flushInterval: flushInterval, retention: retention,
+      certificateLifetime: certificateLifetime, logLevel: .critical),
     notifier: ServiceNotifier(environment: { _ in nil }))
   let (serving, gate) = AsyncStream.makeStream(of: ManagerService.Addresses.self)
   try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -111,10 +112,13 @@ struct LiveSite: Sendable {
       ServerDetail.self, from: try await local("GET", "/api/v1/servers/\(name)"))
   }
 
-  func metric(_ name: String) async throws -> MetricAnswer {
+  func metric(_ name: String, seconds: Int = 60, isRate: Bool = false) async throws
+    -> MetricAnswer
+  {
     try CanonicalJSON.decode(
       MetricAnswer.self,
-      from: try await local("GET", "/api/v1/metrics/\(name)?seconds=60"))
+      from: try await local(
+        "GET", "/api/v1/metrics/\(name)?seconds=\(seconds)\(isRate ? "&rate=true" : "")"))
   }
 
   /// One request over the manager's Unix socket, HTTP/1.1, connection closed.

@@ -24,16 +24,22 @@ struct FrameSite {
   /// - Parameter step: called at each point where a manager may be killed.
   init(
     _ directory: String, segmentBytes: Int = 16 << 20, blocksPerPage: Int = 256,
+    retention: Duration = .seconds(86_400),
     step: @escaping FrameLogFiles.Step = { _ in },
-    logger: Logger = Logger(label: "test") { ConsoleLog(label: $0, level: .critical) }
+    logger: Logger = Logger(label: "test") { ConsoleLog(label: $0, level: .critical) },
+    freeBytes: @escaping @Sendable (String) -> UInt64? = { _ in nil },
+    historyStep: @escaping @Sendable (String) throws -> Void = { _ in }
   ) async throws {
     self.directory = directory
-    store = try StateStore(directory: StateDirectory(path: directory))
+    store = try StateStore(
+      directory: StateDirectory(path: directory), steps: StateMigrations.all, patienceSeconds: 2,
+      step: historyStep)
     var limits = HistoryHead.Limits()
     limits.flushNanoseconds = 3_600 * Given.second
     var settings = Site.Settings(
       collectMilliseconds: 1_000, renewWithinSeconds: 60, historyLimits: limits,
-      retention: .seconds(86_400))
+      retention: retention)
+    settings.freeBytes = freeBytes
     settings.logLimits.segmentBytes = segmentBytes
     settings.blocksPerPage = blocksPerPage
     let records = [1, 2].map {
