@@ -253,6 +253,39 @@ class BadState(Disks):
         manager.start()
         self.assertEqual(manager.json("server", "list"), [])
 
+    def test_a_damaged_file_of_history_costs_what_is_in_it_and_no_more(self):
+        manager = self.manager(flush="1s")
+        agent = Agent(self, manager, self.tree()).enrolled().wait_connected()
+        wait_until(lambda: len(self.times(manager, agent.name)) >= 3, "the first samples")
+        day = wait_until(lambda: max((manager.state / "history").glob("raw-*.sqlite"), default=None),
+                         "a block in history")
+        manager.kill()
+        noise = os.urandom(day.stat().st_size)
+        day.write_bytes(noise)
+        for ending in ("-wal", "-shm"):
+            day.with_name(day.name + ending).unlink(missing_ok=True)
+        kept = day.with_name(day.name + ".damaged")
+        for _ in range(2):
+            manager.start()
+            manager.log(r"a file of history is damaged")
+            self.assertEqual(kept.read_bytes(), noise, "kept, not a byte changed")
+            finding = next(each for each in manager.findings() if each["code"] == "database-corrupt")
+            self.assertEqual(finding["subject"], f"history/{kept.name}")
+            agent.wait_connected()
+            now = time.time()
+            wait_until(lambda: any(at > now for at in self.times(manager, agent.name)), "new samples")
+            answer = manager.json("metrics", "query", METRIC, "--last", "15m")
+            self.assertEqual([gap["file"] for gap in answer["unreadable"]], [f"history/{kept.name}"])
+            self.assertIn("Not readable from", manager.cli("metrics", "query", METRIC))
+            losses = [loss["reason"] for loss in manager.server(agent.name)["losses"]]
+            told = [reason for reason in losses if kept.name in reason]
+            self.assertEqual(len(told), 1, losses)
+            manager.kill()
+        kept.unlink()
+        manager.start()
+        self.assertNotIn("database-corrupt", manager.codes())
+        self.assertNotIn("unreadable", manager.json("metrics", "query", METRIC))
+
     def test_a_read_only_disk_refuses_a_start_and_stops_nothing_that_runs(self):
         disk = Disk(self, self.path / "manager", 24)
         manager = self.manager(flush="1s")

@@ -485,6 +485,28 @@ class Garbage(Site):
         self.assertLess(time.monotonic() - begun, 29)
         self.check_honest()
 
+    def test_idle_programs_on_the_unix_socket_keep_no_operator_waiting(self):
+        idle = []
+        try:
+            for _ in range(200):
+                connection = socket.socket(socket.AF_UNIX)
+                connection.settimeout(10)
+                connection.connect(str(self.server.state / "manager.sock"))
+                idle.append(connection)
+            begun = time.monotonic()
+            self.server.json("status")
+            self.assertLess(time.monotonic() - begun, 4, "others had to end first")
+            for connection in idle:
+                connection.settimeout(15)
+                try:
+                    self.assertEqual(connection.recv(1), b"")
+                except ConnectionError:
+                    pass
+            self.assertLess(time.monotonic() - begun, 15)
+        finally:
+            for connection in idle:
+                connection.close()
+
     def test_two_hundred_idle_connections_do_not_keep_others_out(self):
         idle = []
         try:
