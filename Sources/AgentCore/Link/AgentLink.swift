@@ -76,6 +76,8 @@ package struct AgentLink: Sendable {
   /// Live batches sent since the last replayed one.
   private var liveTurns = 0
   private static let liveTurnsAtMost = 4
+  /// What a TLS record holds: more at once would spare nothing, and hold up what is more urgent.
+  private static let writeBytes = 16_384
   private var heartbeats: UInt64 = 0
   private var nextHeartbeat: Int64 = 0
   private var nextDigests: Int64 = 0
@@ -144,7 +146,7 @@ package struct AgentLink: Sendable {
       return [.storeCertificate(certificate: certificate, authority: authority)]
     case .goodbye(let diagnostic):
       return [.refused(diagnostic)]
-    case .heartbeat, .unrecognised:
+    case .heartbeat, .alive, .unrecognised:
       break
     case .hello, .digests, .stateDigest, .renew, .dropped, .section, .sectionGone, .cycle,
       .cycles, .declare,
@@ -245,7 +247,7 @@ package struct AgentLink: Sendable {
     if let effect = spoolOpenedLate { return [effect] }
     if now >= nextHeartbeat {
       heartbeats += 1
-      send(.heartbeat(heartbeats))
+      send(managerMinor >= 2 ? .alive : .heartbeat(heartbeats))
       nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     }
     if now >= nextDigests {
@@ -304,6 +306,18 @@ package struct AgentLink: Sendable {
     guard leaving == .sendingRest else { return nil }
     sayGoodbye()
     return lanes.nextFrame(stamp: stamp)
+  }
+
+  /// The next frames to write at once; empty when there is nothing to say. Each write becomes a TLS record
+  /// with 22 bytes of its own, which the end of a cycle and its samples share.
+  package mutating func nextFrames(stamp: Stamp, now: Int64? = nil) -> [Frame] {
+    var frames: [Frame] = []
+    var bytes = 0
+    while bytes < AgentLink.writeBytes, let frame = nextFrame(stamp: stamp, now: now) {
+      frames.append(frame)
+      bytes += WireLimits.frameHeaderBytes + frame.payload.count
+    }
+    return frames
   }
 
   /// Keeps the lanes nearly empty: what is not yet encoded can still be replaced or given up.

@@ -21,6 +21,10 @@ struct LoadFigures: Sendable {
   var sampleBytes = 0
   /// Everything that left, as TCP saw it.
   var wireBytes = 0
+  /// Frames with their headers, before TLS, by type of message.
+  var frames: [UInt8: (count: Int, bytes: Int)] = [:]
+  /// Writes, each a TLS record at least.
+  var writes = 0
 
   mutating func add(_ other: LoadFigures) {
     sessions += other.sessions
@@ -29,6 +33,8 @@ struct LoadFigures: Sendable {
     countedSamples += other.countedSamples
     sampleBytes += other.sampleBytes
     wireBytes += other.wireBytes
+    writes += other.writes
+    frames.merge(other.frames) { ($0.count + $1.count, $0.bytes + $1.bytes) }
   }
 }
 
@@ -179,17 +185,34 @@ final class LoadAgent: @unchecked Sendable {
   func write() {
     guard let channel else { return }
     var wrote = false
-    while channel.isWritable,
-      let frame = link.nextFrame(stamp: plan.stamp(boot: Clock.boot()), now: Clock.boot())
-    {
-      let bytes = frame.encoded()
-      if frame.type == MessageType.samples.rawValue, isCounting.load(ordering: .relaxed) {
-        state.withLock { $0.sampleBytes += bytes.count }
-      }
-      channel.write(ByteBuffer(bytes: bytes), promise: nil)
+    while channel.isWritable, let bytes = nextWrite() {
+      channel.write(bytes, promise: nil)
       wrote = true
     }
     if wrote { channel.flush() }
+  }
+
+  /// As the agent's own driver writes.
+  private func nextWrite() -> ByteBuffer? {
+    var bytes = ByteBuffer()
+    let frames = link.nextFrames(stamp: plan.stamp(boot: Clock.boot()), now: Clock.boot())
+    for frame in frames {
+      let encoded = frame.encoded()
+      if isCounting.load(ordering: .relaxed) { count(encoded.count, ofType: frame.type) }
+      bytes.writeBytes(encoded)
+    }
+    if isCounting.load(ordering: .relaxed) {
+      state.withLock { $0.writes += frames.isEmpty ? 0 : 1 }
+    }
+    return bytes.readableBytes > 0 ? bytes : nil
+  }
+
+  private func count(_ bytes: Int, ofType type: UInt8) {
+    state.withLock { figures in
+      if type == MessageType.samples.rawValue { figures.sampleBytes += bytes }
+      figures.frames[type, default: (0, 0)].count += 1
+      figures.frames[type, default: (0, 0)].bytes += bytes
+    }
   }
 
   func sent(_ bytes: Int) {

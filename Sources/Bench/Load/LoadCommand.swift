@@ -106,7 +106,8 @@ struct LoadFleet {
         fflush(nil)
         open = count
       }
-      if !isCounting, states.allSatisfy({ $0.batches >= 1 && $0.isOpen }) {
+      // What is acknowledged has left, and all that stood before it.
+      if !isCounting, states.allSatisfy({ $0.acknowledged >= 1 && $0.isOpen }) {
         isCounting = true
         // Declarations and sections are behind: what follows is the steady state.
         for agent in agents { agent.beginCounting() }
@@ -135,6 +136,11 @@ struct LoadFleet {
     print("counted_samples \(sum.countedSamples)")
     print("sample_bytes_a_sample \(Double(sum.sampleBytes) / counted)")
     print("wire_bytes_a_sample \(Double(sum.wireBytes) / counted)")
+    for (type, frames) in sum.frames.sorted(by: { $0.key < $1.key }) {
+      print("frames_of_type_\(type) \(frames.count)")
+      print("frame_bytes_of_type_\(type) \(frames.bytes)")
+    }
+    print("writes \(sum.writes)")
     print("sessions \(sum.sessions)")
   }
 }

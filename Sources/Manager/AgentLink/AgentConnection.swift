@@ -82,7 +82,8 @@ struct AgentConnection: Sendable {
         heard.fell()
         return
       }
-      if await writer.offer(.heartbeat(count + 1)) { count += 1 }
+      let beat = heard.minor >= 2 ? Message.alive : .heartbeat(count + 1)
+      if await writer.offer(beat) { count += 1 }
     }
   }
 
@@ -137,7 +138,7 @@ struct AgentConnection: Sendable {
 /// When the last byte came, and whether a hello did.
 final class LastHeard: Sendable {
   private let state = Mutex(
-    (nanoseconds: Clock.monotonic(), isGreeted: false, hasFallenSilent: false))
+    (nanoseconds: Clock.monotonic(), isGreeted: false, minor: 0, hasFallenSilent: false))
   private let onHello: @Sendable () -> Void
   init(onHello: @escaping @Sendable () -> Void = {}) { self.onHello = onHello }
 
@@ -145,9 +146,14 @@ final class LastHeard: Sendable {
   func fell() { state.withLock { $0.hasFallenSilent = true } }
   var nanoseconds: Int64 { state.withLock { $0.nanoseconds } }
   var isGreeted: Bool { state.withLock { $0.isGreeted } }
+  /// Of the protocol that the peer speaks; 0 before its hello.
+  var minor: Int { state.withLock { $0.minor } }
   func mark() { state.withLock { $0.nanoseconds = Clock.monotonic() } }
-  func greeted() {
-    state.withLock { $0.isGreeted = true }
+  func greeted(minor: Int) {
+    state.withLock {
+      $0.isGreeted = true
+      $0.minor = minor
+    }
     onHello()
   }
 }

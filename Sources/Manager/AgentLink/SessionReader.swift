@@ -30,7 +30,7 @@ struct SessionReader {
       // Who is given up is not listened to any more, however much it has said.
       if heard.hasFallenSilent { return }
       if case .hello(let hello) = event {
-        heard.greeted()
+        heard.greeted(minor: hello.minor)
         if session.admission == .full { try await greet(hello, stamp) }
       } else {
         try await handle(event, stamp)

@@ -94,6 +94,7 @@ package struct IngestSession: Sendable {
     if case .renew(let request) = message { return .renew(request: request) }
     if case .goodbye(let diagnostic) = message { return .goodbye(diagnostic) }
     if admission == .renewalOnly {
+      if message == .alive { return nil }
       if case .heartbeat = message { return nil }
       throw refusal(
         .certificateExpired, "its certificate has expired: all it may do is renew it",
@@ -106,7 +107,7 @@ package struct IngestSession: Sendable {
     -> Event?
   {
     switch message {
-    case .heartbeat: return nil
+    case .heartbeat, .alive: return nil
     case .digests(let digests): return .digests(digests)
     case .section(let section): return .section(try checked(section))
     case .sectionGone(let key): return .sectionGone(key)

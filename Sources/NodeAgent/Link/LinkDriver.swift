@@ -269,15 +269,18 @@ package actor LinkDriver {
     _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ signals: AsyncStream<Void>
   ) async throws {
     for await _ in signals {
-      while let frame = link.nextFrame(
-        stamp: Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall()))
-      {
-        try await outbound.write(ByteBuffer(bytes: frame.encoded()))
-      }
+      while let bytes = nextWrite() { try await outbound.write(bytes) }
       // What was asked for may be on disk.
       tendSpool()
       if ending != nil || stopping { return }
     }
+  }
+
+  private func nextWrite() -> ByteBuffer? {
+    let stamp = Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: Clock.wall())
+    var bytes = ByteBuffer()
+    for frame in link.nextFrames(stamp: stamp) { bytes.writeBytes(frame.encoded()) }
+    return bytes.readableBytes > 0 ? bytes : nil
   }
 
   private func tick() async throws {

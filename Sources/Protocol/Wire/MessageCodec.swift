@@ -6,6 +6,7 @@ extension Message {
     case .hello: MessageType.hello.rawValue
     case .welcome: MessageType.welcome.rawValue
     case .heartbeat: MessageType.heartbeat.rawValue
+    case .alive: MessageType.alive.rawValue
     case .acknowledge: MessageType.acknowledge.rawValue
     case .goodbye: MessageType.goodbye.rawValue
     case .digests: MessageType.digests.rawValue
@@ -68,7 +69,7 @@ extension Message {
     case .lifeDeclare(let life, let declarations):
       LifePrefix.encode(life) + DeclarationCodec.encode(declarations)
     case .lifeSamples(let life, let encoded): LifePrefix.encode(life) + encoded
-    case .unrecognised: []
+    case .alive, .unrecognised: []
     }
   }
 
@@ -88,6 +89,10 @@ extension Message {
       return
     case .cycles:
       self = .cycles(encoded: payload)
+      return
+    // What a later version may put into it is no reason to refuse a sign of life.
+    case .alive:
+      self = .alive
       return
     default: break
     }
@@ -183,7 +188,7 @@ extension Message {
       let lost = LostBatches(from: value.from, through: value.through, samples: value.samples)
       try WireLimits.check(lost)
       self = .lifeDropped(life: value.life, lost)
-    case .declare, .samples, .cycles, .jobs, .lifeDeclare, .lifeSamples:
+    case .alive, .declare, .samples, .cycles, .jobs, .lifeDeclare, .lifeSamples:
       throw WireError.malformed("\(type) is not JSON")
     }
   }

@@ -28,8 +28,8 @@ enum MessageLimits {
         try text(line.text, "a log line", WireLimits.proseBytes)
       }
     // Their own rules are those of `IngestSession` (hello) and of the binary codecs.
-    case .hello, .welcome, .heartbeat, .acknowledge, .dropped, .stateDigest, .tellDigests, .cycles,
-      .declare, .samples,
+    case .hello, .welcome, .heartbeat, .alive, .acknowledge, .dropped, .stateDigest, .tellDigests,
+      .cycles, .declare, .samples,
       .jobs, .jobsHeld, .lifeAcknowledged, .lifeDropped, .lifeDeclare, .lifeSamples, .unrecognised:
       break
     }

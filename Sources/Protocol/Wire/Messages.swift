@@ -15,6 +15,7 @@ package enum MessageType: UInt8, CaseIterable, Sendable {
   case lifeDropped = 12
   case stateDigest = 13
   case tellDigests = 14
+  case alive = 15
   case jobsHeld = 20
   // state
   case section = 32
@@ -38,8 +39,9 @@ package func lane(ofType type: UInt8) -> Lane {
 /// The agent's first message.
 package struct Hello: Codable, Hashable, Sendable {
   package static let majorVersion = 1
-  /// 1: `cycles`, `stateDigest` and `tellDigests`. A peer uses what the other's minor version has.
-  package static let minorVersion = 1
+  /// 1: `cycles`, `stateDigest` and `tellDigests`; 2: `alive`. A peer uses what the other's minor version
+  /// has.
+  package static let minorVersion = 2
   package var major: Int
   package var minor: Int
   package var server: ServerID
@@ -177,6 +179,8 @@ package enum Message: Hashable, Sendable {
   case welcome(Welcome)
   /// Counts up; proves life when nothing else is sent.
   case heartbeat(UInt64)
+  /// The same without a payload, which nobody reads; from minor version 2 in place of `heartbeat`.
+  case alive
   /// Batches up to this order are stored for good.
   case acknowledge(order: UInt64)
   /// The last message of a session that ends on purpose.

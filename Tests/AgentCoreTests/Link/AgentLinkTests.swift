@@ -173,7 +173,7 @@ import Testing
       let messages = try bench.written()
       // Each second something is said.
       #expect(!messages.isEmpty)
-      beats += messages.filter { $0.type == MessageType.heartbeat.rawValue }.count
+      beats += messages.filter { $0 == .alive }.count
     }
     #expect(beats == 10)
     bench.now += LinkBench.second / 2
@@ -184,7 +184,7 @@ import Testing
     #expect(try bench.written().isEmpty)
     bench.now += LinkBench.second / 2
     _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
-    #expect(try bench.written().map(\.type) == [MessageType.heartbeat.rawValue])
+    #expect(try bench.written() == [.alive])
   }
 
   @Test func allSectionsAreVouchedForByOneDigest() throws {
@@ -238,9 +238,50 @@ import Testing
       bench.now += LinkBench.second / 4
       bench.link.heard(now: bench.now)
       #expect(bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil).isEmpty)
-      for case .heartbeat in try bench.written() { heartbeats += 1 }
+      heartbeats += try bench.written().filter { $0 == .alive }.count
     }
     #expect(heartbeats == 5)
+  }
+
+  @Test func anOlderManagerHearsHeartbeatsThatItKnows() throws {
+    for minor in [0, 1] {
+      var bench = try LinkBench()
+      _ = bench.connect()
+      _ = bench.welcome(minor: minor)
+      _ = try bench.written()
+      for count in 1...3 {
+        bench.now += LinkBench.second
+        bench.link.heard(now: bench.now)
+        _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+        #expect(try bench.written() == [.heartbeat(UInt64(count))])
+      }
+    }
+  }
+
+  @Test func theEndOfACycleAndItsSamplesLeaveInOneWrite() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    try bench.collect()
+    _ = try bench.written()
+    try bench.collect(value: 2)
+    let types = bench.link.nextFrames(stamp: bench.stamp).map(\.type)
+    #expect(types == [MessageType.cycles.rawValue, MessageType.samples.rawValue])
+    #expect(bench.link.nextFrames(stamp: bench.stamp).isEmpty)
+  }
+
+  @Test func oneWriteHoldsUpAHeartbeatByOneFrameAtMost() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    _ = try bench.written()
+    try bench.collect(section: String(repeating: "x", count: 1 << 20))
+    #expect(bench.link.nextFrames(stamp: bench.stamp).count == 1)
+    bench.now += LinkBench.second
+    bench.link.heard(now: bench.now)
+    _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+    let next = try requireValue(bench.link.nextFrames(stamp: bench.stamp).first)
+    #expect(next.type == MessageType.alive.rawValue)
   }
 
   @Test func aManagerThatIsSilentForThreeSecondsIsGivenUp() throws {
@@ -297,7 +338,7 @@ import Testing
     bench.link.heard(now: bench.now)
     _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
     let next = try requireValue(bench.link.nextFrame(stamp: bench.stamp))
-    #expect(next.type == MessageType.heartbeat.rawValue)
+    #expect(next.type == MessageType.alive.rawValue)
   }
 }
 

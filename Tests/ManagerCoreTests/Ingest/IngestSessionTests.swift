@@ -124,6 +124,21 @@ import Testing
     #expect(events.count == 4)
   }
 
+  @Test func signsOfLifeAreNoEventsAndNotUnrecognised() throws {
+    var session = IngestSession(server: try server(), admission: .full)
+    var lanes = OutboundLanes()
+    for message in [try hello(), .alive, .heartbeat(1)] { try lanes.enqueue(message) }
+    var bytes: [UInt8] = []
+    while let frame = lanes.nextFrame(stamp: Self.stamp) { bytes += frame.encoded() }
+    guard case .success(let events) = feed(&session, bytes) else {
+      Issue.record("it was refused")
+      return
+    }
+    #expect(events.count == 1)
+    #expect(session.unrecognised == 0)
+    #expect(try refusal([hello(), .alive], admission: .renewalOnly).code == nil)
+  }
+
   @Test func nothingComesBeforeHello() throws {
     #expect(try refusal([declaration]).code == DiagnosticCode.messageUnexpected.rawValue)
   }

@@ -266,17 +266,33 @@ import X509
     }
   }
 
+  @Test func anAgentHearsSignsOfLifeThatItsVersionKnows() async throws {
+    try await withManager { site in
+      try await site.enrol("oss01")
+      for (minor, type) in [(1, MessageType.heartbeat), (2, MessageType.alive)] {
+        // It is silent after its hello, and given up after three seconds.
+        let said = try await exchange(
+          try hello(site, "oss01", minor: minor), port: site.addresses.agentsPort,
+          tls: try context(site, "oss01"))
+        let types = Set(try messages(in: said).map(\.type))
+        let lively = [MessageType.heartbeat.rawValue, MessageType.alive.rawValue]
+        #expect(types.intersection(lively) == [type.rawValue])
+      }
+    }
+  }
+
   // MARK: A peer by hand
 
   private func hello(
-    _ site: LiveSite, _ name: String, calls itself: String? = nil, then more: Message...
+    _ site: LiveSite, _ name: String, minor: Int = Hello.minorVersion,
+    calls itself: String? = nil, then more: Message...
   ) throws -> [UInt8] {
     let settings = try #require(try site.files(name).settings())
     var lanes = OutboundLanes()
     try lanes.enqueue(
       .hello(
         Hello(
-          server: settings.server, boot: BootID("b"), incarnation: "i",
+          minor: minor, server: settings.server, boot: BootID("b"), incarnation: "i",
           hostname: itself ?? name,
           agentVersion: "0", highestOrder: 0, readsTree: true)))
     let stamp = Stamp(bootNanoseconds: 1, wallNanoseconds: 1)

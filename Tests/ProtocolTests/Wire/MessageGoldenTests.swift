@@ -82,6 +82,7 @@ import Testing
       80ade204 80d1ca08 02 00 02 00 03
       """
     ),
+    (15, ""),
   ]
 
   private func bytes(_ payload: String) -> [UInt8] {

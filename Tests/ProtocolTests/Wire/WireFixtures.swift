@@ -62,7 +62,7 @@ func everyMessage() throws -> [Message] {
   return [
     .hello(
       Hello(
-        server: try server(), boot: BootID("b1"), incarnation: "i1", hostname: "oss1",
+        minor: 1, server: try server(), boot: BootID("b1"), incarnation: "i1", hostname: "oss1",
         agentVersion: "0.1.0", capabilities: ["logs"], highestOrder: 9_223_372_036_854_775_807,
         firstHeldOrder: 4,
         givenUp: GivenUp(from: 2, through: 3, samples: 200),
@@ -77,7 +77,8 @@ func everyMessage() throws -> [Message] {
         ], readsTree: false)),
     .welcome(
       Welcome(
-        session: "s1", collectMilliseconds: 1_000, durableOrder: 41, renewWithinSeconds: 864_000,
+        minor: 1, session: "s1", collectMilliseconds: 1_000, durableOrder: 41,
+        renewWithinSeconds: 864_000,
         lives: [6])),
     .heartbeat(7), .acknowledge(order: 42),
     .goodbye(
@@ -101,6 +102,7 @@ func everyMessage() throws -> [Message] {
     .lifeDeclare(life: 300, [7: gauge("up")]), .lifeSamples(life: 0, encoded: [1, 2, 3, 0]),
     .jobs(jobReport), .jobsHeld(sequence: 44),
     .stateDigest(sections: 2, digest: .max), .tellDigests, .cycles(encoded: encodedCycles),
+    .alive,
   ]
 }
 
