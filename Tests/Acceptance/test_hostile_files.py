@@ -4,8 +4,11 @@ that was not there, and all other files are read as if nothing were."""
 
 import errno
 import os
+import pathlib
 import random
+import re
 import shutil
+import time
 import unittest
 
 import hostile
@@ -96,6 +99,24 @@ class BadContents(Files):
         kept = {k: v for k, v in self.good.values().items()
                 if dict(k[1]).get("target") not in (OST, None)}
         self.assertEqual({k: look.values().get(k) for k in kept}, kept)
+
+    def test_the_memory_of_huge_files_is_given_back(self):
+        huge = [path for path in self.all_files() if "obdfilter" in str(path) and path.name in
+                ("stats", "recovery_status", "num_exports")]
+        self.assertGreater(len(huge), 10)
+        agent = Agent(self, self.manager(), self.tree).enrolled().wait_connected()
+        status = pathlib.Path(f"/proc/{agent.program.process.pid}/status")
+
+        def megabytes():
+            return int(re.search(r"RssAnon:\s+(\d+)", status.read_text())[1]) / 1024
+
+        before = megabytes()
+        for path in huge:
+            os.truncate(path, 300 << 20)
+        wait_until(lambda: any(f["code"] == "reads-failing" and "larger than" in f["reason"]
+                               for f in agent.manager.findings()), "the huge files told")
+        time.sleep(5)  # Some cycles.
+        self.assertLess(megabytes(), before + 32, "the limit of four files")
 
     def test_a_hundred_megabytes_of_jobs_are_read_in_pieces(self):
         path = Tree(self.tree).find(f"obdfilter/{OST}/job_stats")[0]

@@ -68,8 +68,10 @@ package struct HostRoot: Sendable {
     of file: OpenFile, _ path: String, _ limit: Int
   ) throws(HostError) -> [UInt8] {
     var bytes: [UInt8] = []
+    // One byte more than the limit tells that there is more; nothing beyond it is read.
+    let most = limit + 1
     // One page holds nearly every parameter.
-    var room = 4_096
+    var room = min(4_096, most)
     while true {
       var filling = Filling.full
       bytes = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
@@ -80,7 +82,31 @@ package struct HostRoot: Sendable {
       if case .failed(let number) = filling { throw .system(path: path, number: number) }
       if bytes.count > limit { throw .tooLarge(path: path, limit: limit) }
       if case .end = filling { return bytes }
-      room *= 2
+      if room >= largeBytes { return try largeContents(bytes, of: file, path, limit) }
+      room = min(room * 2, most)
+    }
+  }
+
+  /// Above this, the kernel's memory is asked for by itself.
+  private static let largeBytes = 256 << 10
+
+  /// All of a file of which `begun` is the beginning. Its memory goes back as soon as it is refused: freed in
+  /// the usual way it would stay with each thread that ever had so much.
+  private static func largeContents(
+    _ begun: [UInt8], of file: OpenFile, _ path: String, _ limit: Int
+  ) throws(HostError) -> [UInt8] {
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    guard let start = mmap(nil, limit + 1, PROT_READ | PROT_WRITE, flags, -1, 0),
+      start != MAP_FAILED
+    else { throw .system(path: path, number: errno) }
+    defer { munmap(start, limit + 1) }
+    let bytes = UnsafeMutableRawBufferPointer(start: start, count: limit + 1)
+    begun.withUnsafeBytes { bytes.copyMemory(from: $0) }
+    var held = begun.count
+    switch fill(bytes.bindMemory(to: UInt8.self), &held, from: file.number) {
+    case .failed(let number): throw .system(path: path, number: number)
+    case .full: throw .tooLarge(path: path, limit: limit)
+    case .end: return [UInt8](bytes[..<held])
     }
   }
 

@@ -1,5 +1,5 @@
 import Glibc
-import NodeAgent
+@testable import NodeAgent
 import Protocol
 import Testing
 
@@ -13,7 +13,7 @@ import Testing
 
   @Test func filesAreReadWholeWhateverTheirSize() throws {
     let tree = try TemporaryTree()
-    for size in [0, 1, 4_095, 4_096, 4_097, 100_000] {
+    for size in [0, 1, 4_095, 4_096, 4_097, 100_000, 262_144, 262_145, 1_000_000] {
       let bytes = (0..<size).map { UInt8($0 & 0xff) }
       try tree.write("/f", bytes)
       #expect(try HostRoot(tree.path).read("/f") == bytes)
@@ -31,6 +31,18 @@ import Testing
     let root = HostRoot(tree.path)
     #expect(error { _ = try root.read("/f", limit: 4_999) } == .tooLarge(path: "/f", limit: 4_999))
     #expect(try root.read("/f", limit: 5_000).count == 5_000)
+  }
+
+  @Test func nothingIsReadBeyondTheLimit() throws {
+    let tree = try TemporaryTree()
+    try tree.write("/f", [UInt8](repeating: 1, count: 2_000_000))
+    for limit in [0, 100, 4_096, 10_000, 60_000, 262_143, 262_144, 1_000_000] {
+      let file = try HostRoot(tree.path).openFile("/f")
+      #expect(
+        error { _ = try HostRoot.contents(of: file, "/f", limit) }
+          == .tooLarge(path: "/f", limit: limit))
+      #expect(lseek(file.number, 0, SEEK_CUR) == limit + 1)
+    }
   }
 
   @Test func absenceIsToldFromFailure() throws {
