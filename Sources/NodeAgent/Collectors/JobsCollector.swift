@@ -25,11 +25,13 @@ struct JobsCollector: TargetCollecting {
       let now = HostClock().now()
       var present: Set<String> = []
       let listing = list(host, source.current()) { reader, directory in
-        let lane = reader.lane(directory)
-        present.insert(lane)
-        let jobs = keeper.reader(of: lane)
+        let target = reader.lane(directory)
+        present.insert(target)
+        let jobs = keeper.reader(of: target)
+        // Hundreds of MiB take many seconds; the target's own report does not wait for them.
         return CollectorUnit(
-          subject: reader.subject(directory), lane: lane, period: { keeper.pause(jobs) }
+          subject: reader.subject(directory), lane: "jobs of \(target)",
+          period: { keeper.pause(jobs) }
         ) {
           var gathering = Gathering("\(name)/\(reader.subject(directory))", host)
           let identity = reader.identity(directory, &gathering, source.current().facts)

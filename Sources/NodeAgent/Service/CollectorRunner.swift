@@ -34,8 +34,8 @@ package actor CollectorRunner {
     var period: @Sendable () -> Duration
   }
 
-  /// More targets than any server has.
-  package static let workerLimit = 64
+  /// 64 targets, more than any server has, in two lanes each: what it is, and what its jobs do.
+  package static let workerLimit = 128
   /// From then on what waits does not wait for the read before it.
   private static let moment = Duration.milliseconds(20)
 
@@ -44,6 +44,8 @@ package actor CollectorRunner {
   private var lastID: UInt64 = 0
   private var running: [String: Running] = [:]
   private var lastBegan: [String: Int64] = [:]
+  /// Of units, as told with their last run: who hears of it counts on the next one by then.
+  private var toldPeriods: [String: Duration] = [:]
   /// Units by collector as last listed, and those of them that were ever read.
   private var listed: [String: Set<String>] = [:]
   private var read: Set<String> = []
@@ -170,7 +172,8 @@ package actor CollectorRunner {
 
   private func work(_ collector: String, _ unit: CollectorUnit) -> ReadBoard.Work? {
     let name = "\(collector)/\(unit.subject)"
-    guard running[name] == nil, isDue(name, unit.period(), Clock.boot()) else { return nil }
+    let period = min(unit.period(), toldPeriods[name] ?? .zero)
+    guard running[name] == nil, isDue(name, period, Clock.boot()) else { return nil }
     return ReadBoard.Work(
       id: begin(name, unit.period), name: name, lane: unit.lane, isReserved: false
     ) { .answer(unit.collect()) }
@@ -209,6 +212,7 @@ package actor CollectorRunner {
     for name in listed[collector, default: []].subtracting(names) {
       read.remove(name)
       lastBegan[name] = nil
+      toldPeriods[name] = nil
       if let run = running.removeValue(forKey: name) { board.withdraw(run.id) }
       finished.removeAll { $0.name == name }
       finished.append(
@@ -225,8 +229,9 @@ package actor CollectorRunner {
     guard let run = running[done.name], run.id == done.id else { return }
     running[done.name] = nil
     if case .failed = answer {} else { read.insert(done.name) }
+    let period = run.period()
+    toldPeriods[done.name] = period
     finished.append(
-      Finished(
-        name: done.name, period: run.period(), began: done.began, answer: answer))
+      Finished(name: done.name, period: period, began: done.began, answer: answer))
   }
 }

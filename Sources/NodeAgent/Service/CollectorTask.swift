@@ -5,8 +5,7 @@ import AgentCore
 package struct CollectorUnit: Sendable {
   /// Names what it reads, for example `fs1-OST0003`; the unit is called `COLLECTOR/SUBJECT`.
   package var subject: String
-  /// Units of one lane never run at the same time: no target is asked twice at once, and of a target
-  /// that hangs, one read hangs.
+  /// Units of one lane never run at the same time: of a target that hangs, one read a lane hangs.
   package var lane: String
   package var period: @Sendable () -> Duration
   package var collect: @Sendable () -> CollectorAnswer

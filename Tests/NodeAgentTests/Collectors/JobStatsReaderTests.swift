@@ -43,6 +43,18 @@ import Testing
     }
   }
 
+  @Test func aTargetsOwnReportDoesNotWaitForItsJobs() throws {
+    let site = try Site()
+    try site.write("fs-OST0000", ["dd.0": 100])
+    let host = HostRoot(site.tree.path)
+    let lanes = [OSTCollector() as any Collector, JobsCollector()].map { collector in
+      let task = collector.task(host, ContextSource(host, freshMilliseconds: 0))
+      guard case .units(let list) = task.work, case .units(let units) = list() else { return "" }
+      return units.map(\.lane).joined(separator: " ")
+    }
+    #expect(lanes == ["obdfilter.fs-OST0000", "jobs of obdfilter.fs-OST0000"])
+  }
+
   @Test func aTargetOfBeforeCountsFromTheSecondReading() throws {
     let site = try Site()
     try site.write("fs-OST0000", ["dd.0": 100])

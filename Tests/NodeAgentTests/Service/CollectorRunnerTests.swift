@@ -144,6 +144,33 @@ import Testing
     await runner.end()
   }
 
+  @Test func aPauseThatGrowsBeginsWithTheNextRun() async {
+    let period = Mutex(Duration.zero)
+    let runs = Mutex(0)
+    let runner = CollectorRunner([
+      CollectorTask(name: "jobs") {
+        .units([
+          CollectorUnit(subject: "OST0000", lane: "a", period: { period.withLock { $0 } }) {
+            runs.withLock { $0 += 1 }
+            return .sampled(Collection())
+          }
+        ])
+      }
+    ])
+    func told(_ cycle: CollectorRunner.Cycle) -> Duration? {
+      cycle.finished.first { $0.name == "jobs/OST0000" }?.period
+    }
+    #expect(told(await runner.cycle(patience: Self.long)) == .zero)
+    period.withLock { $0 = .seconds(300) }
+    // The manager was told that the next one comes at once.
+    #expect(told(await runner.cycle(patience: Self.long)) == .seconds(300))
+    #expect(told(await runner.cycle(patience: Self.long)) == nil)
+    #expect(runs.withLock { $0 } == 2)
+    period.withLock { $0 = .zero }
+    #expect(told(await runner.cycle(patience: Self.long)) == .zero)
+    await runner.end()
+  }
+
   @Test func aListThatFailsTakesNothingForGone() async {
     let state = Mutex(false)
     let targets = Targets("OST0000")
