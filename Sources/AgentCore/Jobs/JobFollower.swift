@@ -40,10 +40,17 @@ package struct JobFollower: JobEntryTaker, Sendable {
   }
 
   package mutating func take(id: [UInt8], counters: JobCounters, start: UInt64) {
+    take(id: id, counters: counters, start: start, gaps: [])
+  }
+
+  package mutating func take(id: [UInt8], counters: JobCounters, start: UInt64, gaps: JobGaps) {
     var name = id
     for twin in 1...JobFollower.twinLimit {
-      switch table.see(name, counters, start: start, reading: reading, limit: entryLimit) {
+      switch table.see(
+        name, counters, start: start, gaps: gaps, reading: reading, limit: entryLimit)
+      {
       case .known(let before):
+        // What is not told stands still: its difference is none.
         top.add(id, counters - before)
         return
       case .new:

@@ -6,6 +6,25 @@ package protocol JobEntryTaker {
   /// - Parameter start: identifies the entry's life, from `start_time` (2.15 and later); 0 when the
   ///   file does not tell.
   mutating func take(id: [UInt8], counters: JobCounters, start: UInt64)
+  /// - Parameter gaps: what the entry has and does not tell; its counters are 0.
+  mutating func take(id: [UInt8], counters: JobCounters, start: UInt64, gaps: JobGaps)
+}
+
+extension JobEntryTaker {
+  package mutating func take(id: [UInt8], counters: JobCounters, start: UInt64, gaps: JobGaps) {
+    take(id: id, counters: counters, start: start)
+  }
+}
+
+/// What of a job's entry is no number: more than 64 bits are none of the kernel's.
+package struct JobGaps: OptionSet, Sendable {
+  package let rawValue: UInt8
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
+  package static let readBytes = JobGaps(rawValue: 1)
+  package static let writtenBytes = JobGaps(rawValue: 2)
+  package static let ioOperations = JobGaps(rawValue: 4)
+  package static let metadataOperations = JobGaps(rawValue: 8)
+  package static let start = JobGaps(rawValue: 16)
 }
 
 /// Reads `job_stats` piece by piece, in any size of pieces, without ever holding the whole of it:
@@ -21,6 +40,7 @@ package struct JobStatsScanner: Sendable {
   private var hasEntry = false
   private var counters = JobCounters()
   private var start: UInt64 = 0
+  private var gaps: JobGaps = []
   private var isSkipping = false
   package private(set) var leftovers = Leftovers()
   /// Entries that were handed on.
@@ -68,7 +88,11 @@ package struct JobStatsScanner: Sendable {
 
   private mutating func handOn<Taker: JobEntryTaker>(_ taker: inout Taker) {
     guard hasEntry else { return }
-    taker.take(id: id, counters: counters, start: start)
+    if gaps.isEmpty {
+      taker.take(id: id, counters: counters, start: start)
+    } else {
+      taker.take(id: id, counters: counters, start: start, gaps: gaps)
+    }
     entries += 1
     hasEntry = false
   }
@@ -91,7 +115,12 @@ package struct JobStatsScanner: Sendable {
     let word = bytes.word(at: first)
     if word == .snapshot || word == .elapsed { return }
     if word == .started {
-      start = time(bytes, first..<line.upperBound) ?? 0
+      if let time = time(bytes, first..<line.upperBound) {
+        start = time
+      } else {
+        gaps.insert(.start)
+        leftovers.keep(bytes, line)
+      }
       return
     }
     if !operation(bytes, first..<line.upperBound, word) { leftovers.keep(bytes, line) }
@@ -124,6 +153,7 @@ package struct JobStatsScanner: Sendable {
     hasEntry = true
     counters = JobCounters()
     start = 0
+    gaps = []
   }
 
   private mutating func unescape(_ bytes: Span<UInt8>, _ range: Range<Int>) {
@@ -161,12 +191,18 @@ package struct JobStatsScanner: Sendable {
     } else {
       samples = bytes.value(after: "samples:", from: &position, to: line.upperBound)
     }
-    guard let samples else { return false }
+    guard let samples else {
+      if bytes.isDigit(before: position, in: line) { leaveOut(word) }
+      return false
+    }
     switch word {
     case .readBytes, .writeBytes:
       counters.ioOperations &+= samples
       guard samples > 0 else { return true }
       guard let sum = bytes.value(after: "sum:", from: &position, to: line.upperBound) else {
+        if bytes.isDigit(before: position, in: line) {
+          gaps.insert(word == .readBytes ? .readBytes : .writtenBytes)
+        }
         return false
       }
       if word == .readBytes { counters.readBytes = sum } else { counters.writtenBytes = sum }
@@ -177,6 +213,16 @@ package struct JobStatsScanner: Sendable {
     default: counters.metadataOperations &+= samples
     }
     return true
+  }
+
+  /// The number of an operation's requests has more than 64 bits; then its bytes are not looked for.
+  private mutating func leaveOut(_ word: UInt64) {
+    switch word {
+    case .readBytes: gaps.formUnion([.ioOperations, .readBytes])
+    case .writeBytes: gaps.formUnion([.ioOperations, .writtenBytes])
+    case .read, .write, .sameDirectory, .crossDirectory, .parallel, .renameLocks: break
+    default: gaps.insert(.metadataOperations)
+    }
   }
 
   /// `SECONDS.NANOSECONDS` as one number; only ever compared.
@@ -266,6 +312,8 @@ extension Span where Element == UInt8 {
     }
     let first = position
     var value: UInt64 = 0
+    // Behind its digits, so that the caller can tell one that is too large from none.
+    defer { while position < end && self[position] &- 0x30 < 10 { position += 1 } }
     while position < end {
       let digit = self[position] &- 0x30
       guard digit < 10 else { break }
@@ -299,6 +347,11 @@ extension Span where Element == UInt8 {
       position += 1
     }
     return nil
+  }
+
+  /// Whether a number that does not fit ends at `position`: a search that finds none ends behind a brace.
+  fileprivate func isDigit(before position: Int, in line: Range<Int>) -> Bool {
+    line.contains(position - 1) && self[position - 1] &- 0x30 < 10
   }
 
   fileprivate func hexadecimal(_ index: Int) -> UInt8? {

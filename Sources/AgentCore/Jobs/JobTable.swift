@@ -43,20 +43,23 @@ struct JobTable: Sendable {
     case refused
   }
 
-  /// Notes what a job's entry says now.
+  /// Notes what a job's entry says now; what it does not tell stays as it was.
   mutating func see(
-    _ id: [UInt8], _ counters: JobCounters, start: UInt64, reading: UInt8, limit: Int
+    _ id: [UInt8], _ told: JobCounters, start toldStart: UInt64, gaps: JobGaps, reading: UInt8,
+    limit: Int
   ) -> Sighting {
     let hash = hash(id)
     guard let number = find(id, hash) else {
       guard count < limit else { return .refused }
-      insert(id, hash, counters, start, reading)
+      insert(id, hash, told, toldStart, reading)
       return .new
     }
     let slab = number >> Self.slabBits
     let place = number & Self.slabMask
     var record = slabs[slab][place]
     let before = record.counters
+    let counters = gaps.isEmpty ? told : told.filled(gaps, from: before)
+    let start = gaps.contains(.start) ? record.start : toldStart
     let isSameLife = record.start == start && counters.reaches(before)
     if record.reading == reading, !isSameLife || (start == 0 && counters != before) { return .twin }
     record.counters = counters
@@ -204,6 +207,18 @@ struct JobTable: Sendable {
       slabs[number >> Self.slabBits][number & Self.slabMask].name = name
     }
     names = packed
+  }
+}
+
+extension JobCounters {
+  /// With the other's measures where there are gaps.
+  fileprivate func filled(_ gaps: JobGaps, from other: JobCounters) -> JobCounters {
+    JobCounters(
+      readBytes: gaps.contains(.readBytes) ? other.readBytes : readBytes,
+      writtenBytes: gaps.contains(.writtenBytes) ? other.writtenBytes : writtenBytes,
+      ioOperations: gaps.contains(.ioOperations) ? other.ioOperations : ioOperations,
+      metadataOperations: gaps.contains(.metadataOperations)
+        ? other.metadataOperations : metadataOperations)
   }
 }
 

@@ -57,6 +57,47 @@ import Testing
     return (top, others.reduce(JobCounters()) { $0 + $1.amount }, UInt64(others.count))
   }
 
+  private static func entry(_ read: String, opens: String, start: String = "5") -> [UInt8] {
+    Array(
+      """
+      job_stats:
+      - job_id:          dd.0
+        snapshot_time:   1749555518.685497069 secs.nsecs
+        start_time:      \(start).000000001 secs.nsecs
+        read_bytes:      { samples:  4, unit: bytes, min: 1, max: 1, sum: \(read) }
+        open:            { samples:  \(opens), unit: usecs, min: 1, max: 1, sum: 1, sumsq: 1 }
+
+      """.utf8)
+  }
+
+  /// More than 64 bits are no number of the kernel's; the job's other numbers go on.
+  @Test func aNumberThatIsTooLargeIsLeftOutAndTheJobGoesOn() throws {
+    let large = "18446744073709551616"
+    var follower = JobFollower(countsSince: nil, seed: 1)
+    func read(_ text: [UInt8], at moment: Int64) -> (JobReport?, [String]) {
+      var scanner = JobStatsScanner()
+      follower.begin(Self.stamp(moment))
+      #expect(scanner.scan(text.span, into: &follower) == text.count)
+      let nothing: [UInt8] = []
+      scanner.finish(nothing.span, into: &follower)
+      return (follower.end(isWhole: true, target: Self.target), scanner.leftovers.texts)
+    }
+    #expect(read(Self.entry("1000", opens: "10"), at: 1).0 == nil)
+    for (number, text) in [
+      Self.entry(large, opens: "12"), Self.entry("1000", opens: large),
+      Self.entry("1000", opens: "12", start: large),
+    ].enumerated() {
+      let (report, leftovers) = read(text, at: Int64(number) + 2)
+      #expect(leftovers.count == 1 && leftovers.first?.contains(large) == true)
+      let done = report?.top.first?.increase ?? JobCounters()
+      #expect(done == JobCounters(metadataOperations: number == 0 ? 2 : 0))
+    }
+    let (report, leftovers) = read(Self.entry("1007", opens: "13"), at: 9)
+    #expect(leftovers.isEmpty)
+    #expect(
+      report?.top.first?.increase == JobCounters(readBytes: 7, metadataOperations: 1))
+  }
+
   private static func name(_ dice: inout JobDice) -> [UInt8] {
     let number = dice.below(60)
     switch number % 6 {
