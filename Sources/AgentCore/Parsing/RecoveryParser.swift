@@ -64,8 +64,12 @@ package enum RecoveryParser {
     switch key {
     case "status":
       guard !value.isEmpty else { return false }
-      file.status = RecoveryStatus(rawValue: bytes.text(value)) ?? .unrecognised
-      return file.status != .unrecognised
+      let status = RecoveryStatus(rawValue: bytes.text(value)) ?? .unrecognised
+      // Two that differ tell nothing: neither the greener one nor the later one is known to hold.
+      let isSecond = file.status != nil
+      file.status = file.status ?? status
+      if file.status != status { file.status = .unrecognised }
+      return status != .unrecognised && !isSecond
     case "completed_clients": return share(bytes, value, \.completedClients, &file)
     case "connected_clients": return share(bytes, value, \.connectedClients, &file)
     case "evicted_clients": return number(bytes, value, &file.evictedClients)

@@ -41,6 +41,21 @@ import Testing
     #expect(parsed.leftovers.texts.isEmpty)
   }
 
+  @Test func twoStatusesThatDifferAreNone() {
+    for text in [
+      "status: COMPLETE\nstatus: RECOVERING\n", "status: RECOVERING\nstatus: COMPLETE\n",
+    ] {
+      let bytes = Array(text.utf8)
+      let parsed = RecoveryParser.parse(bytes.span)
+      #expect(parsed.value.status == .unrecognised)
+      #expect(parsed.leftovers.texts.count == 1)
+    }
+    let bytes = Array("status: COMPLETE\nstatus: COMPLETE\n".utf8)
+    let parsed = RecoveryParser.parse(bytes.span)
+    #expect(parsed.value.status == .complete)
+    #expect(parsed.leftovers.texts == ["status: COMPLETE"])
+  }
+
   @Test func unknownRecoveryStatusIsSaidAndKept() {
     let bytes = Array("status: MEDITATING\nnew_field: 1\n".utf8)
     let parsed = RecoveryParser.parse(bytes.span)
