@@ -12,7 +12,7 @@ package final class SpoolFiles: Sendable {
 
   private let folder: String
   private let step: Step
-  private let lock = Mutex<Int32?>(nil)
+  private let lock = Mutex<FileLock?>(nil)
   private static let scanBytes = 64 << 10
 
   package init(folder: String, step: @escaping Step = { _ in }) {
@@ -20,19 +20,9 @@ package final class SpoolFiles: Sendable {
     self.step = step
   }
 
-  deinit { release() }
-
   /// Leaves the spool to the next agent; nothing is done with it after that.
   package func release() {
-    lock.withLock { held in
-      if let descriptor = held {
-        // Not left to the close: a child that is between fork and exec has the descriptor too, and
-        // would hold the lock until then.
-        _ = flock(descriptor, LOCK_UN)
-        close(descriptor)
-      }
-      held = nil
-    }
+    lock.withLock { $0 = nil }
   }
 
   package func perform(_ work: SpoolWork) -> SpoolAnswer {
@@ -79,18 +69,14 @@ package final class SpoolFiles: Sendable {
   private func takeLock() throws {
     try lock.withLock { held in
       guard held == nil else { return }
-      let path = "\(folder)/lock"
-      // Read-only is enough to lock, and is there where nothing can be written any more.
-      var descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-      if descriptor < 0 && errno == ENOENT {
-        descriptor = Glibc.open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0o600)
+      do throws(FileLock.Refusal) {
+        held = try FileLock("\(folder)/lock", .silent)
+      } catch {
+        switch error {
+        case .held: throw SpoolTaken(folder: folder)
+        case .unusable(let failure): throw failure
+        }
       }
-      guard descriptor >= 0 else { throw failure(path, "open") }
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        close(descriptor)
-        throw SpoolTaken(folder: folder)
-      }
-      held = descriptor
     }
   }
 
