@@ -42,7 +42,7 @@ package struct Parameter: Hashable, Sendable {
 
   /// The parts of the name; a part is a file name of its own, so a NID with dots stays one part.
   /// `nil` when a value could lead elsewhere (`/`, `..`) or their number is wrong.
-  private func parts(_ values: [String]) -> [String]? {
+  private func filled(_ values: [String]) -> [String]? {
     var parts: [String] = []
     var next = values.startIndex
     for piece in pieces {
@@ -67,12 +67,12 @@ package struct Parameter: Hashable, Sendable {
 
   /// The name as `lctl get_param` takes it.
   package func name(_ values: [String]) -> String {
-    parts(values)?.joined(separator: ".") ?? pattern
+    filled(values)?.joined(separator: ".") ?? pattern
   }
 
   /// Absolute paths, most likely first.
   package func paths(_ values: [String]) -> [String] {
-    guard let parts = parts(values) else { return [] }
+    guard let parts = filled(values) else { return [] }
     let rest = parts.joined(separator: "/")
     return roots.map { "\($0.rawValue)/\(rest)" }
   }
