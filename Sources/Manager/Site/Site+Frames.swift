@@ -150,7 +150,7 @@ extension Site {
     case .whole: return nil
     case .torn(let length):
       logger.warning(
-        "the frame log's last write was cut short; what it held was not acknowledged",
+        "the frame log ends in a batch that is not whole: it and what follows count as not stored",
         metadata: ["segment": "\(number)", "bytes": "\(bytes.count - length)"])
       try frames.cut(number, to: length)
       if length == 0 { log.removed([number]) }
