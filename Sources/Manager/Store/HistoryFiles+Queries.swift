@@ -30,8 +30,19 @@ extension HistoryFiles {
   ) async throws(DiagnosticError) -> HistoryMaterial {
     // Read once: what becomes dirty from now on was in memory before, and is known from there.
     let dirty = self.dirty.filter { servers?.contains($0.key) ?? true }
+    // Each takes about as long as the other.
+    async let columns = sampled(series, dirty, range)
     var material = HistoryMaterial()
-    material.columns = try await samples(series, dirty, range)
+    material.rollUps = try await rolled(series, range, dirty, tier)
+    material.columns = try await columns.get()
+    return material
+  }
+
+  private func rolled(
+    _ series: [SeriesID], _ range: ClosedRange<Int64>, _ dirty: [ServerID: Set<Int64>],
+    _ tier: RollUpTier
+  ) async throws(DiagnosticError) -> [SeriesID: [RollUp]] {
+    var rollUps: [SeriesID: [RollUp]] = [:]
     let loose = self.loose
     let days = HistoryDay.clamped(range)
     // Of series and servers that still have hours of a day, these count.
@@ -42,7 +53,7 @@ extension HistoryFiles {
       for day in there {
         let found = try await hours(series, day, range, dirty, in: file)
         for item in found {
-          material.rollUps[item.series, default: []].append(item.rollUp)
+          rollUps[item.series, default: []].append(item.rollUp)
           known.insert(LooseDay(series: item.series, server: item.server, day: day))
         }
       }
@@ -51,10 +62,10 @@ extension HistoryFiles {
       guard case .rollUps(tier, let month) = file else { continue }
       for item in try await wholeDays(series, range, month, in: file)
       where !known.contains(LooseDay(series: item.series, server: item.server, day: item.day)) {
-        material.rollUps[item.series, default: []].append(item.rollUp)
+        rollUps[item.series, default: []].append(item.rollUp)
       }
     }
-    return material
+    return rollUps
   }
 
   private struct LooseDay: Hashable {
@@ -68,6 +79,12 @@ extension HistoryFiles {
     var server: String
     var day: HistoryDay
     var rollUp: RollUp
+  }
+
+  private func sampled(
+    _ series: [SeriesID], _ dirty: [ServerID: Set<Int64>], _ range: ClosedRange<Int64>
+  ) async -> Result<[SeriesID: [HistoryPoint]], DiagnosticError> {
+    do { return .success(try await samples(series, dirty, range)) } catch { return .failure(error) }
   }
 
   /// The samples of hours that have yet to be rolled up.

@@ -8,15 +8,32 @@ final class KnownAnswers: Sendable {
   /// All traces together; a server with twenty targets takes a tenth of it.
   private static let byteLimit = 4 << 20
   /// What was not asked for so long is of a target that is gone. Boot clock, ns.
-  private static let age: Int64 = 600_000_000_000
+  private static let longestAge: Int64 = 600_000_000_000
 
-  private struct Known: Sendable {
-    var trace: ReadTrace
-    var bytes: Int
-    var facts: UInt64
-    var answer: CollectorAnswer
-    var turn = 0
-    var used: Int64
+  private final class Known: Sendable {
+    let trace: ReadTrace
+    let bytes: Int
+    let facts: UInt64
+    let answer: CollectorAnswer
+    private let turns: Atomic<Int>
+    private let used: Atomic<Int64>
+
+    init(_ trace: ReadTrace, bytes: Int, facts: UInt64, _ answer: CollectorAnswer, turn: Int) {
+      self.trace = trace
+      self.bytes = bytes
+      self.facts = facts
+      self.answer = answer
+      turns = Atomic(turn)
+      used = Atomic(Clock.boot())
+    }
+
+    var turn: Int { turns.load(ordering: .relaxed) }
+    var age: Int64 { Clock.boot() - used.load(ordering: .relaxed) }
+
+    func use() {
+      turns.wrappingAdd(1, ordering: .relaxed)
+      used.store(Clock.boot(), ordering: .relaxed)
+    }
   }
 
   private struct State {
@@ -38,7 +55,8 @@ final class KnownAnswers: Sendable {
   ) -> CollectorAnswer {
     guard host.remembers else { return collect(nil) }
     var asked: [ReadTrace.Access] = []
-    let known = use(name)
+    let known = state.withLock { $0.known[name] }
+    known?.use()
     if let known, known.facts == facts {
       guard let changed = known.trace.changed(host, listings, turn: known.turn) else {
         return known.answer
@@ -53,16 +71,6 @@ final class KnownAnswers: Sendable {
     return answer
   }
 
-  private func use(_ name: String) -> Known? {
-    let now = Clock.boot()
-    return state.withLock { state in
-      guard let place = state.known.index(forKey: name) else { return nil }
-      state.known.values[place].turn &+= 1
-      state.known.values[place].used = now
-      return state.known.values[place]
-    }
-  }
-
   private func keep(
     _ name: String, _ facts: UInt64, _ recorder: ReadRecorder, _ answer: CollectorAnswer
   ) {
@@ -72,19 +80,18 @@ final class KnownAnswers: Sendable {
       isSteady = collection.failures.isEmpty && collection.jobs.isEmpty
     }
     let made = isSteady ? recorder.finish() : nil
-    let now = Clock.boot()
     state.withLock { state in
       let turn = state.known[name]?.turn ?? name.utf8.count
       if let before = state.known.removeValue(forKey: name) { state.bytes -= before.bytes }
       guard let made else { return }
       if state.bytes + made.bytes > Self.byteLimit {
-        state.known = state.known.filter { now - $0.value.used < Self.age }
+        state.known = state.known.filter { $0.value.age < Self.longestAge }
         state.bytes = state.known.values.reduce(0) { $0 + $1.bytes }
       }
       guard state.bytes + made.bytes <= Self.byteLimit else { return }
       state.bytes += made.bytes
       state.known[name] = Known(
-        trace: made.trace, bytes: made.bytes, facts: facts, answer: answer, turn: turn, used: now)
+        made.trace, bytes: made.bytes, facts: facts, answer, turn: turn)
     }
   }
 }
