@@ -58,6 +58,7 @@ enum AlertRules {
   static let all: [AlertRule] = [
     .targetOnTwoServers,
     .serverUnhealthy,
+    .healthNotTold,
     .serverLost,
     .serverSuspect,
     .targetUnknown,

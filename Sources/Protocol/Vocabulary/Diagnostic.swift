@@ -74,6 +74,7 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case serverLost = "server-lost"
   case serverSuspect = "server-suspect"
   case serverUnhealthy = "server-unhealthy"
+  case healthNotTold = "health-not-told"
   case targetUnknown = "target-unknown"
   case targetRecovering = "target-recovering"
   case targetReadOnly = "target-read-only"

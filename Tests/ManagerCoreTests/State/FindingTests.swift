@@ -6,7 +6,7 @@ import Testing
 @Suite struct FindingTests {
   @Test func everyRuleHasACodeOfItsOwnAndRaisesNothingElse() throws {
     #expect(Set(AlertRules.all.map(\.code)).count == AlertRules.all.count)
-    #expect(AlertRules.all.count == 20)
+    #expect(AlertRules.all.count == 21)
     var stage = try Stage.pair()
     #expect(stage.site.status(at: stage.now).findings.isEmpty)
     stage.mount("fs1-OST0000", on: "oss02")
@@ -92,6 +92,23 @@ import Testing
     try stage.run()
     #expect(stage.findings(.serverUnhealthy).isEmpty)
     #expect(stage.server("oss01")?.health == .unknown)
+  }
+
+  @Test(arguments: [nil, LustreHealth.unrecognised])
+  func aHealthThatIsNotToldIsAFinding(_ told: LustreHealth?) throws {
+    var stage = try Stage.pair()
+    stage.servers["oss01"]?.health = told
+    try stage.run(5)
+    let finding = try #require(stage.findings(.healthNotTold).first)
+    #expect(finding.diagnostic.subject == "oss01")
+    #expect(finding.diagnostic.severity == .warning)
+    #expect(finding.diagnostic.reason.hasPrefix("health_check "))
+    #expect(finding.diagnostic.reason.hasSuffix(": whether Lustre is well there is not known"))
+    #expect(finding.ageSeconds == 4)
+    #expect(stage.server("oss01")?.health == .unknown)
+    stage.servers["oss01"]?.health = .healthy
+    try stage.run(2)
+    #expect(stage.findings(.healthNotTold).isEmpty)
   }
 
   @Test func collectorsThatFailHangOrFallSilentAreThreeThings() throws {

@@ -18,7 +18,7 @@ struct StagedServer {
   var nids: [String] { didSet { changed() } }
   var isConnected = false
   var readsTree = false
-  var health = LustreHealth.healthy { didSet { changed() } }
+  var health: LustreHealth? = .healthy { didSet { changed() } }
   var unhealthyDevices: [String] = [] { didSet { changed() } }
   var release: String? = "2.15.4" { didSet { changed() } }
   var debugfs = true { didSet { changed() } }
