@@ -66,6 +66,8 @@ enum AlertRules {
     .targetReadOnly,
     .targetRecovering,
     .deviceNotUp,
+    .lnetInterfaceDown,
+    .importDisconnected,
     .collectorFailed,
     .collectorStalled,
     .evidenceStale,

@@ -117,6 +117,8 @@ struct CollectorProgress: Sendable {
 extension SectionKey {
   static let lustre = SectionKey(LustreSection.sectionName)
   static let host = SectionKey(HostSection.sectionName)
+  static let lnet = SectionKey(LNetSection.sectionName)
+  static let imports = SectionKey(ImportsSection.sectionName)
   static let mgs = SectionKey(MGSSection.sectionName)
   static let collectors = SectionKey(CollectorsSection.sectionName)
   static let mounts = SectionKey(MountsSection.sectionName)

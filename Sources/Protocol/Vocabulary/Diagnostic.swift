@@ -80,6 +80,8 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case targetReadOnly = "target-read-only"
   case targetAway = "target-away"
   case deviceNotUp = "device-not-up"
+  case lnetInterfaceDown = "lnet-interface-down"
+  case importDisconnected = "import-disconnected"
   case sameNameOnTwoMGSs = "same-name-on-two-mgss"
   case hostNameShared = "host-name-shared"
   case identityShared = "identity-shared"

@@ -6,7 +6,7 @@ import Testing
 @Suite struct FindingTests {
   @Test func everyRuleHasACodeOfItsOwnAndRaisesNothingElse() throws {
     #expect(Set(AlertRules.all.map(\.code)).count == AlertRules.all.count)
-    #expect(AlertRules.all.count == 21)
+    #expect(AlertRules.all.count == 23)
     var stage = try Stage.pair()
     #expect(stage.site.status(at: stage.now).findings.isEmpty)
     stage.mount("fs1-OST0000", on: "oss02")
@@ -109,6 +109,53 @@ import Testing
     stage.servers["oss01"]?.health = .healthy
     try stage.run(2)
     #expect(stage.findings(.healthNotTold).isEmpty)
+  }
+
+  @Test func anInterfaceOfLNetThatIsDownIsAWarning() throws {
+    var stage = try Stage.pair()
+    stage.servers["oss01"]?.downNIDs = ["10.0.0.2@tcp"]
+    try stage.run(3)
+    let finding = try #require(stage.findings(.lnetInterfaceDown).first)
+    #expect(finding.diagnostic.severity == .warning)
+    #expect(
+      finding.diagnostic.reason == "LNet is down at 10.0.0.2@tcp: no peer reaches oss01 by it")
+    #expect(stage.site.status(at: stage.now).health == .degraded)
+    stage.servers["oss01"]?.cycles["lnet"] = .stalled
+    try stage.run()
+    #expect(stage.findings(.lnetInterfaceDown).isEmpty, "only what is known now")
+  }
+
+  @Test func aConnectionThatIsCutIsAWarningWhereItsTargetIsMounted() throws {
+    var stage = try Stage.pair()
+    stage.importing(
+      "fs1-OST0000", on: "mds01", failover: ["10.0.0.2@tcp", "10.0.0.3@tcp"], state: "DISCONN")
+    try stage.run(3)
+    let finding = try #require(stage.findings(.importDisconnected).first)
+    #expect(finding.diagnostic.severity == .warning)
+    #expect(finding.diagnostic.subject == "mds01")
+    #expect(
+      finding.diagnostic.reason
+        == "connection fs1-OST0000-osc DISCONN: mds01 does not reach what is mounted there")
+    #expect(stage.site.status(at: stage.now).health == .degraded)
+    for (label, count) in [("fs1-OST0000", 1), ("fs1-OST0001", 0)] {
+      #expect(try stage.site.targetDetail(label, at: stage.now).findings.count == count)
+    }
+    stage.unmount("fs1-OST0000", on: "oss01")
+    try stage.run(2)
+    #expect(stage.findings(.importDisconnected).map(\.diagnostic.severity) == [.info])
+  }
+
+  @Test func aConnectionThatAnOperatorDeactivatedIsToldOnce() throws {
+    var stage = try Stage.pair()
+    stage.importing("fs1-OST0000", on: "mds01", failover: ["10.0.0.2@tcp"], state: "DISCONN")
+    stage.servers["mds01"]?.devices = [
+      .init(status: "UP", type: "mgs", name: "MGS"),
+      .init(status: "UP", type: "mdt", name: "fs1-MDT0000"),
+      .init(status: "IN", type: "osp", name: "fs1-OST0000-osc"),
+    ]
+    try stage.run(2)
+    #expect(stage.findings(.deviceNotUp).count == 1)
+    #expect(stage.findings(.importDisconnected).isEmpty)
   }
 
   @Test func collectorsThatFailHangOrFallSilentAreThreeThings() throws {

@@ -22,6 +22,8 @@ struct StagedServer {
   var unhealthyDevices: [String] = [] { didSet { changed() } }
   var release: String? = "2.15.4" { didSet { changed() } }
   var debugfs = true { didSet { changed() } }
+  /// Those of its NIDs whose interface is down.
+  var downNIDs: Set<String> = [] { didSet { changed() } }
   /// Targets as the mount table names them.
   var mounts: [String] = [] { didSet { changed() } }
   /// What the agent says of reads that failed and of what it did not understand.
@@ -57,7 +59,8 @@ struct StagedServer {
       let all = ["0@lo"] + nids
       return [
         try LNetSection(
-          interfaces: all.map { .init(nid: $0, status: "up") }, peersUp: 1, peersDown: 0,
+          interfaces: all.map { .init(nid: $0, status: downNIDs.contains($0) ? "down" : "up") },
+          peersUp: 1, peersDown: 0,
           downPeers: []
         ).section(collector: collector)
       ]
@@ -236,12 +239,13 @@ struct Stage {
   mutating func unmount(_ label: String, on name: String) { servers[name]?.targets[label] = nil }
 
   mutating func importing(
-    _ label: String, on name: String, failover: [String], mgs: [String] = ["10.0.0.1@tcp"]
+    _ label: String, on name: String, failover: [String], mgs: [String] = ["10.0.0.1@tcp"],
+    state: String = "FULL"
   ) {
     servers[name]?.imports.removeAll { $0.target == label && $0.mgs == mgs }
     servers[name]?.imports.append(
       .init(
-        name: "\(label)-osc", target: label, state: "FULL", currentConnection: failover.first,
+        name: "\(label)-osc", target: label, state: state, currentConnection: failover.first,
         failoverNIDs: failover, mgs: mgs))
   }
 
