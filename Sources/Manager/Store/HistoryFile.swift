@@ -61,6 +61,15 @@ enum HistoryFile: Hashable, Sendable {
   /// Of the schemas below. They only grow: a change makes a new number and a step to it.
   static let version: Int32 = 1
 
+  /// Of a new file. A block takes several pages, and what is left free in the last is lost: with pages
+  /// of 16 KiB a seventh to a third of the file. A row of roll-ups is small and lies in one page.
+  var pageSize: Int {
+    switch self {
+    case .raw: 4_096
+    case .rollUps: 16_384
+    }
+  }
+
   var schema: String {
     switch self {
     case .raw: Self.blocks

@@ -207,7 +207,7 @@ package final class HistoryFiles: Sendable {
     configuration.busyMode = .timeout(2)
     configuration.maximumReaderCount = 4
     configuration.prepareDatabase { db in
-      if !db.configuration.readonly { try db.execute(sql: "PRAGMA page_size = 16384") }
+      if !db.configuration.readonly { try db.execute(sql: "PRAGMA page_size = \(file.pageSize)") }
     }
     let path = path(file)
     let pool = try DatabasePool(path: path, configuration: configuration)

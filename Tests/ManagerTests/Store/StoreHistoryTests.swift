@@ -195,6 +195,22 @@ import Testing
     #expect(try missing() == [])
   }
 
+  /// With large pages a fifth to a third more.
+  @Test func aDaysFileIsLittleMoreThanItsBlocks() async throws {
+    var day = HistoryWrite()
+    for order in UInt64(1)...400 {
+      var block = Given.block(
+        Given.stream(1), orders: order...order, from: Given.now, through: Given.now + 99)
+      block.bytes += [UInt8](repeating: 1, count: 8_000 + 4 * Int(order))
+      day.blocks.append(block)
+    }
+    try await store.append(day, nanoseconds: Given.now)
+    store.history.close()
+    let file = store.history.bytes(of: .raw(HistoryDay(of: Given.now)))
+    let bytes = day.blocks.reduce(0) { $0 + $1.bytes.count }
+    #expect(Double(file) < Double(bytes) * 1.15)
+  }
+
   @Test func aBlockOverMidnightIsOneOfEachDay() async throws {
     let stream = Given.stream(1)
     let midnight = Given.now + Given.day
