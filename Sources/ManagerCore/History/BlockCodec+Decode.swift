@@ -74,6 +74,7 @@ private struct BlockReader {
   private var sampleCount = 0
   private var cursor = ByteCursor()
   private let end: Int
+  private let version: UInt8
 
   init(_ span: Span<UInt8>) throws(BlockError) {
     let magic = BlockCodec.magic
@@ -87,6 +88,7 @@ private struct BlockReader {
       throw BlockError(
         "version \(span[magic.count]), this program reads up to \(BlockCodec.versions.upperBound)")
     }
+    version = span[magic.count]
     end = span.count - 4
     var stored: UInt32 = 0
     for index in 0..<4 { stored |= UInt32(span[end + index]) << UInt32(8 * index) }
@@ -105,8 +107,8 @@ private struct BlockReader {
   private mutating func readHeader(_ span: Span<UInt8>) throws(WireError) {
     try cursor.skip(span, BlockCodec.magic.count + 1)
     let batches = try cursor.count(span, of: "batches", limit: BlockCodec.batchLimit)
-    // A series takes at least four bytes and a source eight: no count can be claimed beyond.
-    seriesCount = try cursor.count(span, of: "series", limit: span.count / 4)
+    // A series takes at least two bytes and a source eight: no count can be claimed beyond.
+    seriesCount = try cursor.count(span, of: "series", limit: span.count / 2)
     let sourceCount = try cursor.count(span, of: "sources", limit: span.count / 8)
     sampleCount = try cursor.count(span, of: "samples", limit: BlockCodec.sampleLimit)
     sources.reserveCapacity(sourceCount)
@@ -134,23 +136,24 @@ private struct BlockReader {
     do {
       var cursor = cursor
       var next: UInt64 = 0
+      var source: UInt64 = 0
       var budget = sampleCount
       for _ in 0..<seriesCount {
-        let gap = try cursor.varint(span)
-        guard gap <= UInt64(SeriesID.max), next + gap <= UInt64(SeriesID.max) else {
-          throw WireError.malformed("a series number of more than 32 bits")
-        }
-        let series = SeriesID(next + gap)
-        next += gap + 1
-        let length = try cursor.count(span, of: "a series", limit: end - cursor.index)
-        let after = cursor.index + length
-        guard wanted(series) else {
-          try cursor.skip(span, length)
+        let head =
+          version < 3
+          ? try longHead(span, &cursor, next) : try shortHead(span, &cursor, next, &source)
+        next = UInt64(head.series) + 1
+        guard wanted(head.series) else {
+          if let after = head.end {
+            try cursor.skip(span, after - cursor.index)
+          } else {
+            _ = try cursor.varint(span)
+          }
           continue
         }
-        body(series, try column(span, &cursor, budget: &budget))
-        guard cursor.index == after else {
-          throw WireError.malformed("series \(series) does not fill its length")
+        body(head.series, try column(span, &cursor, head, budget: &budget))
+        guard head.end.map({ cursor.index == $0 }) ?? true else {
+          throw WireError.malformed("series \(head.series) does not fill its length")
         }
       }
       guard cursor.index == end else { throw WireError.malformed("bytes after the last series") }
@@ -161,20 +164,75 @@ private struct BlockReader {
     }
   }
 
-  private func column(_ span: Span<UInt8>, _ cursor: inout ByteCursor, budget: inout Int)
-    throws(WireError) -> Column
-  {
+  private struct Head {
+    var series: SeriesID
+    var flags: UInt8
+    /// Where the series ends; `nil` when its value says so.
+    var end: Int?
+    /// Of version 3, when there is one.
+    var source: UInt64?
+  }
+
+  private func longHead(
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, _ next: UInt64
+  ) throws(WireError) -> Head {
+    let series = try number(span, &cursor, next)
+    let length = try cursor.count(span, of: "a series", limit: end - cursor.index)
+    let after = cursor.index + length
+    guard length > 0 else { throw .malformed("a series of no bytes") }
     let flags = try cursor.byte(span)
-    guard flags >> 5 == 0, let presence = BlockCodec.Presence(rawValue: flags & 3),
-      let mode = IntegerColumn.Mode(rawValue: flags >> 3)
-    else { throw .malformed("flags \(flags) of a series") }
+    guard flags >> 5 == 0 else { throw .malformed("flags \(flags) of a series") }
+    return Head(series: series, flags: flags, end: after, source: nil)
+  }
+
+  private func shortHead(
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, _ next: UInt64, _ source: inout UInt64
+  ) throws(WireError) -> Head {
+    let flags = try cursor.byte(span)
+    let isNext = flags & BlockCodec.nextNumber != 0
+    guard !isNext || next <= UInt64(SeriesID.max) else {
+      throw .malformed("a series number of more than 32 bits")
+    }
+    let series = isNext ? SeriesID(next) : try number(span, &cursor, next)
+    let length =
+      BlockCodec.isWithoutLength(flags)
+      ? nil : try cursor.count(span, of: "a series", limit: end - cursor.index)
+    let isSingle = flags & BlockCodec.severalSources == 0
+    if isSingle && flags & BlockCodec.sameSource == 0 { source = try cursor.varint(span) }
+    return Head(
+      series: series, flags: flags & 0x3f, end: length.map { cursor.index + $0 },
+      source: isSingle ? source : nil)
+  }
+
+  private func number(
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, _ next: UInt64
+  ) throws(WireError) -> SeriesID {
+    let gap = try cursor.varint(span)
+    guard gap <= UInt64(SeriesID.max), next + gap <= UInt64(SeriesID.max) else {
+      throw .malformed("a series number of more than 32 bits")
+    }
+    return SeriesID(next + gap)
+  }
+
+  private func column(
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, _ head: Head, budget: inout Int
+  ) throws(WireError) -> Column {
+    guard let presence = BlockCodec.Presence(rawValue: head.flags & 3),
+      let mode = IntegerColumn.Mode(rawValue: head.flags >> 3)
+    else { throw .malformed("flags \(head.flags) of a series") }
     let batches = try batches(span, &cursor, presence)
     guard !batches.isEmpty else { throw .malformed("a series without values") }
     guard batches.count <= budget else {
       throw .malformed("more values than the \(sampleCount) of the header")
     }
     budget -= batches.count
-    let sources = try segments(span, &cursor, isSingle: flags & 4 == 0, count: batches.count)
+    let sources: [UInt64]
+    if head.flags & BlockCodec.severalSources != 0 {
+      sources = try segments(span, &cursor, count: batches.count)
+    } else {
+      let index = if let told = head.source { told } else { try cursor.varint(span) }
+      sources = Array(repeating: try source(index), count: batches.count)
+    }
     let bits = try IntegerColumn.decode(span, &cursor, mode, count: batches.count)
     return Column(batches: batches, sources: sources, bits: bits)
   }
@@ -202,13 +260,12 @@ private struct BlockReader {
   }
 
   private func segments(
-    _ span: Span<UInt8>, _ cursor: inout ByteCursor, isSingle: Bool, count: Int
+    _ span: Span<UInt8>, _ cursor: inout ByteCursor, count: Int
   ) throws(WireError) -> [UInt64] {
-    if isSingle { return Array(repeating: try source(span, &cursor), count: count) }
     var result: [UInt64] = []
     result.reserveCapacity(count)
     for _ in 0..<(try cursor.count(span, of: "segments", limit: count)) {
-      let source = try source(span, &cursor)
+      let source = try source(try cursor.varint(span))
       let length = try cursor.count(span, of: "a segment", limit: count - result.count)
       result.append(contentsOf: repeatElement(source, count: length))
     }
@@ -216,10 +273,7 @@ private struct BlockReader {
     return result
   }
 
-  private func source(_ span: Span<UInt8>, _ cursor: inout ByteCursor) throws(WireError)
-    -> UInt64
-  {
-    let index = try cursor.varint(span)
+  private func source(_ index: UInt64) throws(WireError) -> UInt64 {
     guard index < UInt64(sources.count) else { throw .malformed("source \(index) is not listed") }
     return sources[Int(index)]
   }

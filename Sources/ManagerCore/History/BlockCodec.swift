@@ -5,12 +5,13 @@ import Protocol
 ///
 /// ```
 /// "IMLH"                                                     4 bytes
-/// version    2 when a column is shifted, else 1              1 byte
+/// version    3 when a column is packed, else 2 when one is
+///            shifted, else 1                                 1 byte
 /// number of batches, series, sources, samples                4 varints
 /// sources                                                    8 bytes each, little-endian
 /// orders:       mode byte, IntegerColumn
 /// nanoseconds:  mode byte, IntegerColumn
-/// for each series, ascending:
+/// for each series, ascending, up to version 2:
 ///   number minus (the one before + 1; the first: its number)  varint
 ///   length of what follows for this series                    varint
 ///   flags      bits 0–1 presence, bit 2 several sources, bits 3–4 IntegerColumn mode
@@ -20,6 +21,13 @@ import Protocol
 ///   sources    one: its index in the table
 ///              several: number of segments, then for each index and number of values
 ///   values     IntegerColumn
+/// for each series, ascending, in version 3:
+///   flags      as above, but bits 3–5 are the mode; bit 6: its number is the one before + 1;
+///              bit 7: its source is that of the last series before that has one (0 at first)
+///   number     as above, unless bit 6
+///   length     of presence, several sources and values; not of a constant in every batch
+///   source     of a series that has one: as above, unless bit 7
+///   presence, several sources, values: as above
 /// CRC-32 (IEEE) of all before                                4 bytes, little-endian
 /// ```
 ///
@@ -27,11 +35,18 @@ import Protocol
 /// reads the header and steps over the others.
 package enum BlockCodec {
   static let magic: [UInt8] = Array("IMLH".utf8)
-  static let versions: ClosedRange<UInt8> = 1...2
+  static let versions: ClosedRange<UInt8> = 1...3
   /// A block never grows past what `HistoryHead` cuts: 120 batches, or one batch of 1,000,000
   /// series. The reader's limits are an order of magnitude above, for blocks yet to come.
   static let batchLimit = 10_000
   static let sampleLimit = 16_000_000
+
+  static let severalSources: UInt8 = 0x04
+  static let nextNumber: UInt8 = 0x40
+  static let sameSource: UInt8 = 0x80
+
+  /// A constant in every batch, of one source, is one varint, which says itself where it ends.
+  static func isWithoutLength(_ flags: UInt8) -> Bool { flags & 0x3f == 0 }
 
   enum Presence: UInt8 {
     case all = 0
@@ -44,40 +59,34 @@ package enum BlockCodec {
     var columns = ColumnBuilder()
     for (index, batch) in batches.enumerated() { columns.add(batch, at: index) }
     let sources = columns.sources
-    let bodies = columns.columns.sorted { $0.series < $1.series }.map {
-      ($0.series, $0.encoded(batches: batches.count))
+    let series = columns.columns.sorted { $0.series < $1.series }.map {
+      ($0, IntegerColumn.Plan($0.bits))
     }
-    let orders = batches.map(\.order)
-    let times = batches.map { UInt64(bitPattern: $0.nanoseconds) }
-    let isShifted =
-      bodies.contains { $0.1[0] >> 3 & 3 == IntegerColumn.Mode.shiftedDelta.rawValue }
-      || [orders, times].contains { IntegerColumn.mode(for: $0) == .shiftedDelta }
+    let orders = IntegerColumn.Plan(batches.map(\.order))
+    let times = IntegerColumn.Plan(batches.map { UInt64(bitPattern: $0.nanoseconds) })
+    let modes = Set(series.map(\.1.mode) + [orders.mode, times.mode])
+    let version: UInt8 = modes.contains(.packed) ? 3 : modes.contains(.shiftedDelta) ? 2 : 1
     var writer = ByteWriter()
     writer.raw(magic)
-    writer.byte(isShifted ? 2 : 1)
+    writer.byte(version)
     writer.varint(UInt64(batches.count))
     writer.varint(UInt64(columns.columns.count))
     writer.varint(UInt64(sources.count))
     writer.varint(UInt64(columns.columns.reduce(0) { $0 + $1.bits.count }))
     for source in sources { append(source, bytes: 8, to: &writer) }
-    encode(orders, into: &writer)
-    encode(times, into: &writer)
-    var next: UInt64 = 0
-    for (series, body) in bodies {
-      writer.varint(UInt64(series) - next)
-      writer.varint(UInt64(body.count))
-      writer.raw(body)
-      next = UInt64(series) + 1
+    orders.writeWithMode(into: &writer)
+    times.writeWithMode(into: &writer)
+    var heads = SeriesHeads(batches: batches.count)
+    for (column, values) in series {
+      if version < 3 {
+        heads.write(column, values, into: &writer)
+      } else {
+        heads.writeShort(column, values, into: &writer)
+      }
     }
     let content = writer.bytes
     append(UInt64(CRC32.sum(content.span, count: content.count)), bytes: 4, to: &writer)
     return writer.bytes
-  }
-
-  private static func encode(_ values: [UInt64], into writer: inout ByteWriter) {
-    let mode = IntegerColumn.mode(for: values)
-    writer.byte(mode.rawValue)
-    IntegerColumn.encode(values, mode, into: &writer)
   }
 
   private static func append(_ value: UInt64, bytes: Int, to writer: inout ByteWriter) {
@@ -145,12 +154,13 @@ private struct Column {
     if segments.last?.count == 0 { segments.removeLast() }
   }
 
-  func encoded(batches count: Int) -> [UInt8] {
-    var writer = ByteWriter()
-    let presence = presence(of: count)
-    let mode = IntegerColumn.mode(for: bits)
-    writer.byte(
-      presence.rawValue | (segments.count > 1 ? 4 : 0) | mode.rawValue << 3)
+  func presence(of count: Int) -> BlockCodec.Presence {
+    if batches.count == count { return .all }
+    let span = batches[batches.count - 1] - batches[0] + 1
+    return span == batches.count ? .run : .bitmap
+  }
+
+  func write(_ presence: BlockCodec.Presence, of count: Int, into writer: inout ByteWriter) {
     switch presence {
     case .all: break
     case .bitmap:
@@ -161,18 +171,70 @@ private struct Column {
       writer.varint(UInt64(batches[0]))
       writer.varint(UInt64(batches.count))
     }
-    if segments.count > 1 { writer.varint(UInt64(segments.count)) }
-    for segment in segments {
-      writer.varint(UInt64(segment.source))
-      if segments.count > 1 { writer.varint(UInt64(segment.count)) }
-    }
-    IntegerColumn.encode(bits, mode, into: &writer)
-    return writer.bytes
   }
 
-  private func presence(of count: Int) -> BlockCodec.Presence {
-    if batches.count == count { return .all }
-    let span = batches[batches.count - 1] - batches[0] + 1
-    return span == batches.count ? .run : .bitmap
+  func writeSegments(into writer: inout ByteWriter) {
+    writer.varint(UInt64(segments.count))
+    for segment in segments {
+      writer.varint(UInt64(segment.source))
+      writer.varint(UInt64(segment.count))
+    }
+  }
+}
+
+/// Writes one series after the other.
+private struct SeriesHeads {
+  let batches: Int
+  private var next: UInt64 = 0
+  private var source = 0
+
+  init(batches: Int) { self.batches = batches }
+
+  /// As up to version 2.
+  mutating func write(
+    _ column: Column, _ values: IntegerColumn.Plan, into writer: inout ByteWriter
+  ) {
+    let presence = column.presence(of: batches)
+    var body = ByteWriter()
+    body.byte(
+      presence.rawValue | (column.segments.count > 1 ? BlockCodec.severalSources : 0)
+        | values.mode.rawValue << 3)
+    column.write(presence, of: batches, into: &body)
+    if column.segments.count > 1 {
+      column.writeSegments(into: &body)
+    } else {
+      body.varint(UInt64(column.segments[0].source))
+    }
+    values.write(into: &body)
+    writer.varint(UInt64(column.series) - next)
+    writer.varint(UInt64(body.bytes.count))
+    writer.raw(body.bytes)
+    next = UInt64(column.series) + 1
+  }
+
+  /// As in version 3.
+  mutating func writeShort(
+    _ column: Column, _ values: IntegerColumn.Plan, into writer: inout ByteWriter
+  ) {
+    let presence = column.presence(of: batches)
+    let gap = UInt64(column.series) - next
+    let single = column.segments.count > 1 ? nil : column.segments[0].source
+    var flags = presence.rawValue | values.mode.rawValue << 3
+    if single == nil { flags |= BlockCodec.severalSources }
+    if gap == 0 { flags |= BlockCodec.nextNumber }
+    if single == source { flags |= BlockCodec.sameSource }
+    writer.byte(flags)
+    if gap > 0 { writer.varint(gap) }
+    next = UInt64(column.series) + 1
+    var body = ByteWriter()
+    column.write(presence, of: batches, into: &body)
+    if single == nil { column.writeSegments(into: &body) }
+    values.write(into: &body)
+    if !BlockCodec.isWithoutLength(flags) { writer.varint(UInt64(body.bytes.count)) }
+    if let single, single != source {
+      writer.varint(UInt64(single))
+      source = single
+    }
+    writer.raw(body.bytes)
   }
 }

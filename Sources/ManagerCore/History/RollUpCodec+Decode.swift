@@ -13,8 +13,9 @@ extension RollUpCodec {
     guard stored == CRC32.sum(span, count: end) else {
       throw BlockError("the checksum of a roll-up does not hold")
     }
-    guard span[0] == version else {
-      throw BlockError("roll-up version \(span[0]), this program reads version \(version)")
+    guard versions.contains(span[0]) else {
+      throw BlockError(
+        "roll-up version \(span[0]), this program reads up to \(versions.upperBound)")
     }
     do throws(WireError) {
       var reader = PageReader()
@@ -31,11 +32,12 @@ private struct PageReader {
   private var moments: [Int64] = []
   private var shapes: [(buckets: [Int64], counts: [UInt64])] = []
   private var begin: Int64 = 0
+  private var version: UInt8 = 0
 
   mutating func read(
     _ span: Span<UInt8>, _ wanted: (SeriesID) -> Bool
   ) throws(WireError) -> [(SeriesID, RollUp)] {
-    _ = try cursor.byte(span)
+    version = try cursor.byte(span)
     guard let tier = RollUpTier(rawValue: Int(try cursor.byte(span))) else {
       throw .malformed("a tier that nobody knows")
     }
@@ -96,7 +98,10 @@ private struct PageReader {
   private mutating func place<Value>(
     _ span: Span<UInt8>, in list: [Value]
   ) throws(WireError) -> Value {
-    let place = try cursor.varint(span)
+    try listed(try cursor.varint(span), in: list)
+  }
+
+  private func listed<Value>(_ place: UInt64, in list: [Value]) throws(WireError) -> Value {
     guard place < UInt64(list.count) else { throw .malformed("place \(place) is not listed") }
     return list[Int(place)]
   }
@@ -105,49 +110,59 @@ private struct PageReader {
     -> RollUp
   {
     let flags = try cursor.byte(span)
-    guard flags < 4 else { throw .malformed("flags \(flags) of a roll-up") }
-    var rollUp = RollUp(tier: tier, isCounter: flags & 1 != 0)
-    let shape = try place(span, in: shapes)
+    guard flags < (version == 1 ? 0x04 : 0x80) else {
+      throw .malformed("flags \(flags) of a roll-up")
+    }
+    var rollUp = RollUp(tier: tier, isCounter: flags & RollUpCodec.counter != 0)
+    let isUsual = flags & RollUpCodec.usual != 0
+    let shape = try isUsual ? listed(0, in: shapes) : place(span, in: shapes)
     rollUp.buckets = shape.buckets
     rollUp.counts = shape.counts
-    let lives = try cursor.count(span, of: "lives", limit: RollUpCodec.tableLimit)
+    let lives =
+      try isUsual ? 1 : cursor.count(span, of: "lives", limit: RollUpCodec.tableLimit)
     for _ in 0..<lives {
-      let source = try place(span, in: sources)
-      let first = try place(span, in: moments)
-      let last = try place(span, in: moments)
+      let source = try isUsual && !rollUp.isCounter ? 0 : place(span, in: sources)
+      let first = try isUsual ? listed(0, in: moments) : place(span, in: moments)
+      let last = try isUsual ? listed(1, in: moments) : place(span, in: moments)
       let bits = UInt64(bitPattern: try cursor.zigzag(span))
-      let grown = flags & 2 == 0 ? UInt64(bitPattern: try cursor.zigzag(span)) : 0
+      let isSimple = flags & RollUpCodec.simple != 0
+      let grown = isSimple ? 0 : UInt64(bitPattern: try cursor.zigzag(span))
       rollUp.lives.append(
         RollUp.Life(
           source: source, firstNanoseconds: first, firstBits: bits, lastNanoseconds: last,
           lastBits: bits &+ grown))
     }
     guard let firstLife = rollUp.lives.first else { throw .malformed("a roll-up without a life") }
-    try columns(span, &rollUp, firstLife.firstBits)
-    if flags & 2 != 0, let last = rollUp.last.last { rollUp.lives[0].lastBits = last }
+    try columns(span, &rollUp, firstLife.firstBits, flags)
+    if flags & RollUpCodec.simple != 0, let last = rollUp.last.last {
+      rollUp.lives[0].lastBits = last
+    }
     return rollUp
   }
 
   private mutating func columns(
-    _ span: Span<UInt8>, _ rollUp: inout RollUp, _ first: SampleBits
+    _ span: Span<UInt8>, _ rollUp: inout RollUp, _ first: SampleBits, _ flags: UInt8
   ) throws(WireError) {
     let count = rollUp.buckets.count
+    var columns: [[UInt64]] = []
+    for place in 0..<4 {
+      let isThere = flags & RollUpCodec.zeros(place) == 0
+      columns.append(try isThere ? column(span, count) : Array(repeating: 0, count: count))
+    }
     if rollUp.isCounter {
-      rollUp.increases = try column(span, count)
-      var last = try column(span, count)
+      rollUp.increases = columns[0]
       var before = first
-      for index in last.indices {
-        before = before &+ rollUp.increases[index] &+ last[index]
-        last[index] = before
+      rollUp.last = zip(columns[0], columns[1]).map { increase, residue in
+        before = before &+ increase &+ residue
+        return before
       }
-      rollUp.last = last
-      rollUp.peaks = try column(span, count)
-      rollUp.resets = try column(span, count)
+      rollUp.peaks = columns[2]
+      rollUp.resets = columns[3]
     } else {
-      rollUp.last = try column(span, count)
-      rollUp.minima = zip(rollUp.last, try column(span, count)).map { $0 &- $1 }
-      rollUp.maxima = zip(try column(span, count), rollUp.last).map { $0 &+ $1 }
-      rollUp.excesses = try column(span, count)
+      rollUp.last = columns[0]
+      rollUp.minima = zip(rollUp.last, columns[1]).map { $0 &- $1 }
+      rollUp.maxima = zip(columns[2], rollUp.last).map { $0 &+ $1 }
+      rollUp.excesses = columns[3]
     }
   }
 }

@@ -1,9 +1,10 @@
 import Protocol
 
-/// The bytes of a page of roll-ups: some series of one server, one tier and one time, version 1.
+/// The bytes of a page of roll-ups: some series of one server, one tier and one time. Version 1 is only
+/// read.
 ///
 /// ```
-/// version = 1, tier                                       1 byte each
+/// version: 1 or 2, tier                                   1 byte each
 /// bucket number of the page's begin                       zigzag
 /// sources:  number, 8 bytes each, little-endian
 /// moments:  number, nanoseconds from the begin            zigzag each
@@ -11,10 +12,12 @@ import Protocol
 /// number of series; each, ascending:
 ///   number minus (the one before + 1; the first: its number)   varint
 ///   length of what follows for this series                     varint
-///   flags      bit 0: a counter; bit 1: the one life ends with the last bucket's last value
-///   shape, number of lives                                     varints
-///   lives      source, first and last moment (places), first bits (zigzag),
-///              last bits minus the first (zigzag), unless bit 1
+///   flags      bit 0: a counter; bit 1: the one life ends with the last bucket's last value;
+///              version 2: bits 2–5: the first to fourth column is all 0 and left out;
+///              bit 6: usual: shape 0 and one life, from moment 0 to moment 1, of a gauge of source 0
+///   shape, number of lives                                     varints, unless usual
+///   lives      source (unless a usual gauge), first and last moment (unless usual; places),
+///              first bits (zigzag), last bits minus the first (zigzag), unless bit 1
 ///   counter    increases, (last - the one before - increase), peaks, resets     columns
 ///   gauge      last, last - minimum, maximum - last, excess                    columns
 /// CRC-32 (IEEE) of all before                             4 bytes, little-endian
@@ -23,7 +26,11 @@ import Protocol
 /// A column is a mode byte and an `IntegerColumn`. Series of one server share sources, times and
 /// shapes; of a counter that stands still nothing remains but its reading.
 package enum RollUpCodec {
-  static let version: UInt8 = 1
+  static let versions: ClosedRange<UInt8> = 1...2
+  static let counter: UInt8 = 0x01
+  static let simple: UInt8 = 0x02
+  static let usual: UInt8 = 0x40
+  static func zeros(_ column: Int) -> UInt8 { 0x04 << UInt8(column) }
   /// A day of minutes has 1,440.
   static let bucketLimit = 10_000
   /// Pages hold 16 series.
@@ -42,7 +49,7 @@ package enum RollUpCodec {
       bodies.append((id, tables.body(of: rollUp)))
     }
     var writer = ByteWriter()
-    writer.byte(version)
+    writer.byte(versions.upperBound)
     writer.byte(UInt8(tier.rawValue))
     writer.zigzag(begin)
     writer.varint(UInt64(tables.sources.count))
@@ -54,8 +61,8 @@ package enum RollUpCodec {
     writer.varint(UInt64(tables.shapes.count))
     for shape in tables.shapes {
       writer.varint(UInt64(shape.buckets.count))
-      column(shape.buckets, into: &writer)
-      column(shape.counts, into: &writer)
+      IntegerColumn.Plan(shape.buckets).writeWithMode(into: &writer)
+      IntegerColumn.Plan(shape.counts).writeWithMode(into: &writer)
     }
     writer.varint(UInt64(bodies.count))
     var next: UInt64 = 0
@@ -69,12 +76,6 @@ package enum RollUpCodec {
     let sum = CRC32.sum(content.span, count: content.count)
     for shift in 0..<4 { writer.byte(UInt8(truncatingIfNeeded: sum >> UInt32(8 * shift))) }
     return writer.bytes
-  }
-
-  fileprivate static func column(_ values: [UInt64], into writer: inout ByteWriter) {
-    let mode = IntegerColumn.mode(for: values)
-    writer.byte(mode.rawValue)
-    IntegerColumn.encode(values, mode, into: &writer)
   }
 }
 
@@ -103,32 +104,52 @@ private struct Tables {
   }
 
   mutating func body(of rollUp: RollUp) -> [UInt8] {
+    let shape = Self.place(
+      Shape(
+        buckets: rollUp.buckets.map { UInt64(bitPattern: $0 &- begin) }, counts: rollUp.counts),
+      in: &shapes)
+    let lives = rollUp.lives.map { life in
+      (first: moment(life.firstNanoseconds), last: moment(life.lastNanoseconds), life)
+    }
+    let columns = columns(rollUp)
+    let isSimple = lives.count == 1 && rollUp.lives[0].lastBits == rollUp.last.last
+    let isUsual =
+      shape == 0 && lives.count == 1 && lives[0].first == 0 && lives[0].last == 1
+      && (rollUp.isCounter || rollUp.lives[0].source == 0)
+    var flags: UInt8 = rollUp.isCounter ? RollUpCodec.counter : 0
+    if isSimple { flags |= RollUpCodec.simple }
+    if isUsual { flags |= RollUpCodec.usual }
+    for place in columns.indices where columns[place].allSatisfy({ $0 == 0 }) {
+      flags |= RollUpCodec.zeros(place)
+    }
     var writer = ByteWriter()
-    let isSimple = rollUp.lives.count == 1 && rollUp.lives[0].lastBits == rollUp.last.last
-    writer.byte((rollUp.isCounter ? 1 : 0) | (isSimple ? 2 : 0))
-    let shape = Shape(
-      buckets: rollUp.buckets.map { UInt64(bitPattern: $0 &- begin) }, counts: rollUp.counts)
-    writer.varint(Self.place(shape, in: &shapes))
-    writer.varint(UInt64(rollUp.lives.count))
-    for life in rollUp.lives {
-      writer.varint(Self.place(life.source, in: &sources))
-      writer.varint(moment(life.firstNanoseconds))
-      writer.varint(moment(life.lastNanoseconds))
+    writer.byte(flags)
+    if !isUsual {
+      writer.varint(shape)
+      writer.varint(UInt64(lives.count))
+    }
+    for (first, last, life) in lives {
+      if !isUsual || rollUp.isCounter { writer.varint(Self.place(life.source, in: &sources)) }
+      if !isUsual {
+        writer.varint(first)
+        writer.varint(last)
+      }
       writer.zigzag(Int64(bitPattern: life.firstBits))
       if !isSimple { writer.zigzag(Int64(bitPattern: life.lastBits &- life.firstBits)) }
     }
-    if rollUp.isCounter {
-      RollUpCodec.column(rollUp.increases, into: &writer)
-      RollUpCodec.column(residues(rollUp), into: &writer)
-      RollUpCodec.column(rollUp.peaks, into: &writer)
-      RollUpCodec.column(rollUp.resets, into: &writer)
-    } else {
-      RollUpCodec.column(rollUp.last, into: &writer)
-      RollUpCodec.column(zip(rollUp.last, rollUp.minima).map { $0 &- $1 }, into: &writer)
-      RollUpCodec.column(zip(rollUp.maxima, rollUp.last).map { $0 &- $1 }, into: &writer)
-      RollUpCodec.column(rollUp.excesses, into: &writer)
+    for place in columns.indices where flags & RollUpCodec.zeros(place) == 0 {
+      IntegerColumn.Plan(columns[place]).writeWithMode(into: &writer)
     }
     return writer.bytes
+  }
+
+  private func columns(_ rollUp: RollUp) -> [[UInt64]] {
+    rollUp.isCounter
+      ? [rollUp.increases, residues(rollUp), rollUp.peaks, rollUp.resets]
+      : [
+        rollUp.last, zip(rollUp.last, rollUp.minima).map { $0 &- $1 },
+        zip(rollUp.maxima, rollUp.last).map { $0 &- $1 }, rollUp.excesses,
+      ]
   }
 
   /// All 0 as long as the counter only grows.
