@@ -54,6 +54,28 @@ import Testing
     #expect(shown == file.replacing("\u{1b}", with: "\\x1b"))
   }
 
+  @Test func whatCSVHasNoPlaceForIsSaidBesideIt() async throws {
+    var answer = Fixture.metricAnswer
+    answer.unreadable = [
+      MetricAnswer.Gap(
+        fromNanoseconds: 0, throughNanoseconds: 1_000_000_000, file: "history/x", reason: "it is")
+    ]
+    let bytes = try CanonicalJSON.encode(answer)
+    try await StubManager.serving({ _ in .http(200, "application/json", bytes) }) { stub in
+      for (format, isSaid) in [("csv", true), ("json", false)] {
+        let console = RecordingConsole()
+        let words = ["metrics", "query", "m", "-o", format, "--socket", stub.socket]
+        #expect(await console.run(words) == 0)
+        #expect(!console.output.contains("Not readable"))
+        #expect(
+          console.errors
+            == (isSaid
+              ? "iml: Not readable from 1970-01-01 00:00:00 UTC to 1970-01-01 00:00:01 UTC:"
+                + " history/x: it is\n" : ""))
+      }
+    }
+  }
+
   @Test func showInCSVIsTheRowOfTheListAndMore() async throws {
     let text = try await output(
       Fixture.targetDetail(Fixture.targets[0]), ["target", "show", "x", "-o", "csv"])

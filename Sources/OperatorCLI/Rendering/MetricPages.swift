@@ -7,7 +7,7 @@ enum MetricPage {
     let shared = sharedLabels(answer.groups)
     return page([
       title(answer, shared, style),
-      unreadable(answer.view, style),
+      unreadable(answer.view).flatMap { wrap($0, to: style.width) }.map { $0 + "\n" }.joined(),
       table(answer.view, without: Set(shared.keys), style).render(style),
     ])
   }
@@ -34,14 +34,13 @@ enum MetricPage {
     return wrap(printable(text), to: style.width).map { $0 + "\n" }.joined()
   }
 
-  /// What the table may lack must not pass for a time without samples.
-  private static func unreadable(_ answer: MetricAnswer, _ style: Style) -> String {
+  /// What an answer may lack must not pass for a time without samples.
+  static func unreadable(_ answer: MetricAnswer) -> [String] {
     (answer.unreadable ?? []).map { gap in
-      let text =
+      printable(
         "Not readable from \(Quantities.moment(gap.fromNanoseconds)) to "
-        + "\(Quantities.moment(gap.throughNanoseconds)): \(gap.file): \(gap.reason)"
-      return wrap(printable(text), to: style.width).map { $0 + "\n" }.joined()
-    }.joined()
+          + "\(Quantities.moment(gap.throughNanoseconds)): \(gap.file): \(gap.reason)")
+    }
   }
 
   private static func table(

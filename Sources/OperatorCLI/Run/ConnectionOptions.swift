@@ -84,6 +84,9 @@ package struct ConnectionOptions: ParsableArguments {
     let console = Console.current
     console.write(
       try answer.text(output, style, isTerminal: console.isOutputTerminal))
+    if output == .csv {
+      for line in answer.lacking { console.complain("iml: \(line)\n") }
+    }
     if output == .table, let hint = answer.hint { console.complain(hint + "\n") }
   }
 }

@@ -36,8 +36,10 @@ struct MetricsQueryVerb: ReadingVerb {
     for label in match { route = route.with("match", label.text) }
     let answer = try await manager.get(MetricAnswer.self, route)
     let hint = "No series of \(printable(name.text)) matches in this time."
-    return Answer(
+    var told = Answer(
       answer, CSVTable(answer), hint: answer.groups.isEmpty ? hint : nil, table: MetricPage.render)
+    told.lacking = MetricPage.unreadable(answer.view)
+    return told
   }
 }
 
