@@ -60,11 +60,22 @@ import Testing
     return material.rollUps.values.flatMap { $0 }.flatMap(\.counts).reduce(UInt64(held), +)
   }
 
-  private func spoil(_ name: String, in directory: TemporaryDirectory, from: Int = 0) throws
-    -> [UInt8]
-  {
+  /// The bytes of a file in which a table begins.
+  private func firstPage(of table: String, in path: String) throws -> Range<Int> {
+    try DatabaseQueue(path: path).read { db in
+      let size = try #require(try Int.fetchOne(db, sql: "PRAGMA page_size"))
+      let page = try #require(
+        try Int.fetchOne(
+          db, sql: "SELECT rootpage FROM sqlite_master WHERE name = ?", arguments: [table]))
+      return (page - 1) * size..<page * size
+    }
+  }
+
+  private func spoil(
+    _ name: String, in directory: TemporaryDirectory, _ places: Range<Int> = 0..<16_384
+  ) throws -> [UInt8] {
     var bytes = try directory.contents("history/" + name)
-    for place in from..<min(from + 16_384, bytes.count) { bytes[place] = 0xa5 }
+    for place in places.clamped(to: bytes.indices) { bytes[place] = 0xa5 }
     try directory.put("history/" + name, bytes)
     return bytes
   }
@@ -153,8 +164,10 @@ import Testing
   @Test func aDamagedPageWithinADayCostsThatDayAndTellsIt() async throws {
     let directory = try TemporaryDirectory()
     try await filled(directory, rolledUp: false)
-    // The fourth page is the first of the blocks; what a start reads is in others.
-    _ = try spoil("raw-2026-11-23.sqlite", in: directory, from: 3 * 16_384)
+    // What a start reads is in other pages.
+    let name = "raw-2026-11-23.sqlite"
+    let page = try firstPage(of: "blocks", in: directory.path + "/history/" + name)
+    _ = try spoil(name, in: directory, page)
     let store = try StateStore(directory: StateDirectory(path: directory.path))
     #expect(store.history.damaged.isEmpty)
     #expect(try await samples(store, tier: nil) == 4_500 - 1_440)
