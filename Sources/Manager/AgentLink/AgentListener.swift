@@ -89,7 +89,8 @@ package struct AgentListener: Sendable {
   /// the reads and stays as large, for each of a thousand agents.
   private static let reads = FixedSizeRecvByteBufferAllocator(capacity: 8 << 10)
   /// Pieces that may wait while one is taken in; the rest waits in the kernel and at the agent.
-  private static let backPressure = NIOAsyncSequenceProducerBackPressureStrategies
+  private static let backPressure =
+    NIOAsyncSequenceProducerBackPressureStrategies
     .HighLowWatermark(lowWatermark: 1, highWatermark: 2)
 
   private func bind() async throws -> NIOAsyncChannel<Accepted, Never> {
