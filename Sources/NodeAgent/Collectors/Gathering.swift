@@ -80,7 +80,11 @@ struct Gathering {
     } else {
       bytes = isKept ? try host.readAgain(path) : try host.read(path)
     }
-    recorder?.note(.contents(path: path, bytes: bytes, isKept: isKept))
+    if let recorder {
+      // What was read into has room for a page; what is kept has not.
+      let kept = bytes.withUnsafeBufferPointer { Array($0) }
+      recorder.note(.contents(path: path, bytes: kept, isKept: isKept))
+    }
     return bytes
   }
 
