@@ -111,6 +111,24 @@ package enum DurableFile {
     }
   }
 
+  /// Reads all of a file, whatever is in it; nothing to do where there is none.
+  package static func readThrough(_ path: String) throws(FileError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return }
+      throw failure(path, "read")
+    }
+    defer { close(descriptor) }
+    var piece = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let count = piece.withUnsafeMutableBytes {
+        Glibc.read(descriptor, $0.baseAddress, $0.count)
+      }
+      if count == 0 { return }
+      guard count > 0 || errno == EINTR else { throw failure(path, "read") }
+    }
+  }
+
   private static func failure(_ path: String, _ operation: String) -> FileError {
     FileError(path: path, operation: operation, errorNumber: errno)
   }
@@ -123,6 +141,8 @@ package struct FileStatus: Hashable, Sendable {
   package var isSocket: Bool
   /// Bytes.
   package var size: Int64
+  /// Of its contents; nanoseconds since the epoch.
+  package var changed: Int64
 
   /// `nil` where nothing is, or nothing may be seen.
   package init?(path: String) {
@@ -131,5 +151,6 @@ package struct FileStatus: Hashable, Sendable {
     permissions = status.st_mode & 0o7777
     isSocket = status.st_mode & S_IFMT == S_IFSOCK
     size = Int64(status.st_size)
+    changed = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
   }
 }

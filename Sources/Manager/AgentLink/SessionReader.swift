@@ -1,3 +1,4 @@
+import Logging
 import ManagerCore
 import Platform
 import Protocol
@@ -91,8 +92,20 @@ struct SessionReader {
   }
 
   private func renew(_ request: String) async throws {
-    let renewed = try await connection.renewal.renew(
-      session.server, serial: serial, request: request)
+    let renewed: (certificate: String, authority: String)
+    do throws(DiagnosticError) {
+      renewed = try await connection.renewal.renew(
+        session.server, serial: serial, request: request)
+    } catch {
+      // One that asks too often, for a clock that is wrong, goes on with the certificate that it has.
+      guard session.admission == .full,
+        error.diagnostic.code == DiagnosticCode.rateLimited.rawValue
+      else { throw error }
+      connection.logger.warning(
+        "a certificate was not renewed",
+        metadata: ["server": "\(session.server)", "reason": "\(error.diagnostic.reason)"])
+      return
+    }
     try await writer.send(
       .renewed(certificate: renewed.certificate, authority: renewed.authority))
     await connection.site.renewed(session.server)

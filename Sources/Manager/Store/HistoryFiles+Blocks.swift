@@ -21,7 +21,7 @@ extension HistoryFiles {
           try await append(blocks, to: file)
         } catch  where Self.isDamage(error) {
           // What comes must not wait for a day that is spoilt.
-          try setAside(file, error)
+          _ = try setAside(file, error)
           try await append(blocks, to: file)
         }
       } catch {

@@ -35,8 +35,8 @@ struct DamagedHistory: Hashable, Sendable {
         "it is damaged (\(detail)): \(isSetAside ? "" : "some of ")\(content) can not be read, "
         + "and answers about that time say so\(rest)",
       remedy: "Check the disk. The file is kept: with the manager stopped, move it out of history/"
-        + (isSetAside ? "" : " with its -wal and -shm")
-        + ", and put history/\(file.name) from a backup in its place if there is one.")
+        + " with its -wal and -shm. A backup of history/\(file.name) may take its place only where there "
+        + "is no file of that name: what came since is in it.")
   }
 }
 
@@ -52,10 +52,7 @@ extension HistoryFiles {
       return known.diagnostic.code == DiagnosticCode.databaseCorrupt.rawValue
     }
     guard let failure = error as? DatabaseError else { return false }
-    // What a disk can not give back; other errors of reading are the system's and may pass.
-    let unreadable: [ResultCode] = [.SQLITE_IOERR_READ, .SQLITE_IOERR_SHORT_READ]
     return [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(failure.resultCode)
-      || unreadable.contains(failure.extendedResultCode)
   }
 
   private static func detail(_ error: any Error) -> String {
@@ -153,11 +150,7 @@ extension HistoryFiles {
 
   /// Nothing in a file is newer than its last change.
   private func lastNanosecond(of file: HistoryFile, name: String) -> Int64 {
-    let changes = ["", "-wal"].compactMap { ending -> Int64? in
-      var status = stat()
-      guard stat("\(folder)/\(name)\(ending)", &status) == 0 else { return nil }
-      return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
-    }
+    let changes = ["", "-wal"].compactMap { FileStatus(path: "\(folder)/\(name)\($0)")?.changed }
     return min(file.end - 1, changes.max() ?? .max)
   }
 
@@ -188,7 +181,9 @@ extension HistoryFiles {
   /// Renames a damaged file with its log, after what must hold without it was written down: so a
   /// manager that is killed in between does all of it again. What was in it becomes a loss that is
   /// told.
-  func setAside(_ file: HistoryFile, _ error: any Error) throws {
+  ///
+  /// - Returns: whether it was; a file without a fault that lasts stays where it is.
+  func setAside(_ file: HistoryFile, _ error: any Error) throws -> Bool {
     let pool = state.withLock { state -> DatabasePool? in
       state.closing.insert(file)
       guard let place = state.open.firstIndex(where: { $0.file == file }) else { return nil }
@@ -198,6 +193,7 @@ extension HistoryFiles {
     // Before it is renamed: a connection that ends later would remove the log of the next file.
     try pool?.close()
     state.withLock { $0.open.removeAll { $0.file == file } }
+    guard try isDamagedForCertain(file) else { return false }
     try prepareWithout(file)
     let name = try rename(file)
     state.withLock { state in
@@ -213,6 +209,24 @@ extension HistoryFiles {
         let known = state.damaged[name]?.through ?? .max
         state.damaged[name]?.through = min(known, first.begin - 1)
       }
+    }
+    return true
+  }
+
+  /// SQLite calls damaged also what a disk did not give back for a moment. So the disk has to give all
+  /// of the file, and SQLite to find the same fault again. Nobody else has the file open.
+  private func isDamagedForCertain(_ file: HistoryFile) throws -> Bool {
+    for ending in ["", "-wal"] { try DurableFile.readThrough(path(file) + ending) }
+    var configuration = Configuration()
+    // A writer would put the log into the file when it ends.
+    configuration.readonly = true
+    do {
+      let queue = try DatabaseQueue(path: path(file), configuration: configuration)
+      return try queue.read { db in
+        try String.fetchOne(db, sql: "PRAGMA quick_check(1)") != "ok"
+      }
+    } catch  where Self.isDamage(error) {
+      return true
     }
   }
 
@@ -236,7 +250,7 @@ extension HistoryFiles {
         return nil
       }
       do {
-        try setAside(file, error)
+        if try !setAside(file, error) { noteDamage(file, error) }
       } catch {
         throw StoreFailure.diagnose(error, path: path(file))
       }
@@ -280,7 +294,11 @@ extension HistoryFiles {
         }
       }
     case .rollUps(let tier, let month):
-      for day in readableDays(of: month) { try soilAll(of: day) }
+      for day in readableDays(of: month) {
+        do { try soilAll(of: day) } catch  where Self.isDamage(error) {
+          noteDamage(.raw(day), error)
+        }
+      }
       guard tier == .minute else { return }
       state.withLock { state in state.loose = state.loose.filter { $0.key.month != month } }
     }

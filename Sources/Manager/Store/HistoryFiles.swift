@@ -75,7 +75,7 @@ package final class HistoryFiles: Sendable {
       do {
         try learn(from: file)
       } catch  where Self.isDamage(error) {
-        try setAside(file, error)
+        if try !setAside(file, error) { try learn(from: file) }
       }
     } catch {
       throw StoreFailure.diagnose(error, path: path(file))

@@ -31,10 +31,9 @@ package struct CollectorContext: Sendable {
   package var facts: NodeFacts
   /// Of those of one source, another whenever the facts are others.
   var factsNumber: UInt64 = 0
-  let listings: Listings
+  private(set) var listings: Listings
   /// What the facts are made of; `nil` when not all of it can be asked again.
   private let trace: ReadTrace?
-  private let turn: Int
 
   /// Reads the facts anew; a few small files, none of which asks a target.
   ///
@@ -42,10 +41,9 @@ package struct CollectorContext: Sendable {
   package init(_ host: HostRoot, after before: CollectorContext? = nil) {
     bootID = host.bootID()
     listings = Listings()
-    turn = (before?.turn ?? 0) &+ 1
     let lustre = NodeFacts.lustre(host)
     if let before, let known = before.trace, before.facts.lustre == lustre,
-      known.changed(host, listings, turn: turn) == nil
+      known.changed(host, listings, turn: 0, age: 0, misses: true) == nil
     {
       facts = before.facts
       trace = known
@@ -54,6 +52,13 @@ package struct CollectorContext: Sendable {
       facts = NodeFacts(host, listings, lustre, recorder)
       trace = recorder?.finish()?.trace
     }
+  }
+
+  /// The same facts; directories are listed anew.
+  func listingAnew() -> CollectorContext {
+    var context = self
+    context.listings = Listings()
+    return context
   }
 }
 

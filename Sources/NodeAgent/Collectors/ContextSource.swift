@@ -37,7 +37,9 @@ package final class ContextSource: Sendable {
       if let context = state.context {
         let isReading =
           state.begunAt.map { now - $0 < ContextSource.patienceNanoseconds } ?? false
-        if isReading || now - state.readAt < freshNanoseconds { return context }
+        if now - state.readAt < freshNanoseconds { return context }
+        // What a list of targets says must be of now, whoever hangs over the facts.
+        if isReading { return context.listingAnew() }
       }
       state.begunAt = now
       return nil

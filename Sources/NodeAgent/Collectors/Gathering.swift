@@ -40,7 +40,8 @@ struct Gathering {
     let name = HostMemory.Name(parameter: parameter, values: values)
     guard let paths = host.remembers ? host.memory.look(for: name) : host.memory.paths(of: name)
     else {
-      recorder?.note(.absent(host.memory.paths(of: name).all))
+      recorder?.note(
+        .absent(host.memory.paths(of: name).all, looks: ReadTrace.absenceTurns))
       return nil
     }
     var failure: HostError?
@@ -66,8 +67,8 @@ struct Gathering {
     if let failure {
       fail(parameter.name(values), failure)
     } else if !isThere {
-      host.memory.absent(name)
-      recorder?.note(.absent(paths.all))
+      let looks = host.memory.absent(name)
+      recorder?.note(.absent(paths.all, looks: looks))
     }
     return nil
   }
@@ -99,7 +100,11 @@ struct Gathering {
         if !error.isAbsence { failure = failure ?? error }
       }
     }
-    if let failure { fail(parameter.name(values), failure) } else { recorder?.note(.absent(paths)) }
+    if let failure {
+      fail(parameter.name(values), failure)
+    } else {
+      recorder?.note(.absent(paths, looks: ReadTrace.always))
+    }
     return nil
   }
 
@@ -108,7 +113,11 @@ struct Gathering {
     do {
       return try read(path, isKept: true)
     } catch {
-      if error.isAbsence { recorder?.note(.absent([path])) } else { fail(path, error) }
+      if error.isAbsence {
+        recorder?.note(.absent([path], looks: ReadTrace.always))
+      } else {
+        fail(path, error)
+      }
       return nil
     }
   }
@@ -120,7 +129,11 @@ struct Gathering {
       recorder?.note(.names(path: path, names))
       return names
     } catch {
-      if error.isAbsence { recorder?.note(.absent([path])) } else { recorder?.giveUp() }
+      if error.isAbsence {
+        recorder?.note(.absent([path], looks: ReadTrace.always))
+      } else {
+        recorder?.giveUp()
+      }
       throw error
     }
   }

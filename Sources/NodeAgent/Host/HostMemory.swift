@@ -37,7 +37,7 @@ final class HostMemory: Sendable {
 
   /// A release of Lustre has a parameter or does not. After so many looks in turn found nothing, each
   /// so many calls look again.
-  private static let looks = 8
+  private static let looks = ReadTrace.absenceTurns
 
   private struct Known: Sendable {
     var body: any SectionBody
@@ -103,9 +103,12 @@ final class HostMemory: Sendable {
   }
 
   /// The parameter is under none of its roots.
-  func absent(_ name: Name) {
+  ///
+  /// - Returns: how often in turn it was looked for by now.
+  @discardableResult
+  func absent(_ name: Name) -> Int {
     paths.withLock { known in
-      guard var paths = known[name] else { return }
+      guard var paths = known[name] else { return ReadTrace.always }
       paths.last = nil
       paths.absences += 1
       if paths.absences == Self.looks {
@@ -115,11 +118,17 @@ final class HostMemory: Sendable {
         paths.pause = Self.looks - 1
       }
       known[name] = paths
+      return paths.absences
     }
   }
 
+  /// Grows whenever all that was not there is to be looked for.
+  private let looked = Atomic<Int>(0)
+  var epoch: Int { looked.load(ordering: .relaxed) }
+
   /// Something was taken away, so that other things may be there now.
   func lookAgain() {
+    looked.wrappingAdd(1, ordering: .relaxed)
     paths.withLock { known in
       for name in known.keys {
         known[name]?.absences = 0

@@ -115,8 +115,8 @@ package struct HostRoot: Sendable {
   ) -> Filling {
     guard let start = buffer.baseAddress else { return .full }
     while held < buffer.count {
-      // From its beginning on, wherever a kept file was left.
-      let count = pread(number, start + held, buffer.count - held, off_t(held))
+      // Not pread: the position of some files of LNet counts entries and not bytes.
+      let count = Glibc.read(number, start + held, buffer.count - held)
       if count < 0 {
         if errno == EINTR { continue }
         return .failed(errno)

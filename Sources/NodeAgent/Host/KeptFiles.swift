@@ -48,9 +48,11 @@ final class KeptFiles: Sendable {
     state.withLock { for kept in $0.files.values { close(kept.number) } }
   }
 
-  /// The open file, wherever it was left; the caller owns it now.
+  /// The open file, at its beginning; the caller owns it now.
   func take(_ path: String) -> OpenFile? {
-    state.withLock { $0.files.removeValue(forKey: path) }.map { OpenFile(owning: $0.number) }
+    guard let kept = state.withLock({ $0.files.removeValue(forKey: path) }) else { return nil }
+    let file = OpenFile(owning: kept.number)
+    return lseek(file.number, 0, SEEK_SET) == 0 ? file : nil
   }
 
   /// Keeps the file, if files of its kind are kept.

@@ -15,20 +15,38 @@ final class KnownAnswers: Sendable {
     let bytes: Int
     let facts: UInt64
     let answer: CollectorAnswer
+    private let first: Int
     private let turns: Atomic<Int>
+    /// Of the host's memory, when all that was not there was last looked for.
+    private let epoch: Atomic<Int>
     private let used: Atomic<Int64>
 
-    init(_ trace: ReadTrace, bytes: Int, facts: UInt64, _ answer: CollectorAnswer, turn: Int) {
+    init(
+      _ trace: ReadTrace, bytes: Int, facts: UInt64, _ answer: CollectorAnswer, turn: Int,
+      epoch: Int
+    ) {
       self.trace = trace
       self.bytes = bytes
       self.facts = facts
       self.answer = answer
+      first = turn
       turns = Atomic(turn)
+      self.epoch = Atomic(epoch)
       used = Atomic(Clock.boot())
     }
 
     var turn: Int { turns.load(ordering: .relaxed) }
     var age: Int64 { Clock.boot() - used.load(ordering: .relaxed) }
+
+    /// As `ReadTrace.changed`.
+    func changed(_ host: HostRoot, _ listings: Listings) -> [ReadTrace.Access]? {
+      let now = host.memory.epoch
+      let changed = trace.changed(
+        host, listings, turn: turn, age: turn &- first,
+        misses: epoch.load(ordering: .relaxed) != now)
+      if changed == nil { epoch.store(now, ordering: .relaxed) }
+      return changed
+    }
 
     func use() {
       turns.wrappingAdd(1, ordering: .relaxed)
@@ -58,7 +76,7 @@ final class KnownAnswers: Sendable {
     let known = state.withLock { $0.known[name] }
     known?.use()
     if let known, known.facts == facts {
-      guard let changed = known.trace.changed(host, listings, turn: known.turn) else {
+      guard let changed = known.changed(host, listings) else {
         return known.answer
       }
       asked = changed
@@ -66,13 +84,15 @@ final class KnownAnswers: Sendable {
     var samples: [Sample] = []
     if case .sampled(let collection) = known?.answer { samples = collection.samples }
     let recorder = ReadRecorder(knowing: asked, samplesBefore: samples)
+    let epoch = host.memory.epoch
     let answer = collect(recorder)
-    keep(name, facts, recorder, answer)
+    keep(name, facts, recorder, answer, epoch)
     return answer
   }
 
   private func keep(
-    _ name: String, _ facts: UInt64, _ recorder: ReadRecorder, _ answer: CollectorAnswer
+    _ name: String, _ facts: UInt64, _ recorder: ReadRecorder, _ answer: CollectorAnswer,
+    _ epoch: Int
   ) {
     // What failed is tried as if for the first time; what jobs did is never the same twice.
     var isSteady = false
@@ -91,7 +111,7 @@ final class KnownAnswers: Sendable {
       guard state.bytes + made.bytes <= Self.byteLimit else { return }
       state.bytes += made.bytes
       state.known[name] = Known(
-        made.trace, bytes: made.bytes, facts: facts, answer, turn: turn)
+        made.trace, bytes: made.bytes, facts: facts, answer, turn: turn, epoch: epoch)
     }
   }
 }

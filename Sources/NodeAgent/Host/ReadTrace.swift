@@ -9,8 +9,8 @@ struct ReadTrace: Sendable {
     case contents(path: String, bytes: [UInt8], isKept: Bool)
     /// A file that is there and says by this `errno` that it has no value.
     case refused(path: String, number: Int32)
-    /// None of these was there. Not asked every time: a release has a parameter or does not.
-    case absent([String])
+    /// None of these was there, that often in turn by then.
+    case absent([String], looks: Int)
     /// Names of directories in one; `nil` when `parent` does not list it.
     case directories(path: String, parent: String?, names: [String]?)
     /// Names in a directory.
@@ -21,7 +21,7 @@ struct ReadTrace: Sendable {
       switch self {
       case .contents(let path, let bytes, _): 96 + path.utf8.count + bytes.count
       case .refused(let path, _): 96 + path.utf8.count
-      case .absent(let paths): paths.reduce(96) { $0 + 32 + $1.utf8.count }
+      case .absent(let paths, _): paths.reduce(96) { $0 + 32 + $1.utf8.count }
       case .directories(let path, _, let names):
         (names ?? []).reduce(96 + path.utf8.count) { $0 + 16 + $1.utf8.count }
       case .names(let path, let names):
@@ -32,12 +32,32 @@ struct ReadTrace: Sendable {
 
   var accesses: [Access]
 
-  /// How often in turn an absence is taken for granted.
+  /// A release of Lustre has a parameter or does not. After so many looks in turn found nothing, each
+  /// so many turns look again.
   static let absenceTurns = 8
+  /// Of what is looked for each time.
+  static let always = Int.min / 2
 
   /// Asks everything again. `nil` when nothing has changed; else what is known by then, up to the
   /// first contents that differ.
-  func changed(_ host: HostRoot, _ listings: Listings, turn: Int) -> [Access]? {
+  ///
+  /// - Parameters:
+  ///   - turn: grows by one each time.
+  ///   - age: turns since the trace was made.
+  ///   - misses: looks for all that was not there.
+  func changed(
+    _ host: HostRoot, _ listings: Listings, turn: Int, age: Int, misses: Bool
+  ) -> [Access]? {
+    // First, so that no other change hides that something has come.
+    for (place, access) in accesses.enumerated() {
+      guard case .absent(let paths, let looks) = access,
+        misses || looks + age < Self.absenceTurns || (turn &+ place) % Self.absenceTurns == 0,
+        !paths.allSatisfy({ Self.isAbsent($0, host) })
+      else { continue }
+      // Whoever left out looking for it looks now.
+      host.memory.lookAgain()
+      return []
+    }
     for (place, access) in accesses.enumerated() {
       switch access {
       case .contents(let path, let before, let isKept):
@@ -49,13 +69,7 @@ struct ReadTrace: Sendable {
         }
       case .refused(let path, let number):
         guard Self.refusal(path, host) == number else { return Array(accesses[..<place]) }
-      case .absent(let paths):
-        guard (turn &+ place) % Self.absenceTurns == 0 else { continue }
-        guard paths.allSatisfy({ Self.isAbsent($0, host) }) else {
-          // Whoever left out looking for it looks now.
-          host.memory.lookAgain()
-          return Array(accesses[..<place])
-        }
+      case .absent: continue
       case .directories(let path, let parent, let names):
         guard let found = Self.directories(path, parent, host, listings), found == names else {
           return Array(accesses[..<place])

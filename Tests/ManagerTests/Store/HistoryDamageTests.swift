@@ -99,13 +99,39 @@ import Testing
       #expect(store.history.unreadable(0...Given.now, tier: nil).isEmpty)
       let finding = try #require(store.history.damaged.first?.finding)
       #expect(finding.reason.contains("the samples of 2026-11-23 can not be read"))
-      #expect(finding.remedy.contains("from a backup"))
+      #expect(finding.remedy.contains("A backup"))
       #expect(try directory.contents("history/\(name).damaged") == spoilt)
       #expect(
         store.history.missing == (start == 1 ? [.raw(HistoryDay(of: Given.now + Given.day))] : []))
       store.history.toldMissing()
       try store.close()
     }
+  }
+
+  @Test func twoDamagedFilesOfAMonthCostWhatIsInThem() async throws {
+    let directory = try TemporaryDirectory()
+    try await filled(directory)
+    _ = try spoil("raw-2026-11-23.sqlite", in: directory)
+    _ = try spoil("1m-2026-11.sqlite", in: directory)
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    #expect(try await samples(store, tier: nil) == 4_500 - 1_440)
+    #expect(
+      store.history.damaged.map(\.name) == [
+        "1m-2026-11.sqlite.damaged", "raw-2026-11-23.sqlite.damaged",
+      ])
+    try store.close()
+  }
+
+  /// SQLite says of what a disk did not give back for a moment that it is damaged.
+  @Test func aFileWithoutAFaultThatLastsStaysWhereItIs() async throws {
+    let directory = try TemporaryDirectory()
+    try await filled(directory)
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let file = HistoryFile.raw(HistoryDay(of: Given.now + Given.day))
+    #expect(try !store.history.setAside(file, DatabaseError(resultCode: .SQLITE_CORRUPT)))
+    #expect(store.history.damaged.isEmpty && store.history.files.contains(file))
+    #expect(try await samples(store, tier: nil) == 4_500)
+    try store.close()
   }
 
   /// What comes late for such a day must not take the place of its roll-ups.

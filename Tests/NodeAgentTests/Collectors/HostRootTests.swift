@@ -33,6 +33,17 @@ import Testing
     #expect(try root.read("/f", limit: 5_000).count == 5_000)
   }
 
+  /// In LNet's `nis` and `peers` the position counts entries: only reading on gives all of them.
+  @Test func filesAreReadOnAndNotByOffset() throws {
+    var ends: [Int32] = [0, 0]
+    #expect(pipe(&ends) == 0)
+    let text = [UInt8]("nid status\n".utf8)
+    #expect(write(ends[1], text, text.count) == text.count)
+    close(ends[1])
+    let file = OpenFile(owning: ends[0])
+    #expect(try HostRoot.contents(of: file, "nis", 100) == text)
+  }
+
   @Test func nothingIsReadBeyondTheLimit() throws {
     let tree = try TemporaryTree()
     try tree.write("/f", [UInt8](repeating: 1, count: 2_000_000))
