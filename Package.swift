@@ -81,11 +81,9 @@ let package = Package(
     room(
       "Manager",
       [
-        "Protocol", "ManagerCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOTLS"),
-        nioSSL,
-        x509, crypto, asn1, logging, lifecycle, signals, arguments, grdb,
-        hummingbird("Hummingbird"),
-        hummingbird("HummingbirdCore"), httpTypes,
+        "Protocol", "ManagerCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+        nio("NIOTLS"), nioSSL, x509, crypto, asn1, logging, lifecycle, signals, arguments, grdb,
+        hummingbird("Hummingbird"), hummingbird("HummingbirdCore"), httpTypes,
       ]),
     room(
       "OperatorCLI",

@@ -388,42 +388,98 @@ class Garbage(Site):
     HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
     TLS_HALF = bytes.fromhex("16030102000100")  # the beginning of a ClientHello that never goes on
 
+    ALERT = bytes.fromhex("1503030002020a")  # fatal, unexpected_message
+    WITHOUT_TLS = (("noise", NOISE, ALERT), ("HTTP", HTTP, b"HTTP/1.1 400 "),
+                   ("frames without TLS", wire.hello("x"), ALERT), ("zeros", bytes(4096), ALERT))
+
+    def check_problem(self, answer, expected):
+        """The answer is a 400 with a problem in words, and nothing after it."""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.assertRegex(head, rb"\AHTTP/1\.1 400 ")
+        self.assertIn(b"application/problem+json", head)
+        problem = json.loads(body)
+        self.assertEqual(problem["code"], "request-malformed")
+        self.assertRegex(problem["detail"], expected)
+
     def test_garbage_on_the_agents_port_is_closed_with_a_reason(self):
-        for name, data in (("noise", self.NOISE), ("HTTP", self.HTTP),
-                           ("frames without TLS", wire.hello("x")), ("zeros", bytes(4096))):
+        for name, data, expected in self.WITHOUT_TLS:
             with self.subTest(name):
                 mark = self.mark()
-                self.assertIsNotNone(wire.talk(self.server.agent_port, data), "never closed")
-                self.server.log(r"refused|closed", since=mark)
+                answer = wire.talk(self.server.agent_port, data)
+                self.assertIsNotNone(answer, "never closed")
+                self.assertTrue(answer.startswith(expected), answer)
+                if data == self.HTTP:
+                    self.check_problem(answer, r"agents' port")
+                self.server.log(r"refused.*does not speak TLS", since=mark)
         mark = self.mark()
         self.assertIsNotNone(wire.talk(self.server.agent_port, self.TLS_HALF, 40), "never closed")
         self.server.log(r"handshake", since=mark)
         self.check_honest()
 
-    def test_garbage_on_the_https_port_is_closed(self):
-        for name, data in (("noise", self.NOISE), ("HTTP without TLS", self.HTTP),
-                           ("zeros", bytes(4096))):
+    def test_garbage_on_the_https_port_is_closed_with_a_reason(self):
+        for name, data, expected in self.WITHOUT_TLS:
             with self.subTest(name):
-                self.assertIsNotNone(wire.talk(self.server.https_port, data, 40), "never closed")
+                mark = self.mark()
+                answer = wire.talk(self.server.https_port, data, 40)
+                self.assertIsNotNone(answer, "never closed")
+                self.assertTrue(answer.startswith(expected), answer)
+                if data == self.HTTP:
+                    self.check_problem(answer, r"TLS only")
+                self.server.log(r"refused.*does not speak TLS", since=mark)
+        head = b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n"
         for name, data, expected in (
-                ("noise in TLS", self.NOISE, rb"$|HTTP/1\.1 400"),
-                ("a long header", b"GET / HTTP/1.1\r\nA: " + b"a" * 200_000, rb"$|HTTP/1\.1 4"),
-                ("no such method", b"BREW /api/v1/status HTTP/1.1\r\nHost: x\r\n"
-                 b"Connection: close\r\n\r\n", rb"HTTP/1\.1 4|HTTP/1\.1 501")):
+                ("noise", self.NOISE, r"method|HTTP"), ("a word", b"FOO\r\n\r\n", r"method|HTTP"),
+                ("binary", b"\x00\xff" * 900, r"method|HTTP"),
+                ("a long line", b"GET /" + b"a" * 200_000, r"above 8192 bytes"),
+                ("a long header", head + b"A: " + b"a" * 200_000, r"above 8192 bytes"),
+                ("many headers", head + b"A: b\r\n" * 200 + b"\r\n", r"100 fields"),
+                ("another version", b"GET / HTTP/9.9\r\n\r\n", r"version"),
+                ("a header that is none", head + b"\x01: x\r\n\r\n", r"header|HTTP"),
+                ("a length that is none", head + b"Content-Length: x\r\n\r\n", r"Length|HTTP"),
+                ("a request that ends too soon", head + b"A: b", None)):
             with self.subTest(name):
+                mark = self.mark()
                 answer = wire.talk(self.server.https_port, data, 40, tls=True)
                 self.assertIsNotNone(answer, "never closed")
-                self.assertRegex(answer, rb"\A(?:" + expected + rb")")
+                if expected:
+                    self.check_problem(answer, expected)
+                    self.server.log(r"a request over HTTPS was refused.*" + f"({expected})", since=mark)
+        for name, data, expected in (
+                ("a good one, then noise", head + b"\r\n" + self.NOISE, r"method|HTTP"),
+                ("chunks that are none", b"POST /api/v1/enrol HTTP/1.1\r\nHost: x\r\n"
+                 b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", r"chunk|HTTP")):
+            with self.subTest(name):
+                mark = self.mark()
+                answer = wire.talk(self.server.https_port, data, 40, tls=True)
+                self.assertIsNotNone(answer, "never closed")
+                if data.startswith(b"GET"):
+                    self.assertRegex(answer, rb"\AHTTP/1\.1 401 ")
+                self.check_problem(answer[answer.index(b"HTTP/1.1 400"):], expected)
+                self.server.log(r"a request over HTTPS was refused.*" + f"({expected})", since=mark)
+        for name, data, status in (
+                ("no such method", b"BREW /api/v1/status HTTP/1.1\r\nHost: x\r\n"
+                 b"Connection: close\r\n\r\n", rb"4"),
+                ("no such path", b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", rb"404"),
+                ("no token", head + b"Connection: close\r\n\r\n", rb"401")):
+            with self.subTest(name):
+                mark = self.mark()
+                answer = wire.talk(self.server.https_port, data, 40, tls=True)
+                self.assertIsNotNone(answer, "never closed")
+                self.assertRegex(answer, rb"\AHTTP/1\.1 " + status)
+                self.assertIn(b'"code":"', answer)
+                self.server.log(r"a request over HTTPS was refused", since=mark)
         self.check_honest()
 
     def test_a_malformed_enrolment_is_told_what_is_wrong(self):
         for body in (b"", b"{", b"[]", b'{"token":1}', self.NOISE[:512]):
             with self.subTest(body[:8]):
+                mark = self.mark()
                 head = (f"POST /api/v1/enrol HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n")
                 answer = wire.talk(self.server.https_port, head.encode() + body, tls=True)
                 self.assertRegex(answer, rb"^HTTP/1\.1 4\d\d")
                 self.assertIn(b'"code":"', answer)
+                self.server.log(r"a request over HTTPS was refused", since=mark)
         self.check_honest()
 
     def test_garbage_with_a_good_certificate_ends_the_session_with_a_reason(self):

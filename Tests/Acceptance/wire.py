@@ -141,18 +141,21 @@ def goodbye(data):
 def talk(port, data, seconds=20, tls=False):
     """Sends bytes to a port and reads until the other side closes; None when it never does."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+    answer = b""
     try:
         if tls:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             connection = context.wrap_socket(connection)
-        connection.sendall(data)
-        answer = b""
+        try:
+            connection.sendall(data)
+        except (ConnectionError, ssl.SSLError):
+            pass  # it was refused before all was sent; why is still to be read
         while chunk := connection.recv(65536):
             answer += chunk
         return answer
     except (ConnectionError, ssl.SSLError):
-        return b""
+        return answer
     except socket.timeout:
         return None
     finally:

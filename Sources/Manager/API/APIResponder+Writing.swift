@@ -6,9 +6,9 @@ import Logging
 import NIOCore
 import Protocol
 
-extension APIResponder {
+extension Answer {
   /// Answers hold names, tokens and state: kept by no cache, run by no browser, shown in no frame.
-  var fixedHeaders: HTTPFields {
+  static var fixedHeaders: HTTPFields {
     var headers: HTTPFields = [
       .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
       .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
@@ -19,7 +19,9 @@ extension APIResponder {
     }
     return headers
   }
+}
 
+extension APIResponder {
   /// `HEAD` gets the length of what `GET` would have sent, and nothing of it.
   func write(
     _ answer: Answer, isHead: Bool, to writer: consuming ResponseWriter

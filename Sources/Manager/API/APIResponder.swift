@@ -31,6 +31,9 @@ struct APIResponder: Sendable {
   let logger: Logger
   /// Called with a connection on which a request's head came.
   var onHead: @Sendable (any Channel) -> Void = { _ in }
+  /// Called with the peer's address and the reason when somebody unproven is refused, and nobody
+  /// else tells.
+  var onRefusal: @Sendable (String, String) -> Void = { _, _ in }
   /// Called with a connection on which a caller has proven who they are.
   var onProof: @Sendable (any Channel) -> Void = { _ in }
 
@@ -56,13 +59,16 @@ struct APIResponder: Sendable {
       if status == nil || status == .insufficientStorage {
         log(failure: error, of: exchange)
       }
+      if exchange.caller == nil, isUntold(error.diagnostic) {
+        onRefusal(channel.remoteAddress?.ipAddress ?? "unknown", error.diagnostic.reason)
+      }
       answer = .problem(error.diagnostic, limits: limits)
     } catch {
       log(failure: error, of: exchange)
       answer = .problem(
         Diagnostic(.internalError, subject: "", reason: ""), limits: limits)
     }
-    answer.headers.append(contentsOf: fixedHeaders)
+    answer.headers.append(contentsOf: Answer.fixedHeaders)
     if exchange.hasUnreadBody { answer.headers[.connection] = "close" }
     log(exchange, answer, took: began.duration(to: .now))
     try await write(answer, isHead: request.method == .head, to: writer)
@@ -72,8 +78,18 @@ struct APIResponder: Sendable {
     }
   }
 
+  /// Refused tokens and enrolments are logged where they are judged.
+  private func isUntold(_ diagnostic: Diagnostic) -> Bool {
+    let untold: [DiagnosticCode] = [
+      .requestMalformed, .messageMalformed, .messageTooLarge, .notFound,
+    ]
+    return untold.contains { $0.rawValue == diagnostic.code }
+  }
+
   private func answer(_ exchange: inout Exchange, _ channel: any Channel) async throws -> Answer {
     let head = exchange.request.head
+    let address =
+      if case .local = door { "local" } else { channel.remoteAddress?.ipAddress ?? "unknown" }
     var local: Caller?
     if case .local(let admit) = door {
       local = try await admitted(by: admit, channel)
@@ -81,17 +97,16 @@ struct APIResponder: Sendable {
     }
     let (route, parameters) = try match(head.method, exchange.request.uri.path)
     guard let route else {
-      var answer = Answer.problem(
-        DiagnosticError.malformed("\(head.method.rawValue) is not offered here").diagnostic,
-        status: .methodNotAllowed)
+      let error = DiagnosticError.malformed("\(head.method.rawValue) is not offered here")
+      if local == nil { onRefusal(address, "its method is not offered there") }
+      var answer = Answer.problem(error.diagnostic, status: .methodNotAllowed)
       answer.headers[.allow] = parameters["Allow"]
       return answer
     }
     exchange.route = route.path.description
     var routed = RouteRequest()
     routed.parameters = parameters
-    routed.address =
-      if case .local = door { "local" } else { channel.remoteAddress?.ipAddress ?? "unknown" }
+    routed.address = address
     if let caller = try await caller(
       local, for: route, head.headerFields, from: routed.address)
     {
@@ -140,8 +155,12 @@ struct APIResponder: Sendable {
   ) async throws(DiagnosticError) -> Caller? {
     guard case .role(let role) = route.access else { return local }
     var known = local
-    if known == nil, let bearer = bearer(headers) {
-      known = await site.authenticate(bearer: bearer, from: address)
+    if known == nil {
+      if let bearer = bearer(headers) {
+        known = await site.authenticate(bearer: bearer, from: address)
+      } else {
+        onRefusal(address, "no bearer token")
+      }
     }
     guard let known else {
       throw DiagnosticError(

@@ -87,14 +87,16 @@ package struct APIServer: Service {
     ) { address in
       refusals.log(address: address, reason: "it has proven nothing, and others wait")
     }
+    let malformed = Refusals(logger: logger, message: "a request over HTTPS was refused")
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger,
-      onProof: unproven.proven)
+      onRefusal: { malformed.log(address: $0, reason: $1) }, onProof: unproven.proven)
     let (context, logger) = (context, logger)
     let builder = HTTPServerBuilder { respond in
       TLSListenerChannel(
         base: HTTP1Channel(responder: respond, configuration: channelConfiguration(limits)),
-        context: context, unproven: unproven, refusals: refusals)
+        limits: limits, context: context, unproven: unproven, refusals: refusals,
+        malformed: malformed)
     }
     let server = try builder.buildServer(
       configuration: ServerConfiguration(
@@ -120,6 +122,8 @@ package struct APIServer: Service {
     ) { _ in
       refusals.log(address: socket.path, reason: "it has sent no request, and others wait")
     }
+    let malformed = Refusals(
+      logger: logger, message: "a request over the Unix socket was refused")
     let greetings = Greetings(limit: limits.localGreeting) {
       refusals.log(
         address: socket.path,
@@ -132,7 +136,8 @@ package struct APIServer: Service {
     let builder = HTTPServerBuilder { respond in
       LocalListenerChannel(
         base: HTTP1Channel(responder: respond, configuration: channelConfiguration(limits)),
-        unproven: unproven, greetings: greetings)
+        limits: limits, unproven: unproven, greetings: greetings
+      ) { reason in malformed.log(address: socket.path, reason: reason) }
     }
     let server = try builder.buildServer(
       configuration: ServerConfiguration(

@@ -2,31 +2,47 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOSSL
+import Protocol
 import Synchronization
 
 /// HTTP over TLS with the certificate of the moment. (The stock TLS channel keeps the context that
 /// it was made with.)
 struct TLSListenerChannel: ServerChildChannel {
   let base: HTTP1Channel
+  let limits: APILimits
   let context: TLSContextProvider
   let unproven: UnprovenConnections
   let refusals: Refusals
+  let malformed: Refusals
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
     let address = channel.remoteAddress?.ipAddress ?? "unknown"
     unproven.enter(channel)
     return channel.eventLoop.makeCompletedFuture {
       let pipeline = channel.pipeline.syncOperations
+      let other = WithoutTLS(problem: Self.withoutTLS) {
+        refusals.log(address: address, reason: "TLS handshake failed: \($0)")
+      }
+      try pipeline.addHandler(other)
       try pipeline.addHandler(NIOSSLServerHandler(context: try context()))
       try pipeline.addHandler(HandshakeWatch(address: address, refusals: refusals))
     }.flatMap {
       base.setup(channel: channel, logger: logger)
+    }.flatMapThrowing { value in
+      try MalformedRequests.add(to: channel, limits: limits) {
+        malformed.log(address: address, reason: $0)
+      }
+      return value
     }.flatMapErrorThrowing { error in
       refusals.log(address: address, reason: "\(error)")
       channel.close(promise: nil)
       throw error
     }
   }
+
+  private static let withoutTLS = Diagnostic(
+    .requestMalformed, subject: "", reason: "this port speaks HTTP over TLS only",
+    remedy: "Use https:// instead of http://.")
 
   func handle(value: HTTP1Channel.Value, logger: Logger) async {
     await base.handle(value: value, logger: logger)

@@ -6,13 +6,18 @@ import Synchronization
 /// HTTP on the Unix socket, with a bound for those who connect and say nothing.
 struct LocalListenerChannel: ServerChildChannel {
   let base: HTTP1Channel
+  let limits: APILimits
   let unproven: UnprovenConnections
   let greetings: Greetings
+  let onMalformed: @Sendable (String) -> Void
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
     unproven.enter(channel)
     greetings.expect(channel)
-    return base.setup(channel: channel, logger: logger)
+    return base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+      try MalformedRequests.add(to: channel, limits: limits, onRefusal: onMalformed)
+      return value
+    }
   }
 
   func handle(value: HTTP1Channel.Value, logger: Logger) async {

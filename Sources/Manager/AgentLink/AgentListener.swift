@@ -110,6 +110,11 @@ package struct AgentListener: Sendable {
     }
   }
 
+  private static let withoutTLS = Diagnostic(
+    .requestMalformed, subject: "",
+    reason: "this is the agents' port: TLS with a certificate of this manager's CA",
+    remedy: "Operators and browsers use the HTTPS port.")
+
   private func accepted(_ channel: any Channel) throws -> Accepted {
     unproven.enter(channel)
     let slot = PeerSlot()
@@ -117,6 +122,10 @@ package struct AgentListener: Sendable {
       context: try context(),
       customVerificationCallback: slot.callback(verifier, clock: Clock.wall))
     let address = channel.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
+    try channel.pipeline.syncOperations.addHandler(
+      WithoutTLS(problem: Self.withoutTLS) { [handshakes] reason in
+        handshakes.log(.warning, ["peer": "\(address)", "code": "tls", "reason": "\(reason)"])
+      })
     try channel.pipeline.syncOperations.addHandler(tls)
     try channel.pipeline.syncOperations.addHandler(
       HandshakeReporter(

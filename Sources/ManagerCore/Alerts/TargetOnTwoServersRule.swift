@@ -11,6 +11,15 @@ extension AlertRule {
         since: double.since)
       finding.diagnostic.remedy =
         "Power off or fence one of them now, then: iml target show \(site.commandName(target.record))"
+      // What such a server said last stands until it speaks again, or is forgotten.
+      for server in site.servers
+      where double.servers.contains(server.id) && server.contact != .connected
+        && server.contact != .suspect
+      {
+        finding.diagnostic.remedy +=
+          "; \(server.name) does not report: once it is off for certain,"
+          + " iml server forget \(site.commandName(server.server)) ends its claim"
+      }
       finding.servers = double.servers
       return finding
     }

@@ -26,7 +26,7 @@ struct FileSystemAssessment: Sendable {
       "\(target.record.label) is \(word(target)): \(target.reason)"
     }
     if targets.allSatisfy({ $0.state == .unknown }) {
-      return (.unknown, "no target has current evidence; " + (targets.first.map(sentence) ?? ""))
+      return (.unknown, "the state of no target is known; " + (targets.first.map(sentence) ?? ""))
     }
     if targets.allSatisfy({ $0.state == .unmounted }) {
       return (.stopped, "all \(targets.count) targets are unmounted")

@@ -123,9 +123,17 @@ import Testing
     var stage = try Stage.pair()
     stage.mount("fs1-OST0000", on: "oss02")
     try stage.run(2)
+    #expect(
+      try #require(stage.findings(.targetOnTwoServers).first).diagnostic.remedy.contains("forget")
+        == false)
     stage.cut("oss01")
     try stage.run(60)
     #expect(stage.target("fs1-OST0000")?.state == .twice)
+    // It may never come back to take its word back.
+    let remedy = try #require(stage.findings(.targetOnTwoServers).first).diagnostic.remedy
+    #expect(
+      remedy.contains("oss01 does not report: once it is off for certain, iml server forget oss01"))
+    #expect(!remedy.contains("forget oss02"))
     stage.connect("oss01")
     #expect(stage.target("fs1-OST0000")?.state == .twice)
     stage.unmount("fs1-OST0000", on: "oss01")
