@@ -21,6 +21,31 @@ extension Answer {
   }
 }
 
+extension Answer {
+  /// Of a buffer: below what the heap maps for itself (`HeapMemory`), of which each page would be a fault.
+  private static let bufferBytes = 64 << 10
+
+  /// The pieces, several of them in one buffer where they are small.
+  fileprivate var buffers: [ByteBuffer] {
+    var buffers: [ByteBuffer] = []
+    var waiting: [[UInt8]] = []
+    var bytes = 0
+    func join() {
+      var buffer = ByteBufferAllocator().buffer(capacity: bytes)
+      for piece in waiting { buffer.writeBytes(piece) }
+      buffers.append(buffer)
+      (waiting, bytes) = ([], 0)
+    }
+    for piece in pieces {
+      if bytes > 0, bytes + piece.count > Self.bufferBytes { join() }
+      waiting.append(piece)
+      bytes += piece.count
+    }
+    join()
+    return buffers
+  }
+}
+
 extension APIResponder {
   /// `HEAD` gets the length of what `GET` would have sent, and nothing of it.
   func write(
@@ -29,17 +54,20 @@ extension APIResponder {
     var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
     guard let type = answer.contentType else { return try await writer.writeResponse(head) }
     head.headerFields[.contentType] = type
-    head.headerFields[.contentLength] = "\(answer.body.count)"
+    head.headerFields[.contentLength] = "\(answer.length)"
     guard !isHead else { return try await writer.writeResponse(head) }
+    let buffers = answer.buffers
     try await writer.write(
-      response: head, body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+      response: head,
+      body: buffers.count == 1
+        ? ResponseBody(byteBuffer: buffers[0]) : ResponseBody(contentsOf: buffers))
   }
 
   func log(_ exchange: Exchange, _ answer: Answer, took: Duration) {
     logger.debug(
       "API request answered",
       metadata: metadata(exchange).merging([
-        "status": "\(answer.status.code)", "bytes": "\(answer.body.count)",
+        "status": "\(answer.status.code)", "bytes": "\(answer.length)",
         "milliseconds": "\(took / .milliseconds(1))",
       ]) { $1 })
   }

@@ -21,20 +21,29 @@ package struct RouteRequest: Sendable {
 package struct Answer: Sendable {
   package var status: HTTPResponse.Status
   package var contentType: String?
-  package var body: [UInt8]
+  /// The body, one after the other: megabytes in one piece would be copied to be joined, and come from
+  /// the kernel and go back to it with each answer.
+  package var pieces: [[UInt8]]
   package var headers: HTTPFields = [:]
-  package init(status: HTTPResponse.Status, contentType: String?, body: [UInt8]) {
+  package init(status: HTTPResponse.Status, contentType: String?, pieces: [[UInt8]]) {
     self.status = status
     self.contentType = contentType
-    self.body = body
+    self.pieces = pieces
   }
+  package init(status: HTTPResponse.Status, contentType: String?, body: [UInt8]) {
+    self.init(status: status, contentType: contentType, pieces: [body])
+  }
+
+  package var body: [UInt8] { pieces.count == 1 ? pieces[0] : Array(pieces.joined()) }
+  /// Bytes of the body.
+  package var length: Int { pieces.reduce(0) { $0 + $1.count } }
 
   package static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws
     -> Answer
   {
     Answer(
       status: status, contentType: "application/json",
-      body: try (value as? any DirectJSON)?.canonicalJSON ?? CanonicalJSON.encode(value))
+      pieces: try (value as? any DirectJSON)?.canonicalJSON ?? [CanonicalJSON.encode(value)])
   }
 
   package static func text(_ text: String, type: String = "text/plain; charset=utf-8") -> Answer {

@@ -28,9 +28,65 @@ import Testing
         }
         answer.groups.append(group)
       }
-      let text = String(decoding: answer.canonicalJSON, as: UTF8.self)
+      let text = String(decoding: Array(answer.canonicalJSON.joined()), as: UTF8.self)
       #expect(text == String(decoding: try CanonicalJSON.encode(answer), as: UTF8.self))
     }
+  }
+
+  @Test func groupsThatShareTheirTimesAndHaveHolesAreThoseOfTheEncoder() throws {
+    var random = SplitMix(seed: 9)
+    for round in 0..<60 {
+      var answer = MetricAnswer(
+        metric: "m", unit: "bytes", kind: .counter, isRate: true, fromNanoseconds: 0,
+        throughNanoseconds: 1, groups: [])
+      let begin = Int64(bitPattern: random.next()) >> (round % 2 == 0 ? 40 : 1)
+      for _ in 0..<4 {
+        var group = MetricAnswer.Group(labels: [:])
+        for place in Int64(0)..<40 where random.next() % 4 > 0 {
+          let time = begin + place * 86_400_000_001 + (random.next() % 9 == 0 ? 1 : 0)
+          let value = random.next() % 20 == 0 ? Double.nan : double(&random)
+          group.points.append(MetricAnswer.Point(nanoseconds: time, value: value))
+        }
+        answer.groups.append(group)
+      }
+      let text = String(decoding: Array(answer.canonicalJSON.joined()), as: UTF8.self)
+      // The encoder knows no number that is none; ours leaves its point out.
+      for place in answer.groups.indices {
+        answer.groups[place].points.removeAll { !$0.value.isFinite }
+      }
+      #expect(text == String(decoding: try CanonicalJSON.encode(answer), as: UTF8.self))
+    }
+  }
+
+  /// Fractions of all lengths, powers of two, ties between two shortest texts, and the ends of the
+  /// range in which digits are made here.
+  @Test func numbersReadAsTheStandardLibraryWritesThem() {
+    var random = SplitMix(seed: 11)
+    var wrong: [Double] = []
+    func check(_ value: Double) {
+      var expected = value.description
+      if expected.hasSuffix(".0") { expected.removeLast(2) }
+      let text = [UInt8](unsafeUninitializedCapacity: DecimalText.longest) { room, count in
+        if let begin = room.baseAddress { count = DecimalText.put(value, at: begin) - begin }
+      }
+      if String(decoding: text, as: UTF8.self) != expected { wrong.append(value) }
+    }
+    check(1_941_070_050_939_097.75)
+    check(-1_154_244_226_751_618.25)
+    for _ in 0..<200_000 {
+      var significand = random.next() & 0xf_ffff_ffff_ffff
+      switch random.next() % 8 {
+      case 0: significand &= ~0 << (random.next() % 52)
+      case 1: significand = random.next() % 3
+      case 2: significand = 0xf_ffff_ffff_ffff - random.next() % 3
+      default: break
+      }
+      let exponent = 1_023 - 9 + random.next() % 65
+      check(Double(bitPattern: random.next() << 63 | exponent << 52 | significand))
+      check(Double(random.next() >> 20) / Double(1 + random.next() % 90_000))
+      check(Double(random.next() % 10_000_000) / 1_000)
+    }
+    #expect(wrong.isEmpty)
   }
 
   private func double(_ random: inout SplitMix) -> Double {

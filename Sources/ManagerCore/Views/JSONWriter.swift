@@ -1,0 +1,141 @@
+/// Writes JSON in the form of `CanonicalJSON`, in pieces: what is long is never copied to be joined, nor
+/// in one block of memory that the kernel has to give and take for each answer.
+struct JSONWriter {
+  private(set) var pieces: [[UInt8]] = []
+  private var bytes: [UInt8] = []
+  private var heads: PointHeads
+
+  /// - Parameter times: of points whose times others may share.
+  init(times: [MetricAnswer.Point] = []) { heads = PointHeads(times) }
+
+  /// All that was written, in order.
+  mutating func end() -> [[UInt8]] {
+    if !bytes.isEmpty { pieces.append(bytes) }
+    bytes = []
+    return pieces
+  }
+
+  mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
+  mutating func raw(_ text: StaticString) {
+    bytes.append(
+      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  mutating func integer(_ value: Int64) { put { DecimalText.put(value, at: $0) } }
+
+  /// A member with its name; none for no number.
+  mutating func number(_ name: StaticString, _ value: Double?) {
+    guard let value, value.isFinite else { return }
+    raw(name)
+    put { DecimalText.put(value, at: $0) }
+  }
+
+  private mutating func put(
+    _ body: (UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8>
+  ) {
+    bytes += [UInt8](unsafeUninitializedCapacity: DecimalText.longest) { room, count in
+      if let begin = room.baseAddress { count = body(begin) - begin }
+    }
+  }
+
+  /// A piece of its own: written without looking at an array each time, into room that is enough for
+  /// whatever they are.
+  mutating func points(_ points: [MetricAnswer.Point]) {
+    guard !points.isEmpty else { return }
+    pieces.append(bytes)
+    bytes = []
+    let longest = PointHeads.room + DecimalText.longest + 1
+    pieces.append(
+      [UInt8](unsafeUninitializedCapacity: points.count * longest) { room, count in
+        guard let begin = room.baseAddress else { return }
+        var next = begin
+        var place = 0
+        for point in points where point.value.isFinite {
+          next = heads.put(point.nanoseconds, &place, at: next, isFirst: next == begin)
+          next = DecimalText.put(point.value, at: next)
+          next.pointee = 0x7d
+          next += 1
+        }
+        count = next - begin
+      })
+  }
+
+  mutating func text(_ text: String) {
+    bytes.append(0x22)
+    for byte in text.utf8 {
+      switch byte {
+      case 0x22, 0x5c: bytes += [0x5c, byte]
+      case 0x08: raw("\\b")
+      case 0x09: raw("\\t")
+      case 0x0a: raw("\\n")
+      case 0x0c: raw("\\f")
+      case 0x0d: raw("\\r")
+      case 0..<0x20:
+        let digits = String(byte, radix: 16)
+        raw("\\u00\(digits.utf8.count == 1 ? "0" : "")\(digits)")
+      default: bytes.append(byte)
+      }
+    }
+    bytes.append(0x22)
+  }
+}
+
+/// What stands before the value of a point. The groups of an answer mostly have the same times, so
+/// each is written once and then copied.
+private struct PointHeads {
+  /// Of one: `,{"nanoseconds":-9223372036854775808,"value":` has 45.
+  static let room = 48
+
+  private var times: [Int64] = []
+  private var ends: [Int] = []
+  private var texts: [UInt8] = []
+
+  init(_ points: [MetricAnswer.Point]) {
+    guard !points.isEmpty else { return }
+    times = points.map(\.nanoseconds)
+    ends.reserveCapacity(times.count)
+    texts = [UInt8](repeating: 0, count: times.count * Self.room)
+    texts.withUnsafeMutableBufferPointer { texts in
+      guard let begin = texts.baseAddress else { return }
+      for (place, time) in times.enumerated() {
+        let text = begin + place * Self.room
+        ends.append(Self.write(time, at: text) - text)
+      }
+    }
+  }
+
+  private static func write(
+    _ time: Int64, at begin: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var next = begin
+    func put(_ text: StaticString) {
+      next.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+      next += text.utf8CodeUnitCount
+    }
+    put(",{\"nanoseconds\":")
+    next = DecimalText.put(time, at: next)
+    put(",\"value\":")
+    return next
+  }
+
+  /// Gives where the text ends; all of `room` may be written over.
+  /// - Parameter place: where the search begins; of one group it only grows.
+  func put(
+    _ time: Int64, _ place: inout Int, at begin: UnsafeMutablePointer<UInt8>, isFirst: Bool
+  ) -> UnsafeMutablePointer<UInt8> {
+    while place < times.count, times[place] < time { place += 1 }
+    guard place < times.count, times[place] == time else {
+      let end = Self.write(time, at: begin)
+      guard isFirst else { return end }
+      begin.update(from: begin + 1, count: end - begin - 1)
+      return end - 1
+    }
+    defer { place += 1 }
+    return texts.withUnsafeBufferPointer { texts in
+      guard let base = texts.baseAddress else { return begin }
+      let skipped = isFirst ? 1 : 0
+      begin.update(from: base + place * Self.room + skipped, count: Self.room - skipped)
+      return begin + (ends[place] - skipped)
+    }
+  }
+}
