@@ -168,6 +168,8 @@ extension Site {
     _ held: [SeriesID: [HistoryPoint]], _ store: StateStore, tier: RollUpTier?,
     blocksPerPage: Int, _ now: Moment
   ) async throws(DiagnosticError) -> MetricAnswer {
+    store.history.queries.enter()
+    defer { store.history.queries.leave() }
     let range = query.fromNanoseconds...query.throughNanoseconds
     let wanted = Set(candidates.map(\.id))
     var columns = held

@@ -167,7 +167,7 @@ extension HistoryFiles {
           {
             end += 1
           }
-          pages += try Self.pages(
+          pages += try await self.pages(
             hour, blocks, sorted[next]...sorted[end - 1], range, known)
           next = end
         }
@@ -181,29 +181,36 @@ extension HistoryFiles {
     return pages
   }
 
-  private static func pages(
+  private func pages(
     _ hour: Int64, _ blocks: [HistoryBlock], _ series: ClosedRange<SeriesID>,
     _ range: ClosedRange<Int64>, _ natures: [SeriesID: SeriesNature]
-  ) throws(BlockError) -> [Page] {
+  ) async throws -> [Page] {
+    var turn = QueryGate.Turn(queries)
     var columns: [SeriesID: [HistoryPoint]] = [:]
     for block in blocks {
+      await turn.giveWay()
       let found = try BlockCodec.columns(
         in: block.bytes.span, range: range, where: series.contains)
       for (id, points) in found { columns[id, default: []] += points }
     }
-    var pages: [Int64: [(SeriesID, RollUp)]] = [:]
-    for (id, points) in columns {
-      guard let nature = natures[id], !points.isEmpty else { continue }
-      pages[Int64(id >> pageBits), default: []].append(
-        (id, RollUp(HistoryPoint.ordered(points), of: nature, tier: .minute)))
+    var pages: [Page] = []
+    for (page, ids) in Dictionary(grouping: columns.keys, by: { Int64($0 >> Self.pageBits) }) {
+      await turn.giveWay()
+      let content = ids.compactMap { id -> (SeriesID, RollUp)? in
+        guard let nature = natures[id], let points = columns[id], !points.isEmpty else {
+          return nil
+        }
+        return (id, RollUp(HistoryPoint.ordered(points), of: nature, tier: .minute))
+      }
+      guard !content.isEmpty else { continue }
+      pages.append(
+        Page(
+          hour: hour, page: page,
+          bytes: RollUpCodec.encode(
+            content, tier: .minute,
+            begin: RollUpTier.minute.bucket(of: hour &* RollUpTier.hour.nanoseconds))))
     }
-    return pages.map { page, content in
-      Page(
-        hour: hour, page: page,
-        bytes: RollUpCodec.encode(
-          content, tier: .minute,
-          begin: RollUpTier.minute.bucket(of: hour &* RollUpTier.hour.nanoseconds)))
-    }
+    return pages
   }
 
   private func store(
@@ -257,11 +264,13 @@ extension HistoryFiles {
   /// queries read the hours.
   func join(_ server: ServerID, _ day: HistoryDay, natures: Natures) async throws(DiagnosticError) {
     let minutes = HistoryFile.rollUps(.minute, month: day.month)
+    var turn = QueryGate.Turn(queries)
     // 32 pages are 512 series; a day of their minutes takes some 30 MB.
     while let pages = try await loosePages(server, day, minutes, limit: 32), !pages.isEmpty {
       var parts: [SeriesID: [RollUp]] = [:]
       do {
         for page in pages {
+          await turn.giveWay()
           for (id, rollUp) in try RollUpCodec.decode(page.bytes.span) {
             parts[id, default: []].append(rollUp)
           }
@@ -273,6 +282,7 @@ extension HistoryFiles {
       for tier in RollUpTier.allCases.reversed() {
         var rows: [(SeriesID, [UInt8])] = []
         for (id, parts) in parts.sorted(by: { $0.key < $1.key }) {
+          await turn.giveWay()
           guard let nature = known[id],
             let whole = RollUp.joined(parts, of: nature, tier: tier)
           else { continue }

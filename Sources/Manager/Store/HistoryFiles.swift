@@ -19,6 +19,8 @@ package final class HistoryFiles: Sendable {
   /// Stops before a step when it says so: a test's way to be killed at each of them.
   let step: @Sendable (String) throws -> Void
   let state: Mutex<State>
+  let samplesRead = SamplesRead()
+  let queries = QueryGate()
   /// An open file costs three descriptors a connection and up to 2 MiB of memory.
   private static let openLimit = 16
 

@@ -156,6 +156,40 @@ import Testing
     #expect(again.loose.isEmpty)
   }
 
+  /// Between any two steps of the work, and while it goes on: hours are rolled up, days put together,
+  /// taken apart for what came late, and put together again.
+  @Test func answersAreTheSameWhileHistoryIsRolledUp() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try await store(directory)
+    let blocks = Self.blocks()
+    try await append(blocks, to: store)
+    let raw = try await answer(store, tier: nil, blocks)
+    for _ in 0..<3 {
+      let work = Task { try await rollUp(store) }
+      let isDone = Mutex(false)
+      let watch = Task {
+        _ = await work.result
+        isDone.withLock { $0 = true }
+      }
+      repeat {
+        for tier in RollUpTier.allCases {
+          let told = try await answer(store, tier: tier, blocks)
+          #expect(told.map(\.value) == raw.map(\.value), "\(tier.name)")
+          #expect(told.map(\.resets) == raw.map(\.resets), "\(tier.name)")
+        }
+      } while !isDone.withLock { $0 }
+      try await work.value
+      await watch.value
+      // All that is there is to be made anew.
+      let hours = Set(
+        blocks.flatMap {
+          RollUpTier.hour.bucket(
+            of: $0.fromNanoseconds)...RollUpTier.hour.bucket(of: $0.throughNanoseconds)
+        })
+      store.history.soil([Given.server(1): hours], newest: [:])
+    }
+  }
+
   /// Killed at every step there is, then started again.
   @Test func aManagerKilledAnywhereRollsUpEachBatchOnce() async throws {
     let blocks = Array(Self.blocks().prefix(18))
