@@ -172,14 +172,13 @@ extension Site {
     defer { store.history.queries.leave() }
     let range = query.fromNanoseconds...query.throughNanoseconds
     let wanted = Set(candidates.map(\.id))
-    var columns = held
+    var found = MetricMaterial(columns: held)
     var ids: [StateStore.BlockID]
-    var rollUps: [SeriesID: [RollUp]] = [:]
     if let tier {
       let material = try await store.history.material(
         wanted.sorted(), servers: servers(of: candidates), range, tier: tier)
-      for (id, points) in material.columns { columns[id, default: []] += points }
-      rollUps = material.rollUps
+      for (id, points) in material.columns { found.columns[id, default: []] += points }
+      found.rollUps = material.rollUps
       ids = try await store.earlierBlockIDs(range, servers: servers(of: candidates))
     } else {
       ids = try await store.blockIDs(
@@ -191,8 +190,8 @@ extension Site {
       next = page.endIndex
       for block in try await store.blocks(Array(page)) {
         do {
-          let found = try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
-          for (id, points) in found { columns[id, default: []] += points }
+          let columns = try BlockCodec.columns(for: wanted, in: block.bytes.span, range: range)
+          for (id, points) in columns { found.columns[id, default: []] += points }
         } catch {
           store.history.noteDamage(
             .raw(HistoryDay(of: block.fromNanoseconds)),
@@ -200,10 +199,24 @@ extension Site {
         }
       }
     }
-    var answer = query.evaluate(series: candidates, columns: columns, rollUps: rollUps, now: now)
+    var answer = await evaluate(query, candidates, found, now)
     let gaps = store.history.unreadable(range, tier: tier)
     if !gaps.isEmpty { answer.unreadable = gaps }
     return answer
+  }
+
+  /// On two cores: somebody waits for it.
+  private nonisolated static func evaluate(
+    _ query: MetricQuery, _ candidates: [MetricQuery.Candidate], _ material: MetricMaterial,
+    _ now: Moment
+  ) async -> MetricAnswer {
+    let middle = candidates.count / 2
+    async let others = query.tracks(of: candidates[middle...], material)
+    let tracks = query.tracks(of: candidates[..<middle], material) + (await others)
+    let plan = query.plan(candidates, tracks, material, now: now)
+    let half = plan.all.upperBound / 2
+    async let last = plan.groups(half..<plan.all.upperBound)
+    return plan.answer(plan.groups(0..<half) + (await last))
   }
 
   /// Whose blocks can hold these; `nil` stands for any: a target may have been on each server.

@@ -1,5 +1,5 @@
 /// One division of time for all groups of an answer, so that their points can be compared.
-struct MetricBuckets {
+struct MetricBuckets: Sendable {
   private let start: Int64
   private let last: Int64
   private let width: Double

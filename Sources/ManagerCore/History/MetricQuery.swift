@@ -57,12 +57,30 @@ package struct MetricQuery: Hashable, Sendable {
     series: [Candidate], columns: [SeriesID: [HistoryPoint]],
     rollUps: [SeriesID: [RollUp]] = [:], now: Moment
   ) -> MetricAnswer {
+    let material = MetricMaterial(columns: columns, rollUps: rollUps)
+    let plan = plan(series, tracks(of: series[...], material), material, now: now)
+    return plan.answer(plan.groups(plan.all))
+  }
+
+  /// The first step: series by series, so that several may be at it at once.
+  package func tracks(of series: ArraySlice<Candidate>, _ material: MetricMaterial) -> MetricTracks
+  {
+    MetricTracks(
+      list: series.compactMap { candidate in
+        guard chooses(candidate) else { return nil }
+        return SampleTrack(
+          candidate, rollUps: material.rollUps[candidate.id] ?? [],
+          material.columns[candidate.id] ?? [], from: fromNanoseconds,
+          through: throughNanoseconds)
+      })
+  }
+
+  /// The second: what all groups have to know of each other.
+  package func plan(
+    _ series: [Candidate], _ tracks: MetricTracks, _ material: MetricMaterial, now: Moment
+  ) -> MetricPlan {
     let chosen = series.filter(chooses)
-    let tracks = chosen.compactMap { candidate -> SampleTrack? in
-      SampleTrack(
-        candidate, rollUps: rollUps[candidate.id] ?? [], columns[candidate.id] ?? [],
-        from: fromNanoseconds, through: throughNanoseconds)
-    }
+    let tracks = tracks.list
     let newest = tracks.map(\.candidate).max { $0.id < $1.id } ?? chosen.max { $0.id < $1.id }
     let kind = newest?.series.kind ?? .unrecognised
     let unit = newest?.series.unit ?? ""
@@ -70,18 +88,19 @@ package struct MetricQuery: Hashable, Sendable {
     let alike = tracks.filter {
       $0.candidate.series.kind == kind && $0.candidate.series.unit == unit
     }
-    let buckets = MetricBuckets(alike, isRate: rate)
     let mute = mute(in: chosen, beside: alike, kind: kind, unit: unit)
     let groups = Dictionary(grouping: alike) { groupLabels($0.candidate) }.map { labels, members in
-      group(labels, members, mute: mute[labels] ?? 0, buckets, isRate: rate, now: now)
+      MetricPlan.Group(labels: labels, members: members, mute: mute[labels] ?? 0)
     }
-    let answering = Set(rollUps.values.lazy.flatMap { $0 }.map(\.tier))
-    return MetricAnswer(
-      metric: metric, unit: unit, kind: kind, isRate: rate, fromNanoseconds: fromNanoseconds,
-      throughNanoseconds: throughNanoseconds,
-      groups: groups.sorted { $0.labels.sortedText < $1.labels.sortedText },
-      tiers: (columns.values.allSatisfy(\.isEmpty) ? [] : ["raw"])
-        + RollUpTier.allCases.filter(answering.contains).map(\.name))
+    let answering = Set(material.rollUps.values.lazy.flatMap { $0 }.map(\.tier))
+    return MetricPlan(
+      frame: MetricAnswer(
+        metric: metric, unit: unit, kind: kind, isRate: rate, fromNanoseconds: fromNanoseconds,
+        throughNanoseconds: throughNanoseconds, groups: [],
+        tiers: (material.columns.values.allSatisfy(\.isEmpty) ? [] : ["raw"])
+          + RollUpTier.allCases.filter(answering.contains).map(\.name)),
+      buckets: MetricBuckets(alike, isRate: rate), now: now,
+      groups: groups.map { ($0.labels.sortedText, $0) }.sorted { $0.0 < $1.0 }.map(\.1))
   }
 
   private func groupLabels(_ candidate: Candidate) -> [String: String] {
@@ -104,34 +123,6 @@ package struct MetricQuery: Hashable, Sendable {
       }
     }
     return counts
-  }
-
-  private func group(
-    _ labels: [String: String], _ members: [SampleTrack], mute: Int, _ buckets: MetricBuckets?,
-    isRate: Bool, now: Moment
-  ) -> MetricAnswer.Group {
-    var group = MetricAnswer.Group(labels: labels)
-    group.series = members.count + mute
-    group.samples = members.reduce(0) { $0 + $1.samples }
-    group.resets = members.reduce(0) { $0 + $1.resets }
-    let last = members.map(\.lastNanoseconds).max() ?? 0
-    let current = members.filter { $0.isCurrent(at: last) }
-    // The value is no newer than the oldest of its parts.
-    let seen = current.map(\.lastNanoseconds).min() ?? last
-    group.lastSecondsAgo = max(0, Double(now.wallNanoseconds) - Double(seen)) / 1e9
-    group.silentSeries = group.series - current.count
-    let parts = isRate ? current.compactMap(\.rate) : current.map(\.lastValue)
-    group.value = parts.isEmpty ? nil : parts.reduce(0, +)
-    if !isRate, let only = members.first, members.count == 1 {
-      group.minimum = only.lowest
-      group.maximum = only.highest
-    }
-    // Peaks of several series are of different moments, and add up to nothing.
-    if isRate, members.count == 1 { group.peak = members.first?.peak }
-    group.points = buckets?.points(of: members) ?? []
-    group.minimum = group.minimum ?? group.points.map(\.value).min()
-    group.maximum = group.maximum ?? group.points.map(\.value).max()
-    return group
   }
 }
 

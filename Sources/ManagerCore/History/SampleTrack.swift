@@ -1,9 +1,9 @@
 import Protocol
 
 /// The points of one series in a range, in order of time, and what a counter did between them.
-struct SampleTrack {
+struct SampleTrack: Sendable {
   /// What a counter grew by, and the time in which it did.
-  struct Increase {
+  struct Increase: Sendable {
     var from: Int64
     var through: Int64
     var amount: Double
