@@ -84,18 +84,20 @@ private struct BlockReader {
     for index in magic.indices where span[index] != magic[index] {
       throw BlockError("does not begin like one")
     }
-    guard BlockCodec.versions.contains(span[magic.count]) else {
-      throw BlockError(
-        "version \(span[magic.count]), this program reads up to \(BlockCodec.versions.upperBound)")
-    }
     version = span[magic.count]
     end = span.count - 4
     var stored: UInt32 = 0
     for index in 0..<4 { stored |= UInt32(span[end + index]) << UInt32(8 * index) }
     let sum = CRC32.sum(span, count: end)
-    guard stored == sum else {
+    let isKnown = BlockCodec.versions.contains(version)
+    guard stored == sum || !isKnown else {
       throw BlockError(
         "checksum \(String(sum, radix: 16)) instead of \(String(stored, radix: 16))")
+    }
+    guard isKnown else {
+      throw BlockError(
+        "version \(version), this program reads up to \(BlockCodec.versions.upperBound)",
+        isNewer: stored == sum && version > BlockCodec.versions.upperBound)
     }
     do {
       try readHeader(span.extracting(..<end))

@@ -36,10 +36,11 @@ import Protocol
 package enum BlockCodec {
   static let magic: [UInt8] = Array("IMLH".utf8)
   static let versions: ClosedRange<UInt8> = 1...3
-  /// A block never grows past what `HistoryHead` cuts: 120 batches, or one batch of 1,000,000
-  /// series. The reader's limits are an order of magnitude above, for blocks yet to come.
-  static let batchLimit = 10_000
-  static let sampleLimit = 16_000_000
+  /// A block never grows past what `HistoryHead` cuts: 120 batches, and 250,000 samples or one batch
+  /// of 1,000,000 series. A constant takes two bytes however many batches have it, so it is these
+  /// that bound what a few bytes are decoded to.
+  static let batchLimit = 1_000
+  static let sampleLimit = 1_000_000
 
   static let severalSources: UInt8 = 0x04
   static let nextNumber: UInt8 = 0x40

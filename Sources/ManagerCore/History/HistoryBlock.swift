@@ -53,7 +53,12 @@ package struct HistoryPoint: Hashable, Sendable {
 /// Why the bytes of a block can not be trusted.
 package struct BlockError: Error, Hashable, Sendable, CustomStringConvertible {
   package let reason: String
-  package init(_ reason: String) { self.reason = reason }
+  /// The bytes are whole, and of a version that this program does not know.
+  package let isNewer: Bool
+  package init(_ reason: String, isNewer: Bool = false) {
+    self.reason = reason
+    self.isNewer = isNewer
+  }
   package var description: String { "history block: \(reason)" }
 }
 

@@ -15,7 +15,8 @@ extension RollUpCodec {
     }
     guard versions.contains(span[0]) else {
       throw BlockError(
-        "roll-up version \(span[0]), this program reads up to \(versions.upperBound)")
+        "roll-up version \(span[0]), this program reads up to \(versions.upperBound)",
+        isNewer: span[0] > versions.upperBound)
     }
     do throws(WireError) {
       var reader = PageReader()

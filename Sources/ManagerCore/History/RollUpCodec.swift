@@ -32,9 +32,9 @@ package enum RollUpCodec {
   static let usual: UInt8 = 0x40
   static func zeros(_ column: Int) -> UInt8 { 0x04 << UInt8(column) }
   /// A day of minutes has 1,440.
-  static let bucketLimit = 10_000
+  static let bucketLimit = 1_440
   /// Pages hold 16 series.
-  static let seriesLimit = 256
+  static let seriesLimit = 32
   static let tableLimit = 65_536
   /// Samples of a bucket: an hour of a thousand a second has a thousandth of it.
   static let countLimit: UInt64 = 1 << 32

@@ -107,6 +107,49 @@ import Testing
     #expect(refused > 10_000)
   }
 
+  /// Constants: two bytes a series, whatever number of batches has them.
+  private func claim(batches: UInt64, series: UInt64, samples: UInt64, version: UInt8 = 3)
+    -> [UInt8]
+  {
+    var writer = ByteWriter()
+    writer.raw(Array("IMLH".utf8) + [version])
+    for number in [batches, series, 1, samples] { writer.varint(number) }
+    writer.raw([UInt8](repeating: 7, count: 8) + [0, 2, 0, 2])
+    for _ in 0..<series { writer.raw([0xc0, 0]) }
+    let sum = CRC32.sum(writer.bytes.span, count: writer.bytes.count)
+    for shift in 0..<4 { writer.byte(UInt8(truncatingIfNeeded: sum >> UInt32(8 * shift))) }
+    return writer.bytes
+  }
+
+  @Test func aFewBytesNeverBecomeMoreThanWhatIsEverWritten() throws {
+    let most = claim(batches: 1_000, series: 100, samples: 100_000)
+    #expect(try BlockCodec.decode(most.span).count == 1_000)
+    for (batches, series, samples) in [
+      (1_001, 100, 100_100), (10_000, 1_600, 16_000_000), (1_000, 1_100, 1_100_000),
+      (1_000, 1_100, 1_000_000),
+    ] as [(UInt64, UInt64, UInt64)] {
+      let bytes = claim(batches: batches, series: series, samples: samples)
+      #expect(bytes.count < 5_000)
+      #expect(throws: BlockError.self) { try BlockCodec.decode(bytes.span) }
+      #expect(throws: BlockError.self) {
+        try BlockCodec.columns(in: bytes.span, range: Int64.min...Int64.max) { _ in true }
+      }
+    }
+  }
+
+  /// A damaged byte is no newer version.
+  @Test func onlyWholeBytesAreOfANewerManager() {
+    var bytes = claim(batches: 1, series: 1, samples: 1, version: 4)
+    for isNewer in [true, false] {
+      #expect {
+        try BlockCodec.decode(bytes.span)
+      } throws: {
+        ($0 as? BlockError)?.isNewer == isNewer
+      }
+      bytes[9] ^= 1
+    }
+  }
+
   @Test func randomBatchesComeBackAsTheyWere() throws {
     var random = SplitMix(seed: 3)
     for _ in 0..<60 {
