@@ -17,11 +17,16 @@ package struct HistoryRetention: Hashable, Sendable {
     /// The first time that can not be in it.
     package var end: Int64
     package var bytes: Int64
-    package init(name: String, tier: RollUpTier?, end: Int64, bytes: Int64) {
+    /// It is damaged, and nothing is read from it any more.
+    package var isSetAside: Bool
+    package init(
+      name: String, tier: RollUpTier?, end: Int64, bytes: Int64, isSetAside: Bool = false
+    ) {
       self.name = name
       self.tier = tier
       self.end = end
       self.bytes = bytes
+      self.isSetAside = isSetAside
     }
   }
 
@@ -32,8 +37,9 @@ package struct HistoryRetention: Hashable, Sendable {
   }
 
   /// What is to be removed, in this order: first what is too old, then, as long as it is too much, the
-  /// oldest days of samples, then the oldest months of minutes. The newest file of each kind stays
-  /// whatever it takes, and so do the wider tiers: they are small, and all there is of long ago.
+  /// oldest of those that are set aside, for they answer nothing, the oldest days of samples, and the
+  /// oldest months of minutes. The newest file of each kind stays whatever it takes, and so do the
+  /// wider tiers: they are small, and all there is of long ago.
   package func surplus(
     of files: [File], raw: Int64, now: Int64
   ) -> [(file: File, reason: Reason)] {
@@ -49,12 +55,15 @@ package struct HistoryRetention: Hashable, Sendable {
     }
     guard let bytes else { return gone }
     var total = kept.reduce(Int64(0)) { $0 + $1.bytes }
-    for tier in [nil, RollUpTier.minute] {
-      for file in kept.filter({ $0.tier == tier }).dropLast() where total > bytes {
+    func pick(_ files: some Sequence<File>) {
+      for file in files where total > bytes {
         gone.append((file, .size))
         total -= file.bytes
       }
     }
+    pick(kept.filter(\.isSetAside))
+    let good = kept.filter { !$0.isSetAside }
+    for tier in [nil, RollUpTier.minute] { pick(good.filter { $0.tier == tier }.dropLast()) }
     return gone
   }
 

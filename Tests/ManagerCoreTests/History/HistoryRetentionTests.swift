@@ -41,6 +41,24 @@ import Testing
     #expect(names(retention, files, now: 100) == ["raw-1 size"])
   }
 
+  @Test func whatIsSetAsideGoesFirstAndInItsTime() {
+    var retention = HistoryRetention()
+    var files = [file("raw-1", nil, 98), file("raw-2", nil, 99), file("1h", .hour, 101)]
+    for (name, tier, end) in [
+      ("raw-9", nil, 97), ("1h-9", .hour, 60), ("raw-8", nil, 80),
+    ] as [(String, RollUpTier?, Int64)] {
+      var aside = file(name, tier, end)
+      aside.isSetAside = true
+      files.append(aside)
+    }
+    #expect(names(retention, files, now: 100) == ["raw-8 age"])
+    retention.bytes = 400
+    #expect(names(retention, files, now: 100) == ["raw-8 age", "1h-9 size"])
+    retention.bytes = 200
+    #expect(
+      names(retention, files, now: 100) == ["raw-8 age", "1h-9 size", "raw-9 size", "raw-1 size"])
+  }
+
   @Test func theTierIsOneThatIsKeptLongEnough() {
     var retention = HistoryRetention()
     #expect(retention.tier(forSpan: UInt64(day / 24), raw: 7 * day) == nil)
