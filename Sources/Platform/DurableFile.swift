@@ -68,7 +68,7 @@ package enum DurableFile {
       throw error
     }
     close(descriptor)
-    guard rename(temporary, path) == 0 else {
+    guard Glibc.rename(temporary, path) == 0 else {
       let error = failure(path, "rename")
       unlink(temporary)
       throw error
@@ -94,7 +94,13 @@ package enum DurableFile {
     }
   }
 
-  private static func syncFolder(of path: String) throws(FileError) {
+  /// Renames a file. The folder is not synced.
+  package static func rename(_ from: String, to path: String) throws(FileError) {
+    guard Glibc.rename(from, path) == 0 else { throw failure(from, "rename") }
+  }
+
+  /// What was made, renamed or removed beside a path is so after a power loss too.
+  package static func syncFolder(of path: String) throws(FileError) {
     let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     let descriptor = open(folder.isEmpty ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(folder, "open") }
@@ -139,6 +145,8 @@ package struct FileStatus: Hashable, Sendable {
   /// The permission bits.
   package var permissions: mode_t
   package var isSocket: Bool
+  /// Of its file system; stays when it is renamed.
+  package var inode: UInt64
   /// Bytes.
   package var size: Int64
   /// Of its contents; nanoseconds since the epoch.
@@ -149,6 +157,7 @@ package struct FileStatus: Hashable, Sendable {
     var status = stat()
     guard lstat(path, &status) == 0 else { return nil }
     permissions = status.st_mode & 0o7777
+    inode = UInt64(status.st_ino)
     isSocket = status.st_mode & S_IFMT == S_IFSOCK
     size = Int64(status.st_size)
     changed = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)

@@ -194,13 +194,13 @@ extension Site {
           for (id, points) in columns { found.columns[id, default: []] += points }
         } catch {
           store.history.noteDamage(
-            .raw(HistoryDay(of: block.fromNanoseconds)),
-            DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)"))
+            .raw(HistoryDay(of: block.fromNanoseconds)), StoreFailure.unreadable("history", error))
         }
       }
     }
     var answer = await evaluate(query, candidates, found, now)
-    let gaps = store.history.unreadable(range, tier: tier)
+    let gaps = store.history.unreadable(
+      range, tier: tier, servers: servers(of: candidates))
     if !gaps.isEmpty { answer.unreadable = gaps }
     return answer
   }

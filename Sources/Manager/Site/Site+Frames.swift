@@ -95,27 +95,29 @@ extension Site {
     let missing = store.history.missing
     guard !missing.isEmpty else { return }
     let servers = observed.servers(at: now).map(\.id)
-    for file in missing {
-      let aside = damaged.last { $0.file == file && $0.isSetAside }
-      if aside == nil {
-        logger.error("a file of history is gone or empty", metadata: ["file": "\(file.name)"])
+    for item in missing {
+      let name = item.file.name
+      if item.keptAs == nil {
+        logger.error("a file of history is gone or empty", metadata: ["file": "\(name)"])
       }
       // Of a store that could not be written last time the loss still waits.
-      guard missingTold.insert(file).inserted else { continue }
+      guard missingTold.insert(item).inserted else { continue }
       for server in servers {
         found(
           SampleLoss(
-            afterNanoseconds: file.begin, beforeNanoseconds: min(file.end, now.wallNanoseconds),
+            afterNanoseconds: item.file.begin,
+            beforeNanoseconds: min(item.file.end, now.wallNanoseconds),
             batches: nil, samples: nil,
-            reason: aside.map { "history/\(file.name) is damaged, and kept as history/\($0.name)" }
-              ?? "history/\(file.name) was lost or emptied while the manager was not running"),
+            reason: item.keptAs.map { "history/\(name) is damaged, and kept as history/\($0)" }
+              ?? "history/\(name) was lost or emptied while the manager was not running"),
           server, now)
       }
     }
     await flush(force: true)
     guard storeFailure == nil else { return }
-    store.history.toldMissing()
-    missingTold = []
+    // Not those that were found while these were stored.
+    store.history.told(missing)
+    missingTold.subtract(missing)
   }
 
   private func replay(

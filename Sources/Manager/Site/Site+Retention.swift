@@ -14,26 +14,31 @@ extension Site {
   package nonisolated func trim(isHourly: Bool) async {
     if isHourly { await prune() }
     let history = store.history
-    // What is damaged is kept for who may still get something out of it.
-    let files = history.files.filter { !history.isDamaged($0) }.map { file in
-      HistoryRetention.File(
-        name: file.name, tier: file.tier, end: file.end, bytes: history.bytes(of: file))
-    }
+    // Those that are set aside count too: they are kept for who may still get something out of them, but
+    // not for ever.
+    let files =
+      history.files.map { file in
+        HistoryRetention.File(
+          name: file.name, tier: file.tier, end: file.end, bytes: history.bytes(of: file))
+      }
+      + history.damaged.filter(\.isSetAside).map { item in
+        HistoryRetention.File(
+          name: item.name, tier: item.file.tier, end: item.file.end,
+          bytes: history.bytes(ofName: item.name), isSetAside: true)
+      }
     let keeping = settings.keeping
     var surplus = keeping.surplus(
       of: files, raw: settings.retention.wholeNanoseconds, now: Clock.wall())
     let isFull = await isDiskFull()
     if isFull, surplus.isEmpty {
-      // Rather the oldest than the newest.
-      surplus = files.filter { $0.tier == nil }.sorted { $0.end < $1.end }.dropLast().prefix(1).map
-      {
-        ($0, .size)
-      }
+      // Rather what answers nothing, and then the oldest, than the newest.
+      let oldest = files.sorted { $0.end < $1.end }
+      let days = oldest.filter { $0.tier == nil && !$0.isSetAside }.dropLast()
+      surplus = (oldest.filter(\.isSetAside) + days).prefix(1).map { ($0, .size) }
     }
     for (file, reason) in surplus {
       do throws(DiagnosticError) {
-        try await remove(file, evenUnmarked: isFull)
-        await removed(file, reason)
+        if try await remove(file, evenUnmarked: isFull) { await removed(file, reason) }
       } catch {
         logger.error(
           "history can not be trimmed",
@@ -45,23 +50,36 @@ extension Site {
         history.noteDamage(known, error)
       }
     }
-    let total = history.files.reduce(Int64(0)) { $0 + history.bytes(of: $1) }
-    await measured(total)
+    let names = history.files.map(\.name) + history.damaged.filter(\.isSetAside).map(\.name)
+    await measured(names.reduce(Int64(0)) { $0 + history.bytes(ofName: $1) })
     guard isHourly else { return }
     let before = Clock.wall() - settings.retention.wholeNanoseconds
     try? await store.forgetStreams(before: before)
   }
 
+  /// Answers whether it was: a day whose roll-ups can not be written just now waits for the next round.
   private nonisolated func remove(
     _ file: HistoryRetention.File, evenUnmarked: Bool
-  ) async throws(DiagnosticError) {
-    guard let known = HistoryFile(name: file.name) else { return }
-    guard case .raw(let day) = known else { return try store.history.remove(known) }
+  ) async throws(DiagnosticError) -> Bool {
+    guard !file.isSetAside else {
+      try store.history.removeSetAside(file.name)
+      return true
+    }
+    guard let known = HistoryFile(name: file.name) else { return false }
+    guard case .raw(let day) = known else {
+      try store.history.remove(known)
+      return true
+    }
     do throws(DiagnosticError) {
       for task in store.history.hoursToRollUp(of: day) {
-        _ = try await store.history.rollUp(task) { [store] ids throws(DiagnosticError) in
-          try await store.natures(of: ids)
+        let late = try await store.history.unlessDamaged(day) { () throws(DiagnosticError) in
+          try await store.history.rollUp(task) { [store] ids throws(DiagnosticError) in
+            try await store.natures(of: ids)
+          }
         }
+        // One that is damaged would never go otherwise; that it is was told.
+        guard late != nil || store.history.isDamaged(known) else { return false }
+        tellLate(task, hours: late ?? 0)
       }
       try await store.history.markGone(day)
     } catch {
@@ -70,6 +88,7 @@ extension Site {
     }
     try store.history.remove(known)
     if evenUnmarked { try await store.history.markGone(day) }
+    return true
   }
 
   private nonisolated func isDiskFull() async -> Bool {

@@ -44,13 +44,7 @@ extension Site {
       let late = try await store.history.unlessDamaged(task.day) { () throws(DiagnosticError) in
         try await store.history.rollUp(task, natures: natures)
       }
-      if let late, late > 0 {
-        logger.warning(
-          "samples came after the rest of their time was removed, and are in no roll-up",
-          metadata: [
-            "server": "\(task.server)", "day": "\(task.day.text)", "hours": "\(late)",
-          ])
-      }
+      tellLate(task, hours: late ?? 0)
     }
     for item in store.history.daysToJoin(now: now, patience: Self.patience) {
       if Task.isCancelled { return }
@@ -58,6 +52,15 @@ extension Site {
         try await store.history.join(item.server, item.day, natures: natures)
       }
     }
+  }
+
+  nonisolated func tellLate(_ task: HistoryFiles.HoursToRollUp, hours: Int) {
+    guard hours > 0 else { return }
+    logger.warning(
+      "samples came after the rest of their time was removed, and are in no roll-up",
+      metadata: [
+        "server": "\(task.server)", "day": "\(task.day.text)", "hours": "\(hours)",
+      ])
   }
 
   private func rolledUp(failure: Diagnostic?) {

@@ -101,7 +101,7 @@ package actor Site {
   var damages: [Diagnostic] = []
   var damaged: [StreamKey: OrderSet] = [:]
   /// Files of history whose loss is told and not yet in the store.
-  var missingTold: Set<HistoryFile> = []
+  var missingTold: Set<LostHistory> = []
   private var sessionNumber: UInt64 = 0
 
   /// The manager's own counters, for its exposition.

@@ -5,8 +5,9 @@ import Protocol
 
 /// Raw blocks: each lies in the file of the day that its batches are of.
 extension HistoryFiles {
-  /// Appends blocks, a transaction a day. One whose orders are stored already is left out; one that
-  /// overlaps what is stored in part is a `conflict`, and nothing of its day is stored.
+  /// Appends blocks, a transaction a day. Batches whose orders are stored already are left out. One
+  /// that overlaps what is stored and can not be decoded is a `conflict`, and nothing of its day is
+  /// stored.
   func append(_ blocks: [HistoryBlock]) async throws(DiagnosticError) {
     var days: [HistoryDay: [HistoryBlock]] = [:]
     for block in blocks {
@@ -19,9 +20,9 @@ extension HistoryFiles {
       do {
         do {
           try await append(blocks, to: file)
-        } catch  where Self.isDamage(error) {
+        } catch  where Self.isSuspicious(error) {
           // What comes must not wait for a day that is spoilt.
-          _ = try setAside(file, error)
+          _ = try await settingAside(file, error)
           try await append(blocks, to: file)
         }
       } catch {
@@ -33,14 +34,15 @@ extension HistoryFiles {
   private func append(_ blocks: [HistoryBlock], to file: HistoryFile) async throws {
     try step("append to a day")
     let stamp = Int64(bitPattern: UInt64.random(in: 0...UInt64.max))
-    guard let pool = try pool(file, creating: true) else { return }
-    try await pool.write { db in
-      // Before the commit, and in turn with those that clean: no query misses one.
-      self.soil(
-        try RawDay.append(blocks, stamp: stamp, db),
-        newest: Dictionary(blocks.map { ($0.stream.server, $0.throughNanoseconds) }) {
-          max($0, $1)
-        })
+    _ = try await use(file, creating: true) { pool in
+      try await pool.write { db in
+        // Before the commit, and in turn with those that clean: no query misses one.
+        self.soil(
+          try RawDay.append(blocks, stamp: stamp, db),
+          newest: Dictionary(blocks.map { ($0.stream.server, $0.throughNanoseconds) }) {
+            max($0, $1)
+          })
+      }
     }
     try step("a day is appended")
   }
@@ -70,22 +72,43 @@ extension HistoryFiles {
     return parts.map { HistoryBlock(of: $0, in: block.stream) }
   }
 
-  /// The orders of this stream whose batches are in history.
+  /// The orders of this stream whose batches are in history. A day that can not be read is set aside,
+  /// and its orders are none any more: their batches are taken again from who still has them. Not so
+  /// after an error that passes, for they would be stored twice: it is thrown, and whoever asked asks
+  /// again.
   func orders(of key: StreamKey) async throws(DiagnosticError) -> [ClosedRange<UInt64>] {
     var found: [ClosedRange<UInt64>] = []
     for day in rawDays {
-      found +=
-        try await readable(.raw(day)) { db in
-          try Row.fetchAll(
-            db,
-            sql: """
-              SELECT first_order, last_order FROM blocks WHERE stream =
-                (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
-              """, arguments: [key.server.text, key.boot.text, key.incarnation]
-          ).compactMap(RawDay.orders)
-        } ?? []
+      let file = HistoryFile.raw(day)
+      do {
+        do {
+          found += try await orders(of: key, in: file)
+        } catch  where Self.isSuspicious(error) {
+          _ = try await settingAside(file, error)
+          found += try await orders(of: key, in: file)
+        }
+      } catch {
+        throw StoreFailure.diagnose(error, path: path(file))
+      }
     }
     return found
+  }
+
+  private func orders(
+    of key: StreamKey, in file: HistoryFile
+  ) async throws -> [ClosedRange<UInt64>] {
+    try await use(file) { pool in
+      try await pool.read { db in
+        try self.step("read orders")
+        return try Row.fetchAll(
+          db,
+          sql: """
+            SELECT first_order, last_order FROM blocks WHERE stream =
+              (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
+            """, arguments: [key.server.text, key.boot.text, key.incarnation]
+        ).compactMap(RawDay.orders)
+      }
+    } ?? []
   }
 
   /// The ids of a day's blocks that overlap a range, by stream and order.
@@ -115,7 +138,7 @@ extension HistoryFiles {
     do throws(DiagnosticError) {
       return try await blocks(day, ids)
     } catch {
-      guard Self.isDamage(error), ids.count > 1 else {
+      guard Self.isUnreadable(error), ids.count > 1 else {
         return try await readable(.raw(day)) { _ in throw error } ?? []
       }
     }
@@ -155,11 +178,12 @@ extension HistoryFiles {
   func readable<Value: Sendable>(
     _ file: HistoryFile, _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(DiagnosticError) -> Value? {
+    let turn = turn(of: file)
     do throws(DiagnosticError) {
       return try await read(file, body)
     } catch {
-      guard Self.isDamage(error) else { throw error }
-      noteDamage(file, error)
+      guard Self.isUnreadable(error) else { throw error }
+      noteDamage(file, error, turn: turn)
       return nil
     }
   }
@@ -169,7 +193,7 @@ extension HistoryFiles {
     _ file: HistoryFile, _ body: @escaping @Sendable (Database) throws -> Value
   ) async throws(DiagnosticError) -> Value? {
     do {
-      return try await pool(file)?.read(body)
+      return try await use(file) { pool in try await pool.read(body) }
     } catch {
       throw StoreFailure.diagnose(error, path: path(file))
     }
@@ -190,26 +214,31 @@ enum RawDay {
   ) throws -> [ServerID: Set<Int64>] {
     var streams: [StreamKey: Int64] = [:]
     var hours: [ServerID: Set<Int64>] = [:]
-    for block in blocks {
-      let stream = try streams[block.stream] ?? id(of: block.stream, db)
-      streams[block.stream] = stream
-      guard try isNew(block, stream, db) else { continue }
-      try db.cachedStatement(
-        sql: """
-          INSERT INTO blocks (stream, from_ns, through_ns, first_order, last_order, samples, bytes)
-          VALUES (?, ?, ?, ?, ?, ?, ?)
-          """
-      ).execute(arguments: [
-        stream, block.fromNanoseconds, block.throughNanoseconds,
-        Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
-        Data(block.bytes),
-      ])
-      let first = RollUpTier.hour.bucket(of: block.fromNanoseconds)
-      let last = RollUpTier.hour.bucket(of: block.throughNanoseconds)
-      hours[block.stream.server, default: []].formUnion(first...last)
+    for whole in blocks {
+      let stream = try streams[whole.stream] ?? id(of: whole.stream, db)
+      streams[whole.stream] = stream
+      for block in try new(whole, stream, db) {
+        try insert(block, stream, db)
+        let first = RollUpTier.hour.bucket(of: block.fromNanoseconds)
+        let last = RollUpTier.hour.bucket(of: block.throughNanoseconds)
+        hours[block.stream.server, default: []].formUnion(first...last)
+      }
     }
     try soil(hours, stamp: stamp, db)
     return hours
+  }
+
+  private static func insert(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws {
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO blocks (stream, from_ns, through_ns, first_order, last_order, samples, bytes)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      stream, block.fromNanoseconds, block.throughNanoseconds,
+      Int64(clamping: block.firstOrder), Int64(clamping: block.lastOrder), block.samples,
+      Data(block.bytes),
+    ])
   }
 
   static func soil(_ hours: [ServerID: Set<Int64>], stamp: Int64, _ db: Database) throws {
@@ -235,7 +264,10 @@ enum RawDay {
     return db.lastInsertedRowID
   }
 
-  static func isNew(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws -> Bool {
+  /// What of a block is not stored: itself mostly, or nothing of it.
+  private static func new(
+    _ block: HistoryBlock, _ stream: Int64, _ db: Database
+  ) throws -> [HistoryBlock] {
     // Orders count up from 1, so 63 bits outlast any agent; a peer that invents more is refused.
     guard let last = Int64(exactly: block.lastOrder), block.firstOrder <= block.lastOrder else {
       throw DiagnosticError(
@@ -243,19 +275,26 @@ enum RawDay {
         reason: "a block of the orders \(block.firstOrder) to \(block.lastOrder)")
     }
     let first = Int64(clamping: block.firstOrder)
-    let stored = try Row.fetchOne(
+    let stored = try Row.fetchAll(
       db.cachedStatement(
         sql: """
           SELECT first_order, last_order FROM blocks
-          WHERE stream = ? AND first_order <= ? AND last_order >= ? LIMIT 1
+          WHERE stream = ? AND first_order <= ? AND last_order >= ?
           """), arguments: [stream, last, first])
-    guard let stored else { return true }
-    guard stored["first_order"] <= first && stored["last_order"] >= last else {
-      throw DiagnosticError(
-        .conflict, subject: block.stream.server.text,
-        reason: "the orders \(first) to \(last) are stored in part")
+    guard !stored.isEmpty else { return [block] }
+    let missing = OrderSet(stored.compactMap(orders)).missing(
+      from: block.firstOrder...block.lastOrder)
+    guard !missing.isEmpty else { return [] }
+    let batches = (try? BlockCodec.decode(block.bytes.span)) ?? []
+    return try missing.map { range in
+      let part = batches.filter { range.contains($0.order) }
+      guard part.count == range.count else {
+        throw DiagnosticError(
+          .conflict, subject: block.stream.server.text,
+          reason: "the orders \(first) to \(last) are stored in part")
+      }
+      return HistoryBlock(of: part, in: block.stream)
     }
-    return false
   }
 
   /// - Parameter index: a day's file has one that holds all that is asked for.

@@ -15,8 +15,24 @@ extension HistoryFiles {
   func material(
     _ series: [SeriesID], servers: Set<ServerID>?, _ range: ClosedRange<Int64>, tier: RollUpTier
   ) async throws(DiagnosticError) -> HistoryMaterial {
+    // An hour whose samples are removed once it is rolled up might be in none of the reads. That is so
+    // rare that a third try is the last.
+    for _ in 0..<2 {
+      let before = rawDays
+      let found = try await read(series, servers: servers, range, tier: tier)
+      if rawDays == before { return found }
+    }
+    return try await read(series, servers: servers, range, tier: tier)
+  }
+
+  private func read(
+    _ series: [SeriesID], servers: Set<ServerID>?, _ range: ClosedRange<Int64>, tier: RollUpTier
+  ) async throws(DiagnosticError) -> HistoryMaterial {
     // Read once: what becomes dirty from now on was in memory before, and is known from there.
     let dirty = self.dirty.filter { servers?.contains($0.key) ?? true }
+    do { try step("dirty hours are known") } catch {
+      throw StoreFailure.diagnose(error, path: folder)
+    }
     // Each takes about as long as the other.
     async let columns = sampled(series, dirty, range)
     var material = HistoryMaterial()
@@ -30,6 +46,8 @@ extension HistoryFiles {
     _ tier: RollUpTier
   ) async throws(DiagnosticError) -> [SeriesID: [RollUp]] {
     var rollUps: [SeriesID: [RollUp]] = [:]
+    // What comes late for a day that is gone is not all there is of its hour.
+    let dirty = withoutKept(dirty)
     // Of series and servers that still have hours of a day, these count.
     var known: Set<LooseDay> = []
     // The hours first: when they are gone, the day was put together before, in the wider tiers too. A
@@ -39,20 +57,23 @@ extension HistoryFiles {
         range.lowerBound < file.end
       else { continue }
       let days = tier == .minute ? days(of: file, in: range) : nil
-      let (hours, whole) = try await minutes(series, range, dirty, days, in: file)
-      for item in await decoded(hours, in: file) {
+      // Before the read: what is wrong with this file says nothing of one in its place.
+      let turn = turn(of: file)
+      let (hours, whole) = try await minutes(series, range, dirty, days, in: file, turn)
+      for item in await decoded(hours, in: file, turn) {
         rollUps[item.series, default: []].append(item.rollUp)
         known.insert(LooseDay(series: item.series, server: item.server, day: item.day))
       }
-      for item in await decoded(whole, in: file)
+      for item in await decoded(whole, in: file, turn)
       where !known.contains(LooseDay(series: item.series, server: item.server, day: item.day)) {
         rollUps[item.series, default: []].append(item.rollUp)
       }
     }
     for file in files where tier != .minute {
       guard case .rollUps(tier, _) = file, let days = days(of: file, in: range) else { continue }
+      let turn = turn(of: file)
       let found = try await readable(file) { db in try RollUpRows.days(series, days, db) }
-      for item in await decoded(found ?? [], in: file)
+      for item in await decoded(found ?? [], in: file, turn)
       where !known.contains(LooseDay(series: item.series, server: item.server, day: item.day)) {
         rollUps[item.series, default: []].append(item.rollUp)
       }
@@ -73,17 +94,17 @@ extension HistoryFiles {
   /// them is noted, and costs no more than itself.
   private func minutes(
     _ series: [SeriesID], _ range: ClosedRange<Int64>, _ dirty: [ServerID: Set<Int64>],
-    _ days: ClosedRange<HistoryDay>?, in file: HistoryFile
+    _ days: ClosedRange<HistoryDay>?, in file: HistoryFile, _ turn: Int
   ) async throws(DiagnosticError) -> (hours: [RollUpRows.Stored], days: [RollUpRows.Stored]) {
     let path = path(file)
     let found = try await readable(file) { db in
       let damage: @Sendable (any Error) -> Void = {
-        self.noteDamage(file, StoreFailure.diagnose($0, path: path))
+        self.noteDamage(file, StoreFailure.diagnose($0, path: path), turn: turn)
       }
       let hours = try RollUpRows.hours(series, range, dirty, db, damage)
       do {
         return (hours, try days.map { try RollUpRows.days(series, $0, db) } ?? [])
-      } catch  where Self.isDamage(error) {
+      } catch  where Self.isUnreadable(error) {
         damage(error)
         return (hours, [])
       }
@@ -93,21 +114,21 @@ extension HistoryFiles {
 
   /// On two cores, beside the database, which gives one row at a time.
   private func decoded(
-    _ rows: [RollUpRows.Stored], in file: HistoryFile
+    _ rows: [RollUpRows.Stored], in file: HistoryFile, _ turn: Int
   ) async -> [RollUpRows.Found] {
     let middle = rows.count / 2
-    async let others = decoded(rows[middle...], in: file)
-    return decoded(rows[..<middle], in: file) + (await others)
+    async let others = decoded(rows[middle...], in: file, turn)
+    return decoded(rows[..<middle], in: file, turn) + (await others)
   }
 
   private func decoded(
-    _ rows: ArraySlice<RollUpRows.Stored>, in file: HistoryFile
+    _ rows: ArraySlice<RollUpRows.Stored>, in file: HistoryFile, _ turn: Int
   ) -> [RollUpRows.Found] {
     rows.flatMap { row in
       do throws(BlockError) {
         return try row.decode()
       } catch {
-        noteDamage(file, StoreFailure.corrupt(path(file), "\(error)"))
+        noteDamage(file, StoreFailure.unreadable(path(file), error), turn: turn)
         return []
       }
     }

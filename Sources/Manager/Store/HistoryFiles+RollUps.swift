@@ -116,26 +116,46 @@ extension HistoryFiles {
           arguments: [server, task.day.hours.lowerBound, task.day.hours.upperBound]))
       return standing
     }
-    if var standing = found {
-      if standing.isJoined { standing.kept = Set(task.day.hours) }
-      // Its minutes were set aside, and its samples are gone: the wider buckets are all there is.
-      if hasLostRollUps(of: task.day) {
-        standing.isGone = true
+    // Wider buckets are only made from minutes; when these were removed, they are the last there is.
+    // Minutes that were set aside are made again of the days that have their samples.
+    if found == nil, !wereSetAside(file),
+      files.contains(.rollUps(.tenMinutes, month: task.day.month))
+    {
+      return Standing(isGone: true, kept: Set(task.day.hours))
+    }
+    var standing = found ?? Standing()
+    standing.isGone = standing.isGone || isGone(task.day)
+    if standing.isJoined {
+      standing.kept = Set(task.day.hours)
+    } else if standing.isGone {
+      if let kept = kept(task.server, task.day) { standing.kept = kept }
+      // Its minutes are lost, and its samples: the wider buckets are all there is.
+      if standing.kept.isEmpty, try await hasWideRollUps(task.server, task.day) {
         standing.kept = Set(task.day.hours)
       }
-      return standing
-    }
-    var standing = Standing()
-    // Wider buckets are only made from minutes; when these are gone, they are the last there is.
-    // Minutes that were set aside are made again of the days that have their samples.
-    if wereSetAside(file)
-      ? hasLostRollUps(of: task.day)
-      : files.contains(.rollUps(.tenMinutes, month: task.day.month))
-    {
-      standing.isGone = true
-      standing.kept = Set(task.day.hours)
     }
     return standing
+  }
+
+  /// Whether anything wider than minutes is there of a server's day; also when that can not be read.
+  private func hasWideRollUps(
+    _ server: ServerID, _ day: HistoryDay
+  ) async throws(DiagnosticError) -> Bool {
+    // Hours first: they have the fewest bytes.
+    for tier in [RollUpTier.hour, .tenMinutes] {
+      let file = HistoryFile.rollUps(tier, month: day.month)
+      guard files.contains(file) else { continue }
+      let isThere = try await readable(file) { db in
+        try Bool.fetchOne(
+          db,
+          sql: """
+            SELECT EXISTS (SELECT 1 FROM days WHERE day = ?
+              AND server = (SELECT id FROM servers WHERE server = ?))
+            """, arguments: [day.number, server.text]) ?? false
+      }
+      if isThere ?? true { return true }
+    }
+    return false
   }
 
   private struct Page: Sendable {
@@ -174,8 +194,7 @@ extension HistoryFiles {
       } catch let error as DiagnosticError {
         throw error
       } catch {
-        throw DiagnosticError(
-          .databaseCorrupt, subject: path(.raw(task.day)), reason: "\(error)")
+        throw StoreFailure.unreadable(path(.raw(task.day)), error)
       }
     }
     return pages
@@ -276,7 +295,7 @@ extension HistoryFiles {
           }
         }
       } catch {
-        throw DiagnosticError(.databaseCorrupt, subject: path(minutes), reason: "\(error)")
+        throw StoreFailure.unreadable(path(minutes), error)
       }
       let known = try await natures(parts.keys.sorted())
       for tier in RollUpTier.allCases.reversed() {
@@ -353,10 +372,13 @@ extension HistoryFiles {
   func markGone(_ day: HistoryDay) async throws(DiagnosticError) {
     let file = HistoryFile.rollUps(.minute, month: day.month)
     do {
+      try noteGone([day: [:]])
+      // For a manager of before, and should the list be lost; with the minutes it may be lost itself.
       try await pool(file, creating: true)?.write { db in
         try db.execute(sql: "INSERT OR IGNORE INTO gone (day) VALUES (?)", arguments: [day.number])
       }
     } catch {
+      guard !Self.isDamage(error) else { return noteDamage(file, error) }
       throw StoreFailure.diagnose(error, path: path(file))
     }
   }

@@ -21,20 +21,31 @@ package final class HistoryFiles: Sendable {
   let state: Mutex<State>
   let samplesRead = SamplesRead()
   let queries = QueryGate()
+  /// Sets aside one file at a time, and keeps those that wait for it from holding up anything else.
+  let asides = DispatchQueue(label: "history: set aside")
   /// An open file costs three descriptors a connection and up to 2 MiB of memory.
   private static let openLimit = 16
 
   struct State {
     var open: [(file: HistoryFile, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
-    /// Files that were here, that nobody of us removed, and that are gone or empty.
-    var missing: Set<HistoryFile> = []
+    /// What is lost and not yet told.
+    var missing: Set<LostHistory> = []
+    /// Days whose samples are gone: what comes late must not take the place of their roll-ups. Of some
+    /// servers which hours had roll-ups then; of the others all count that there are.
+    var gone: [HistoryDay: [ServerID: HourSet]] = [:]
     /// By their names, which of those that were set aside are not those of `files`.
     var damaged: [String: DamagedHistory] = [:]
     /// The names of those that were told.
     var toldDamage: Set<String> = []
     /// About to be set aside: nobody opens them meanwhile.
     var closing: Set<HistoryFile> = []
+    /// How often a file of that name was set aside: an error of the one before says nothing of the next.
+    var turns: [HistoryFile: Int] = [:]
+    /// Since when the disk does not give all of a file, and how long that may last: longer than a path
+    /// to a disk is away.
+    var unreadSince: [HistoryFile: Int64] = [:]
+    var patience: Int64 = 600_000_000_000
     /// Hours whose roll-ups do not hold all that the raw blocks hold.
     var dirty: [ServerID: Set<Int64>] = [:]
     /// The end of each server's newest block.
@@ -55,6 +66,7 @@ package final class HistoryFiles: Sendable {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true,
         attributes: [.posixPermissions: 0o700])
+      finishSettingAside()
       names = try FileManager.default.contentsOfDirectory(atPath: folder)
       let files = Set(names.compactMap(HistoryFile.init(name:)))
       state.withLock { $0.files = files }
@@ -62,8 +74,9 @@ package final class HistoryFiles: Sendable {
       throw DiagnosticError(
         .stateDirectoryUnusable, subject: folder, reason: error.localizedDescription)
     }
+    readGone()
     findMissing()
-    // Roll-ups first: that a day of samples is gone is written there.
+    // Roll-ups first: a day of samples that is set aside needs them.
     for file in files.sorted(by: { ($0.tier?.rawValue ?? .max) < ($1.tier?.rawValue ?? .max) }) {
       try load(file)
     }
@@ -110,13 +123,18 @@ package final class HistoryFiles: Sendable {
         }
       }
     case .rollUps(.minute, _):
-      let loose = try pool.read { db in
-        try Row.fetchAll(
-          db,
-          sql: """
-            SELECT DISTINCT servers.server, hours.hour
-            FROM hours JOIN servers ON servers.id = hours.server
-            """)
+      let (loose, gone) = try pool.read { db in
+        (
+          try Row.fetchAll(
+            db,
+            sql: """
+              SELECT DISTINCT servers.server, hours.hour
+              FROM hours JOIN servers ON servers.id = hours.server
+              """), try Int64.fetchAll(db, sql: "SELECT day FROM gone")
+        )
+      }
+      state.withLock { state in
+        for day in gone.map(HistoryDay.init(number:)) { state.gone[day] = state.gone[day] ?? [:] }
       }
       for row in loose {
         guard let server = ServerID(row["server"] as String) else { continue }
@@ -124,41 +142,6 @@ package final class HistoryFiles: Sendable {
       }
     case .rollUps: break
     }
-  }
-
-  // MARK: What was here
-
-  /// Beside the folder, so that it does not go with it: the names of the files, a line each. A name is
-  /// added after its file was made and taken out before it is removed, so one too many is never there.
-  private var listPath: String { folder + ".files" }
-
-  private func findMissing() {
-    let list = (try? DurableFile.readIfPresent(listPath)).flatMap { $0 } ?? []
-    let named = String(decoding: list, as: UTF8.self).split(separator: "\n")
-    state.withLock { state in
-      state.missing = Set(named.compactMap { HistoryFile(name: String($0)) }).filter { file in
-        FileStatus(path: path(file)).map { $0.size == 0 } ?? true
-      }
-      writeList(state)
-    }
-  }
-
-  /// Of what is gone, until `toldMissing()`.
-  var missing: [HistoryFile] { state.withLock { $0.missing }.sorted { $0.name < $1.name } }
-
-  func toldMissing() {
-    state.withLock { state in
-      state.missing = []
-      writeList(state)
-    }
-  }
-
-  /// Without the list a file that goes is not missed; that is no reason to stop. Answers whether it was
-  /// written.
-  @discardableResult
-  func writeList(_ state: State) -> Bool {
-    let names = state.files.union(state.missing).map { $0.name + "\n" }.sorted()
-    return (try? DurableFile.write(Array(names.joined().utf8), to: listPath)) != nil
   }
 
   // MARK: Files
@@ -173,11 +156,10 @@ package final class HistoryFiles: Sendable {
   }
 
   /// All bytes of a file, its log included.
-  func bytes(of file: HistoryFile) -> Int64 {
-    ["", "-wal", "-shm"].reduce(0) { sum, ending in
-      let attributes = try? FileManager.default.attributesOfItem(atPath: path(file) + ending)
-      return sum + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
-    }
+  func bytes(of file: HistoryFile) -> Int64 { bytes(ofName: file.name) }
+
+  func bytes(ofName name: String) -> Int64 {
+    ["", "-wal", "-shm"].reduce(0) { $0 + (FileStatus(path: "\(folder)/\(name)\($1)")?.size ?? 0) }
   }
 
   /// `nil` when the file is not there and is not to be made.
@@ -191,8 +173,7 @@ package final class HistoryFiles: Sendable {
       }
       guard creating || state.files.contains(file) else { return nil }
       guard !state.closing.contains(file) else {
-        throw DiagnosticError(
-          .databaseLocked, subject: path(file), reason: "it is damaged and is being set aside")
+        throw BeingSetAside(path: path(file))
       }
       let pool = try open(file)
       if state.files.insert(file).inserted { writeList(state) }
@@ -213,6 +194,8 @@ package final class HistoryFiles: Sendable {
       try boundCache(db)
     }
     let path = path(file)
+    // Before SQLite finds something in it that it does not know.
+    if let newer = newerVersion(of: file) { throw newer }
     let pool = try DatabasePool(path: path, configuration: configuration)
     try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = FULL") }
     try pool.write { db in
@@ -234,11 +217,29 @@ package final class HistoryFiles: Sendable {
     return pool
   }
 
+  /// Of a file whose header says that a newer manager made it.
+  func newerVersion(of file: HistoryFile) -> DiagnosticError? {
+    let handle = FileHandle(forReadingAtPath: path(file))
+    defer { try? handle?.close() }
+    guard let header = (try? handle?.read(upToCount: 100)).flatMap({ $0 }), header.count == 100,
+      header.starts(with: Array("SQLite format 3".utf8) + [0])
+    else { return nil }
+    func number(at place: Int) -> Int32 {
+      Int32(truncatingIfNeeded: header[place..<place + 4].reduce(0) { $0 << 8 | Int64($1) })
+    }
+    // Places of SQLite's file format: application id and user version, big-endian.
+    guard number(at: 68) == HistoryFile.applicationID, number(at: 60) > HistoryFile.version else {
+      return nil
+    }
+    return StoreFailure.newer(path(file), ["version \(number(at: 60))"])
+  }
+
   /// The hours to be rolled up of a removed raw day go with it.
   func remove(_ file: HistoryFile) throws(DiagnosticError) {
     let isStillListed = state.withLock { state in
       state.open.removeAll { $0.file == file }
       state.files.remove(file)
+      state.damaged[file.name] = nil
       let isWritten = writeList(state)
       if case .raw(let day) = file {
         for server in state.dirty.keys {

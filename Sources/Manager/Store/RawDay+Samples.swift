@@ -40,7 +40,7 @@ extension RawDay {
         }
         return (server, key, found.map { (id: $0.key, points: $0.value) })
       } catch {
-        throw StoreFailure.corrupt(path, "\(error)")
+        throw StoreFailure.unreadable(path, error)
       }
     }
   }

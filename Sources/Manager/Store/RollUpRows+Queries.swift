@@ -54,7 +54,7 @@ extension RollUpRows {
     while hour <= last {
       do {
         found += try rows.stored(of: hour)
-      } catch  where HistoryFiles.isDamage(error) {
+      } catch  where HistoryFiles.isUnreadable(error) {
         damage(error)
       }
       guard let next = try Int64.fetchOne(following, arguments: [hour &+ 1]) else { break }

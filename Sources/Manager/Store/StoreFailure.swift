@@ -1,4 +1,6 @@
 import GRDB
+import ManagerCore
+import Platform
 import Protocol
 
 /// SQLite's errors in the words of this product.
@@ -6,6 +8,11 @@ enum StoreFailure {
   /// One sentence for any error of the store; a diagnostic passes through unchanged.
   static func diagnose(_ error: any Error, path: String) -> DiagnosticError {
     if let known = error as? DiagnosticError { return known }
+    if let failure = error as? FileError {
+      return DiagnosticError(
+        .stateDirectoryUnusable, subject: path, reason: "\(failure)",
+        remedy: "Check the disk of the manager's state directory.")
+    }
     guard let failure = error as? DatabaseError else {
       return DiagnosticError(.internalError, subject: path, reason: "\(error)")
     }
@@ -37,6 +44,12 @@ enum StoreFailure {
     DiagnosticError(
       .databaseCorrupt, subject: path, reason: "the database is damaged: \(detail)",
       remedy: "Restore it from a backup, or move it away to start anew.")
+  }
+
+  /// Of bytes within a file.
+  static func unreadable(_ path: String, _ error: any Error) -> DiagnosticError {
+    guard let error = error as? BlockError, error.isNewer else { return corrupt(path, "\(error)") }
+    return newer(path, [error.reason])
   }
 
   static func newer(_ path: String, _ steps: [String]) -> DiagnosticError {

@@ -24,7 +24,7 @@ struct FrameSite {
   /// - Parameter step: called at each point where a manager may be killed.
   init(
     _ directory: String, segmentBytes: Int = 16 << 20, blocksPerPage: Int = 256,
-    retention: Duration = .seconds(86_400),
+    retention: Duration = .seconds(86_400), keeping: HistoryRetention = HistoryRetention(),
     step: @escaping FrameLogFiles.Step = { _ in },
     logger: Logger = Logger(label: "test") { ConsoleLog(label: $0, level: .critical) },
     freeBytes: @escaping @Sendable (String) -> UInt64? = { _ in nil },
@@ -40,6 +40,7 @@ struct FrameSite {
       collectMilliseconds: 1_000, renewWithinSeconds: 60, historyLimits: limits,
       retention: retention)
     settings.freeBytes = freeBytes
+    settings.keeping = keeping
     settings.logLimits.segmentBytes = segmentBytes
     settings.blocksPerPage = blocksPerPage
     let records = [1, 2].map {

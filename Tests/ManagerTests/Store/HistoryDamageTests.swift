@@ -9,11 +9,11 @@ import Testing
 
 /// One damaged file of history costs what is in it and nothing else.
 @Suite struct HistoryDamageTests {
-  private static let hour = RollUpTier.hour.nanoseconds
-  private static let files = HistoryDay(of: Given.now)
+  static let hour = RollUpTier.hour.nanoseconds
+  static let files = HistoryDay(of: Given.now)
 
   /// A batch a minute of one counter, over three days and a bit.
-  private static func blocks() -> [HistoryBlock] {
+  static func blocks() -> [HistoryBlock] {
     stride(from: UInt64(1), through: 4_500, by: 60).map { first in
       HistoryBlock(
         of: (first..<first + 60).map { order in
@@ -24,7 +24,8 @@ import Testing
     }
   }
 
-  private func filled(_ directory: TemporaryDirectory, rolledUp: Bool = true) async throws {
+  /// Leaves a store behind that is closed.
+  func filled(_ directory: TemporaryDirectory, rolledUp: Bool = true) async throws {
     let store = try StateStore(directory: StateDirectory(path: directory.path))
     var write = HistoryWrite()
     write.series = [(0, Given.series("m"))]
@@ -34,7 +35,7 @@ import Testing
     try store.close()
   }
 
-  private func rollUp(_ store: StateStore) async throws {
+  func rollUp(_ store: StateStore) async throws {
     let natures: HistoryFiles.Natures = { ids throws(DiagnosticError) in
       try await store.natures(of: ids)
     }
@@ -51,7 +52,7 @@ import Testing
   }
 
   /// The samples that a tier, or the blocks, count in all.
-  private func samples(_ store: StateStore, tier: RollUpTier?) async throws -> UInt64 {
+  func samples(_ store: StateStore, tier: RollUpTier?) async throws -> UInt64 {
     guard let tier else {
       return UInt64(try await store.blocks(from: 0, through: .max).reduce(0) { $0 + $1.samples })
     }
@@ -61,7 +62,7 @@ import Testing
   }
 
   /// The bytes of a file in which a table begins.
-  private func firstPage(of table: String, in path: String) throws -> Range<Int> {
+  func firstPage(of table: String, in path: String) throws -> Range<Int> {
     try DatabaseQueue(path: path).read { db in
       let size = try #require(try Int.fetchOne(db, sql: "PRAGMA page_size"))
       let page = try #require(
@@ -71,7 +72,8 @@ import Testing
     }
   }
 
-  private func spoil(
+  @discardableResult
+  func spoil(
     _ name: String, in directory: TemporaryDirectory, _ places: Range<Int> = 0..<16_384
   ) throws -> [UInt8] {
     var bytes = try directory.contents("history/" + name)
@@ -102,8 +104,9 @@ import Testing
       #expect(finding.remedy.contains("A backup"))
       #expect(try directory.contents("history/\(name).damaged") == spoilt)
       #expect(
-        store.history.missing == (start == 1 ? [.raw(HistoryDay(of: Given.now + Given.day))] : []))
-      store.history.toldMissing()
+        store.history.missing.map(\.file)
+          == (start == 1 ? [.raw(HistoryDay(of: Given.now + Given.day))] : []))
+      store.history.told(store.history.missing)
       try store.close()
     }
   }

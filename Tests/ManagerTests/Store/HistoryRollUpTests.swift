@@ -231,4 +231,37 @@ import Testing
     #expect(try await answer(store, tier: .minute, blocks) == before)
     #expect(store.history.dirty.isEmpty)
   }
+
+  /// Between the look at what is dirty and the read of it.
+  @Test func anHourWhoseSamplesAreRemovedMeanwhileIsReadFromItsRollUps() async throws {
+    let directory = try TemporaryDirectory()
+    let day = HistoryDay(of: Given.now)
+    let remove = Mutex<(@Sendable () throws -> Void)?>(nil)
+    let store = try await store(directory) { point in
+      guard point == "dirty hours are known" else { return }
+      try remove.withLock { body in
+        defer { body = nil }
+        return body
+      }?()
+    }
+    let blocks = Self.blocks()
+    try await append(blocks, to: store)
+    try await rollUp(store)
+    let whole = try await answer(store, tier: .minute, blocks)
+    // As before it was rolled up; it is by the time that the samples are read, and they are gone.
+    let hours = Set(day.hours)
+    store.history.soil([Given.server(1): hours], newest: [:])
+    let history = store.history
+    remove.withLock {
+      $0 = {
+        history.clean(Given.server(1), hours)
+        try history.remove(.raw(day))
+      }
+    }
+    let told = try await answer(store, tier: .minute, blocks)
+    #expect(told.map(\.samples) == whole.map(\.samples))
+    #expect(told.map(\.value) == whole.map(\.value))
+    #expect(!history.rawDays.contains(day))
+    history.close()
+  }
 }

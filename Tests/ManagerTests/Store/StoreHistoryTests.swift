@@ -71,6 +71,29 @@ import Testing
     #expect(try await store.durableOrder(of: stream) == 10)
   }
 
+  /// As when the store was killed after a block, and the frame log's batches are cut otherwise.
+  @Test func ofABlockThatIsStoredInPartTheRestIsAdded() async throws {
+    let stream = Given.stream(1)
+    func block(_ orders: ClosedRange<UInt64>) -> HistoryBlock {
+      HistoryBlock(
+        of: orders.map {
+          StoredBatch(
+            order: $0, nanoseconds: Given.now + Int64($0) * Given.second,
+            samples: [StoredSample(series: 0, source: 1, bits: $0)])
+        }, in: stream)
+    }
+    try await store.append(write(block(8...10), block(12...13)), nanoseconds: 1)
+    let answer = try await store.append(write(block(1...20)), nanoseconds: 2)
+    #expect(answer == [stream: 20])
+    let stored = try await store.blocks(from: 0, through: .max)
+    #expect(stored.map(\.firstOrder) == [1, 8, 11, 12, 14])
+    let batches = try stored.flatMap { try BlockCodec.decode($0.bytes.span) }
+    #expect(batches.map(\.order) == (1...20).map { UInt64($0) })
+    // Two of them hold all of this one.
+    try await store.append(write(block(10...11)), nanoseconds: 3)
+    #expect(try await store.blocks(from: 0, through: .max).count == 5)
+  }
+
   @Test func aBlockAboveAHoleSettlesNothingBelowIt() async throws {
     let stream = Given.stream(1)
     try await store.append(
@@ -171,7 +194,7 @@ import Testing
         nanoseconds: begin)
     }
     func missing() throws -> [HistoryFile] {
-      try HistoryFiles(folder: directory.path + "/history").missing
+      try HistoryFiles(folder: directory.path + "/history").missing.map(\.file)
     }
     try store.history.remove(.raw(days[0]))
     #expect(try missing() == [])
@@ -181,7 +204,7 @@ import Testing
       atPath: blocked, withIntermediateDirectories: false)
     try store.history.remove(.raw(days[1]))
     try FileManager.default.removeItem(atPath: blocked)
-    store.history.toldMissing()
+    store.history.told(store.history.missing)
     #expect(try missing() == [])
     let file = directory.path + "/history/\(HistoryFile.raw(days[2]).name)"
     for ending in ["", "-wal", "-shm"] {
@@ -191,7 +214,7 @@ import Testing
     // Until somebody was told.
     #expect(try missing() == [.raw(days[2])])
     let last = try HistoryFiles(folder: directory.path + "/history")
-    last.toldMissing()
+    last.told(last.missing)
     #expect(try missing() == [])
   }
 
