@@ -426,6 +426,9 @@ class Garbage(Site):
                 if data == self.HTTP:
                     self.check_problem(answer, r"TLS only")
                 self.server.log(r"refused.*does not speak TLS", since=mark)
+        mark = self.mark()
+        wire.talk(self.server.https_port, self.TLS_HALF, 0.5)
+        self.server.log(r"refused.*handshake failed", since=mark)
         head = b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n"
         for name, data, expected in (
                 ("noise", self.NOISE, r"method|HTTP"), ("a word", b"FOO\r\n\r\n", r"method|HTTP"),

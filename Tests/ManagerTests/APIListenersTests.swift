@@ -131,6 +131,7 @@ import Testing
   @Test func aSilentConnectionLosesItsPlace() async throws {
     try await withAPI(configure: { $0.limits.idle = .milliseconds(100) }) { api async throws in
       #expect(try await api.raw([0x16]).isEmpty)
+      #expect(api.log.lines.contains { $0.contains("before TLS was agreed on") })
       #expect(try await api.https("GET", "/healthz").status == 200)
     }
   }

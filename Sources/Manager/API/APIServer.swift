@@ -82,6 +82,7 @@ package struct APIServer: Service {
   private func httpsListener(_ bound: BoundListeners, _ quiet: Logger) throws -> any Service {
     let limits = configuration.limits
     let refusals = Refusals(logger: logger)
+    let plain = Refusals(logger: logger)
     let unproven = UnprovenConnections(
       limit: limits.unproven, limitPerAddress: limits.unprovenPerAddress
     ) { address in
@@ -95,7 +96,7 @@ package struct APIServer: Service {
     let builder = HTTPServerBuilder { respond in
       TLSListenerChannel(
         base: HTTP1Channel(responder: respond, configuration: channelConfiguration(limits)),
-        limits: limits, context: context, unproven: unproven, refusals: refusals,
+        limits: limits, context: context, unproven: unproven, refusals: refusals, plain: plain,
         malformed: malformed)
     }
     let server = try builder.buildServer(

@@ -2,6 +2,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOSSL
+import NIOTLS
 import Protocol
 import Synchronization
 
@@ -13,6 +14,9 @@ struct TLSListenerChannel: ServerChildChannel {
   let context: TLSContextProvider
   let unproven: UnprovenConnections
   let refusals: Refusals
+  /// Those that speak no TLS or nothing, apart: they are many, and must not hide why another was
+  /// refused.
+  let plain: Refusals
   let malformed: Refusals
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
@@ -21,11 +25,11 @@ struct TLSListenerChannel: ServerChildChannel {
     return channel.eventLoop.makeCompletedFuture {
       let pipeline = channel.pipeline.syncOperations
       let other = WithoutTLS(problem: Self.withoutTLS) {
-        refusals.log(address: address, reason: "TLS handshake failed: \($0)")
+        plain.log(address: address, reason: "TLS handshake failed: \($0)")
       }
       try pipeline.addHandler(other)
       try pipeline.addHandler(NIOSSLServerHandler(context: try context()))
-      try pipeline.addHandler(HandshakeWatch(address: address, refusals: refusals))
+      try pipeline.addHandler(HandshakeWatch(address: address, refusals: refusals, silences: plain))
     }.flatMap {
       base.setup(channel: channel, logger: logger)
     }.flatMapThrowing { value in
@@ -54,20 +58,32 @@ private final class HandshakeWatch: ChannelInboundHandler {
   typealias InboundIn = NIOAny
   private let address: String
   private let refusals: Refusals
-  private var isGivenUp = false
+  private let silences: Refusals
+  private var isTold = false
 
-  init(address: String, refusals: Refusals) {
+  init(address: String, refusals: Refusals, silences: Refusals) {
     self.address = address
     self.refusals = refusals
+    self.silences = silences
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if event is GaveWay { isGivenUp = true }
+    if event is GaveWay { isTold = true }
+    if case .handshakeCompleted? = event as? TLSUserEvent { isTold = true }
     context.fireUserInboundEventTriggered(event)
   }
 
+  func channelInactive(context: ChannelHandlerContext) {
+    if !isTold {
+      isTold = true
+      silences.log(address: address, reason: "it ended, or said nothing, before TLS was agreed on")
+    }
+    context.fireChannelInactive()
+  }
+
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    if !isGivenUp, case .handshakeFailed(let inner) = error as? NIOSSLError {
+    if !isTold, case .handshakeFailed(let inner) = error as? NIOSSLError {
+      isTold = true
       refusals.log(
         address: address, reason: "TLS handshake failed: \(TLSReason.text(inner).reason)")
     }

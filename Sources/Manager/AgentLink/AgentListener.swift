@@ -27,6 +27,7 @@ package struct AgentListener: Sendable {
   private let unproven: UnprovenConnections
   /// Each kind by itself, so that a crowd of silent strangers does not hide the reason of another.
   private let handshakes: Refusals
+  private let plain: Refusals
   private let silences: Refusals
   private let crowds: Refusals
 
@@ -41,7 +42,9 @@ package struct AgentListener: Sendable {
     self.site = site
     self.renewal = renewal
     self.logger = logger
-    handshakes = Refusals(logger: logger, message: "an agent was refused in the TLS handshake")
+    let refused: Logger.Message = "an agent was refused in the TLS handshake"
+    handshakes = Refusals(logger: logger, message: refused)
+    plain = Refusals(logger: logger, message: refused)
     silences = Refusals(
       logger: logger, message: "a connection was closed: no handshake in time")
     crowds = Refusals(logger: logger, message: "a connection was refused: too many are open")
@@ -123,8 +126,8 @@ package struct AgentListener: Sendable {
       customVerificationCallback: slot.callback(verifier, clock: Clock.wall))
     let address = channel.remoteAddress.map { "\($0.ipAddress ?? "?"):\($0.port ?? 0)" } ?? "?"
     try channel.pipeline.syncOperations.addHandler(
-      WithoutTLS(problem: Self.withoutTLS) { [handshakes] reason in
-        handshakes.log(.warning, ["peer": "\(address)", "code": "tls", "reason": "\(reason)"])
+      WithoutTLS(problem: Self.withoutTLS) { [plain] reason in
+        plain.log(.warning, ["peer": "\(address)", "code": "tls", "reason": "\(reason)"])
       })
     try channel.pipeline.syncOperations.addHandler(tls)
     try channel.pipeline.syncOperations.addHandler(

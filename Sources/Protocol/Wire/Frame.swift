@@ -51,6 +51,8 @@ package struct Frame: Hashable, Sendable {
 package struct FrameDecoder {
   /// Memory that stays between frames, for each of a thousand sessions.
   private static let keptBytes = 4 << 10
+  /// What the letters HTTP are as a length.
+  private static let http = 0x4854_5450
 
   private var pending: [UInt8] = []
   private var failed = false
@@ -87,6 +89,9 @@ package struct FrameDecoder {
 
   private func declaredLength() throws(WireError) -> Int {
     let length = pending.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+    guard length != FrameDecoder.http else {
+      throw .malformed("an answer in HTTP: this is no agents' port of a manager")
+    }
     guard length <= WireLimits.frameBytes - 4 else {
       throw .tooLong(what: "a frame", length: length + 4, limit: WireLimits.frameBytes)
     }

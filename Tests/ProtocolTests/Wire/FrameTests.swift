@@ -44,6 +44,11 @@ import Testing
     #expect(refusal(unhex("ffffffff"))?.reason.contains("the limit is 65536") == true)
   }
 
+  @Test func anAnswerInHTTPIsToldAsWhatItIs() {
+    #expect(
+      refusal(Array("HTTP/1.1 400 Bad Request".utf8))?.reason.contains("no agents' port") == true)
+  }
+
   @Test func aFrameShorterThanItsHeaderIsRefused() {
     #expect(refusal(unhex("00000000")) != nil)
     #expect(refusal(unhex("00000012")) != nil)
