@@ -23,7 +23,7 @@ package final class HistoryFiles: Sendable {
   let queries = QueryGate()
   /// Sets aside one file at a time, and keeps those that wait for it from holding up anything else.
   let asides = DispatchQueue(label: "history: set aside")
-  /// An open file costs three descriptors a connection and up to 2 MiB of memory.
+  /// An open file costs three descriptors and 256 KiB of pages a connection (`boundCache`).
   private static let openLimit = 16
 
   struct State {
