@@ -390,6 +390,8 @@ class Garbage(Site):
 
     ALERT = bytes.fromhex("1503030002020a")  # fatal, unexpected_message
     WITHOUT_TLS = (("noise", NOISE, ALERT), ("HTTP", HTTP, b"HTTP/1.1 400 "),
+                   ("HTTP by hand", b"get / http/1.1\n\n", b"HTTP/1.1 400 "),
+                   ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n", ALERT),
                    ("frames without TLS", wire.hello("x"), ALERT), ("zeros", bytes(4096), ALERT))
 
     def check_problem(self, answer, expected):
@@ -438,6 +440,8 @@ class Garbage(Site):
                 ("many headers", head + b"A: b\r\n" * 200 + b"\r\n", r"100 fields"),
                 ("another version", b"GET / HTTP/9.9\r\n\r\n", r"version"),
                 ("a header that is none", head + b"\x01: x\r\n\r\n", r"header|HTTP"),
+                ("no host", b"GET /api/v1/status HTTP/1.1\r\n\r\n", r"Host"),
+                ("two hosts", head + b"Host: y\r\n\r\n", r"Host"),
                 ("a length that is none", head + b"Content-Length: x\r\n\r\n", r"Length|HTTP"),
                 ("a request that ends too soon", head + b"A: b", None)):
             with self.subTest(name):
@@ -471,6 +475,15 @@ class Garbage(Site):
                 self.assertRegex(answer, rb"\AHTTP/1\.1 " + status)
                 self.assertIn(b'"code":"', answer)
                 self.server.log(r"a request over HTTPS was refused", since=mark)
+        self.check_honest()
+
+    def test_half_a_request_is_told_that_its_time_is_over(self):
+        mark = self.mark()
+        head = b"POST /api/v1/enrol HTTP/1.1\r\nHost: x\r\n"
+        answer = wire.talk(self.server.https_port, head, 45, tls=True)
+        self.assertRegex(answer, rb"\AHTTP/1\.1 408 Request Timeout\r\n")
+        self.assertIn(b"no complete head of a request came in time", answer)
+        self.server.log(r"a request over HTTPS was refused.*in time", since=mark)
         self.check_honest()
 
     def test_a_malformed_enrolment_is_told_what_is_wrong(self):

@@ -4,7 +4,6 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 import Protocol
-import Synchronization
 
 /// HTTP over TLS with the certificate of the moment. (The stock TLS channel keeps the context that
 /// it was made with.)
@@ -33,7 +32,7 @@ struct TLSListenerChannel: ServerChildChannel {
     }.flatMap {
       base.setup(channel: channel, logger: logger)
     }.flatMapThrowing { value in
-      try MalformedRequests.add(to: channel, limits: limits) {
+      try MalformedRequests.add(to: channel, limits: limits, isNamed: true) {
         malformed.log(address: address, reason: $0)
       }
       return value
@@ -88,53 +87,5 @@ private final class HandshakeWatch: ChannelInboundHandler {
         address: address, reason: "TLS handshake failed: \(TLSReason.text(inner).reason)")
     }
     context.fireErrorCaught(error)
-  }
-}
-
-/// Logs refused connections, but never lets a stranger fill the disk with them.
-final class Refusals: Sendable {
-  /// As many as a person may want to read of one incident; the count tells of the rest.
-  static let perMinute = 20
-  private struct Window {
-    var began: ContinuousClock.Instant
-    var logged = 0
-    var unlogged = 0
-  }
-  private let window: Mutex<Window>
-  private let logger: Logger
-  private let message: Logger.Message
-  /// - Parameter message: a constant, what each line says.
-  init(logger: Logger, message: Logger.Message = "HTTPS connection refused") {
-    self.logger = logger
-    self.message = message
-    window = Mutex(Window(began: .now))
-  }
-
-  func log(address: String, reason: String) {
-    log(.notice, ["address": "\(address)", "reason": "\(reason)"])
-  }
-
-  func log(_ level: Logger.Level, _ metadata: Logger.Metadata) {
-    guard let unlogged = admit(at: .now) else { return }
-    var metadata = metadata
-    metadata["unlogged"] = "\(unlogged)"
-    logger.log(level: level, message, metadata: metadata)
-  }
-
-  /// How many were left out since the last line, or `nil` to leave out this one too.
-  func admit(at now: ContinuousClock.Instant) -> Int? {
-    window.withLock { window in
-      if now - window.began >= .seconds(60) {
-        window.began = now
-        window.logged = 0
-      }
-      guard window.logged < Self.perMinute else {
-        window.unlogged += 1
-        return nil
-      }
-      window.logged += 1
-      defer { window.unlogged = 0 }
-      return window.unlogged
-    }
   }
 }

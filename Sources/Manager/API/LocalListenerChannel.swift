@@ -15,7 +15,8 @@ struct LocalListenerChannel: ServerChildChannel {
     unproven.enter(channel)
     greetings.expect(channel)
     return base.setup(channel: channel, logger: logger).flatMapThrowing { value in
-      try MalformedRequests.add(to: channel, limits: limits, onRefusal: onMalformed)
+      try MalformedRequests.add(
+        to: channel, limits: limits, isNamed: false, onRefusal: onMalformed)
       return value
     }
   }

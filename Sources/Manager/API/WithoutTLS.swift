@@ -37,18 +37,25 @@ final class WithoutTLS: ChannelInboundHandler, RemovableChannelHandler {
     onRefusal("it does not speak TLS")
     // What TLS makes of the end is no reason any more.
     context.fireUserInboundEventTriggered(GaveWay())
-    // A method of HTTP, in letters.
-    let isHTTP =
-      (0x41...0x5A).contains(first)
-      && bytes.readableBytesView.prefix(3).allSatisfy {
-        (0x41...0x5A).contains($0)
-      }
+    let isHTTP = Self.beginsLikeHTTP(bytes.readableBytesView)
     let answer = isHTTP ? plain : Self.alert
     context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer(bytes: answer)), promise: nil)
     context.close(mode: .output, promise: nil)
     let channel = context.channel
     let end = context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
     channel.closeFuture.whenComplete { _ in end.cancel() }
+  }
+
+  /// A method of RFC 9110 (§9) or RFC 5789 and a space, or the beginning of that; lower case is some
+  /// person's hand.
+  static func beginsLikeHTTP(_ bytes: ByteBufferView) -> Bool {
+    let methods = [
+      "CONNECT ", "DELETE ", "GET ", "HEAD ", "OPTIONS ", "PATCH ", "POST ", "PUT ", "TRACE ",
+    ]
+    // Upper and lower case of ASCII differ in one bit.
+    let upper = bytes.prefix(8).map { (0x61...0x7A).contains($0) ? $0 & 0xDF : $0 }
+    return !upper.isEmpty
+      && methods.contains { $0.utf8.starts(with: upper) || upper.starts(with: $0.utf8) }
   }
 
   private var plain: [UInt8] {

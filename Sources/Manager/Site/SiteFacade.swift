@@ -8,15 +8,22 @@ package struct SiteFacade: SiteService {
   let site: Site
   let enrolment: Enrolment
   let apiTokenBook: APITokens
+  /// Strangers, whose number is not ours to choose, must not drown who once was known.
   private let strangers: Refusals
   private let formerHolders: Refusals
+  private let uninvited: Refusals
+  private let formerlyInvited: Refusals
 
   package init(site: Site, enrolment: Enrolment, tokens: APITokens) {
     self.site = site
     self.enrolment = enrolment
     apiTokenBook = tokens
-    strangers = Refusals(logger: site.logger)
-    formerHolders = Refusals(logger: site.logger)
+    let refused: Logger.Message = "an API token was refused"
+    strangers = Refusals(logger: site.logger, message: refused)
+    formerHolders = Refusals(logger: site.logger, message: refused)
+    let notEnrolled: Logger.Message = "an enrolment was refused"
+    uninvited = Refusals(logger: site.logger, message: notEnrolled)
+    formerlyInvited = Refusals(logger: site.logger, message: notEnrolled)
   }
 
   package func status() async -> SiteStatus { await site.status() }
@@ -102,14 +109,21 @@ package struct SiteFacade: SiteService {
       await site.enrolled(answer, hostname: request.hostname)
       return answer
     } catch {
-      site.logger.warning(
-        "an enrolment was refused",
-        metadata: [
+      let isStranger =
+        error.diagnostic.code == DiagnosticCode.rateLimited.rawValue || isUnknown(error.diagnostic)
+      (isStranger ? uninvited : formerlyInvited).log(
+        .warning,
+        [
           "peer": "\(address)", "code": "\(error.diagnostic.code)",
           "subject": "\(error.diagnostic.subject)", "reason": "\(error.diagnostic.reason)",
         ])
       throw error
     }
+  }
+
+  private func isUnknown(_ refusal: Diagnostic) -> Bool {
+    refusal.code == DiagnosticCode.tokenUnknown.rawValue
+      || refusal.code == DiagnosticCode.tokenMalformed.rawValue
   }
 
   package func authenticate(bearer: String, from address: String) async -> Caller? {
@@ -122,18 +136,11 @@ package struct SiteFacade: SiteService {
     } catch {
       refusal = error.diagnostic
     }
-    let isStranger =
-      refusal.code == DiagnosticCode.tokenUnknown.rawValue
-      || refusal.code == DiagnosticCode.tokenMalformed.rawValue
-    // Strangers, whose number is not ours to choose, must not drown who once was known.
-    guard let unlogged = (isStranger ? strangers : formerHolders).admit(at: .now) else {
-      return nil
-    }
-    site.logger.warning(
-      "an API token was refused",
-      metadata: [
+    (isUnknown(refusal) ? strangers : formerHolders).log(
+      .warning,
+      [
         "peer": "\(address)", "code": "\(refusal.code)", "token": "\(refusal.subject)",
-        "reason": "\(refusal.reason)", "unlogged": "\(unlogged)",
+        "reason": "\(refusal.reason)",
       ])
     return nil
   }
