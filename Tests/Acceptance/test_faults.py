@@ -62,7 +62,7 @@ class Faults(Lab):
         for label, group in self.tracks().items():
             if label not in Tree(agent.tree).osts():
                 continue
-            points = [point["nanoseconds"] for point in group["points"]]
+            points = [point[0] for point in group["points"]]
             self.assertEqual(len(points), group["samples"], "points are not the samples")
             self.assertEqual(points, sorted(set(points)), f"{label}: a sample twice")
             found |= {(a, b) for a, b in zip(points, points[1:]) if b - a > 2.5 * COLLECT * 1e9}
@@ -72,7 +72,7 @@ class Faults(Lab):
         """The whole increase is there, reset-free, and never anything that was not in the file."""
         for label, group in self.tracks().items():
             base, _ = self.fields[label]
-            values = [point["value"] for point in group["points"]]
+            values = [point[1] for point in group["points"]]
             self.assertEqual(group["resets"], 0, label)
             self.assertEqual(values, sorted(values), f"{label}: a counter that went back")
             self.assertEqual(values[-1] - values[0], last[label] - base,
@@ -115,9 +115,9 @@ class Faults(Lab):
                 continue
             base, rate = self.fields[label]
             # Each value tells when the file was written, and so when it was read.
-            late = [point["nanoseconds"] / 1e9 - (point["value"] - base) / rate
+            late = [point[0] / 1e9 - (point[1] - base) / rate
                     for point in group["points"][1:]
-                    if base < point["value"] < base + int(rate * self.stepper.seconds)]
+                    if base < point[1] < base + int(rate * self.stepper.seconds)]
             self.assertGreater(len(late), 5)
             self.assertLess(max(late) - min(late), 0.9 * COLLECT, f"{label}: not at its own time")
             self.assertEqual(group["resets"], resets, label)

@@ -68,7 +68,7 @@ class Disks(Lab):
     def times(self, manager, host):
         """When samples were taken, in seconds, by what the manager answers now."""
         group = manager.metric(METRIC, "--by", "server", "--last", "15m").get(host)
-        return [point["nanoseconds"] / 1e9 for point in group["points"]] if group else []
+        return [point[0] / 1e9 for point in group["points"]] if group else []
 
     def check_no_hole(self, manager, host, begun, ended):
         times = self.times(manager, host)

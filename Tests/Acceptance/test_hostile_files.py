@@ -431,14 +431,14 @@ class Counters(Lab):
             group = manager.metric(metric, "--rate", "--by", by, "--last", "5m")[subject]
             plain = raw(metric, by)[subject]
             points = plain["points"]
-            seconds = (points[-1]["nanoseconds"] - points[0]["nanoseconds"]) / 1e9
+            seconds = (points[-1][0] - points[0][0]) / 1e9
             self.assertEqual((metric, subject, group["resets"]), (metric, subject, resets))
             self.assertAlmostEqual(group["value"] * seconds, increase, delta=0.02 * increase + 1,
                                    msg=f"{metric} of {subject}")
             for point in group["points"]:
-                self.assertGreaterEqual(point["value"] or 0, 0, "a rate below zero")
+                self.assertGreaterEqual(point[1] or 0, 0, "a rate below zero")
                 # The largest step that there was, in the shortest time between two samples.
-                self.assertLess(point["value"] or 0, 40 * increase)
+                self.assertLess(point[1] or 0, 40 * increase)
         by = "target"
         check("lustre_write_bytes_total", by, targets[0], 11 * step, 0)
         # Five steps, then cleared: what was counted before the clearing and after it.

@@ -71,7 +71,7 @@ class Manners(test_strangers.Site):
             if "not-found" in str(error) or "no series" in str(error):
                 return []
             raise
-        return [(p["nanoseconds"], p["value"]) for p in group["points"]] if group else []
+        return [tuple(p) for p in group["points"]] if group else []
 
 
 class Batches(Manners):

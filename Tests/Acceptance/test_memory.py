@@ -91,7 +91,7 @@ class Memory(Lab):
         def times():
             group = self.server.metric("lustre_node_context_switches_total", "--by", "server",
                                        "--last", "5m").get("oss01")
-            return [point["nanoseconds"] / 1e9 for point in group["points"]] if group else []
+            return [point[0] / 1e9 for point in group["points"]] if group else []
         inside = wait_until(
             lambda: [at for at in times() if begun + 2 < at < begun + 12] or None, "samples")
         self.assertGreaterEqual(len(inside), 7, "samples in 10 s without a manager")

@@ -53,7 +53,7 @@ struct JSONWriter {
         for point in points where point.value.isFinite {
           next = heads.put(point.nanoseconds, &place, at: next, isFirst: next == begin)
           next = DecimalText.put(point.value, at: next)
-          next.pointee = 0x7d
+          next.pointee = 0x5d
           next += 1
         }
         count = next - begin
@@ -83,8 +83,8 @@ struct JSONWriter {
 /// What stands before the value of a point. The groups of an answer mostly have the same times, so
 /// each is written once and then copied.
 private struct PointHeads {
-  /// Of one: `,{"nanoseconds":-9223372036854775808,"value":` has 45.
-  static let room = 48
+  /// Of one: `,[-9223372036854775808,` has 23.
+  static let room = 24
 
   private var times: [Int64] = []
   private var ends: [Int] = []
@@ -112,9 +112,9 @@ private struct PointHeads {
       next.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
       next += text.utf8CodeUnitCount
     }
-    put(",{\"nanoseconds\":")
+    put(",[")
     next = DecimalText.put(time, at: next)
-    put(",\"value\":")
+    put(",")
     return next
   }
 

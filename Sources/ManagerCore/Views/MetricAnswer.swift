@@ -60,12 +60,24 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
       points = []
     }
   }
+  /// In JSON `[nanoseconds, value]`: an answer has a hundred thousand of them, and names for each
+  /// would be the most of it.
   package struct Point: Codable, Hashable, Sendable {
     package var nanoseconds: Int64
     package var value: Double
     package init(nanoseconds: Int64, value: Double) {
       self.nanoseconds = nanoseconds
       self.value = value
+    }
+    package init(from decoder: any Decoder) throws {
+      var pair = try decoder.unkeyedContainer()
+      nanoseconds = try pair.decode(Int64.self)
+      value = try pair.decode(Double.self)
+    }
+    package func encode(to encoder: any Encoder) throws {
+      var pair = encoder.unkeyedContainer()
+      try pair.encode(nanoseconds)
+      try pair.encode(value)
     }
   }
   package init(
