@@ -94,6 +94,7 @@ extension Site {
 
   func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer {
     let now = self.now
+    let catalogue = self.catalogue
     let ids = catalogue.ids(ofMetric: request.metric)
     guard !ids.isEmpty else {
       throw DiagnosticError(
@@ -114,7 +115,7 @@ extension Site {
     // Most series of a metric are out by their own labels, before any of their targets are looked up.
     let all = { (ids: [SeriesID], isEarly: Bool) in
       ids.compactMap { id -> MetricQuery.Candidate? in
-        guard let series = self.catalogue.series(id) else { return nil }
+        guard let series = catalogue.series(id) else { return nil }
         if isEarly,
           request.match.contains(where: { key, value in
             !["server", "target", "fs", "mgs"].contains(key)

@@ -60,14 +60,16 @@ extension HistoryFiles {
       // Before the read: what is wrong with this file says nothing of one in its place.
       let turn = turn(of: file)
       let (hours, whole) = try await minutes(series, range, dirty, days, in: file, turn)
-      for item in await decoded(hours, in: file, turn) {
-        rollUps[item.series, default: []].append(item.rollUp)
+      let loose = await decoded(hours, in: file, turn)
+      for item in loose {
         known.insert(LooseDay(series: item.series, server: item.server, day: item.day))
       }
+      // Days are mostly older than hours: so they are in order.
       for item in await decoded(whole, in: file, turn)
       where !known.contains(LooseDay(series: item.series, server: item.server, day: item.day)) {
         rollUps[item.series, default: []].append(item.rollUp)
       }
+      for item in loose { rollUps[item.series, default: []].append(item.rollUp) }
     }
     for file in files where tier != .minute {
       guard case .rollUps(tier, _) = file, let days = days(of: file, in: range) else { continue }

@@ -25,16 +25,24 @@ extension RollUpRows {
 
     func decode() throws(BlockError) -> [Found] {
       try RollUpCodec.decode(bytes.span, where: { wanted?.contains($0) ?? true }).map {
-        Found(series: $0.0, server: server, day: day, rollUp: $0.1)
+        Found($0.0, server: server, day: day, $0.1)
       }
     }
   }
 
-  struct Found: Sendable {
-    var series: SeriesID
-    var server: String
-    var day: HistoryDay
-    var rollUp: RollUp
+  /// An object: it goes from list to list, and a roll-up has many arrays to hold.
+  final class Found: Sendable {
+    let series: SeriesID
+    let server: String
+    let day: HistoryDay
+    let rollUp: RollUp
+
+    init(_ series: SeriesID, server: String, day: HistoryDay, _ rollUp: RollUp) {
+      self.series = series
+      self.server = server
+      self.day = day
+      self.rollUp = rollUp
+    }
   }
 
   /// Of hours that are not yet put together, without those that are read from samples. `damage` is told

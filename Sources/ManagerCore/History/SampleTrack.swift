@@ -36,10 +36,8 @@ struct SampleTrack: Sendable {
   ) {
     self.candidate = candidate
     scale = (0..<min(candidate.series.decimals, 18)).reduce(1) { power, _ in power * 10 }
-    let rollUps = rollUps.filter {
-      $0.lastNanoseconds >= from && $0.firstNanoseconds <= through
-        && $0.isCounter == (candidate.series.kind == .counter)
-    }.sorted { $0.firstNanoseconds < $1.firstNanoseconds }
+    let rollUps = SampleTrack.ordered(
+      rollUps, from: from, through: through, isCounter: candidate.series.kind == .counter)
     // Mostly all samples are newer than the roll-ups.
     let end = rollUps.map(\.lastNanoseconds).max() ?? .min
     let points = HistoryPoint.ordered(
@@ -53,6 +51,24 @@ struct SampleTrack: Sendable {
     // Where most points are ends of buckets, their usual distance is known without sorting them.
     let isRolled = points.count < rollUps.reduce(0) { $0 + $1.buckets.count }
     holeNanoseconds = max(isRolled ? 0 : SampleTrack.hole(in: self.points), widest * 4)
+  }
+
+  /// Those of a range, ascending. Mostly they are all that there are, in order: nothing is copied then.
+  private static func ordered(
+    _ rollUps: [RollUp], from: Int64, through: Int64, isCounter: Bool
+  ) -> [RollUp] {
+    func isWanted(_ rollUp: RollUp) -> Bool {
+      rollUp.lastNanoseconds >= from && rollUp.firstNanoseconds <= through
+        && rollUp.isCounter == isCounter
+    }
+    var begin = Int64.min
+    var isOrdered = true
+    for place in rollUps.indices {
+      isOrdered = isOrdered && isWanted(rollUps[place]) && begin <= rollUps[place].firstNanoseconds
+      begin = rollUps[place].firstNanoseconds
+    }
+    return isOrdered
+      ? rollUps : rollUps.filter(isWanted).sorted { $0.firstNanoseconds < $1.firstNanoseconds }
   }
 
   var firstNanoseconds: Int64 { points.first?.nanoseconds ?? 0 }

@@ -48,16 +48,23 @@ struct JSONWriter {
     pieces.append(
       [UInt8](unsafeUninitializedCapacity: points.count * longest) { room, count in
         guard let begin = room.baseAddress else { return }
-        var next = begin
-        var place = 0
-        for point in points where point.value.isFinite {
-          next = heads.put(point.nanoseconds, &place, at: next, isFirst: next == begin)
-          next = DecimalText.put(point.value, at: next)
-          next.pointee = 0x5d
-          next += 1
-        }
-        count = next - begin
+        count = heads.withPlaces { Self.put(points, $0, at: begin) } - begin
       })
+  }
+
+  private static func put(
+    _ points: [MetricAnswer.Point], _ heads: PointHeads.Places,
+    at begin: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var next = begin
+    var place = 0
+    for point in points where point.value.isFinite {
+      next = heads.put(point.nanoseconds, &place, at: next, isFirst: next == begin)
+      next = DecimalText.put(point.value, at: next)
+      next.pointee = 0x5d
+      next += 1
+    }
+    return next
   }
 
   mutating func text(_ text: String) {
@@ -104,7 +111,7 @@ private struct PointHeads {
     }
   }
 
-  private static func write(
+  fileprivate static func write(
     _ time: Int64, at begin: UnsafeMutablePointer<UInt8>
   ) -> UnsafeMutablePointer<UInt8> {
     var next = begin
@@ -118,6 +125,23 @@ private struct PointHeads {
     return next
   }
 
+  /// Without the arrays around them, whose counting of who holds them would be most of the work.
+  struct Places {
+    fileprivate var times: UnsafeBufferPointer<Int64>
+    fileprivate var ends: UnsafeBufferPointer<Int>
+    fileprivate var texts: UnsafeBufferPointer<UInt8>
+  }
+
+  func withPlaces<Result>(_ body: (Places) -> Result) -> Result {
+    times.withUnsafeBufferPointer { times in
+      ends.withUnsafeBufferPointer { ends in
+        texts.withUnsafeBufferPointer { body(Places(times: times, ends: ends, texts: $0)) }
+      }
+    }
+  }
+}
+
+extension PointHeads.Places {
   /// Gives where the text ends; all of `room` may be written over.
   /// - Parameter place: where the search begins; of one group it only grows.
   func put(
@@ -125,17 +149,16 @@ private struct PointHeads {
   ) -> UnsafeMutablePointer<UInt8> {
     while place < times.count, times[place] < time { place += 1 }
     guard place < times.count, times[place] == time else {
-      let end = Self.write(time, at: begin)
+      let end = PointHeads.write(time, at: begin)
       guard isFirst else { return end }
       begin.update(from: begin + 1, count: end - begin - 1)
       return end - 1
     }
     defer { place += 1 }
-    return texts.withUnsafeBufferPointer { texts in
-      guard let base = texts.baseAddress else { return begin }
-      let skipped = isFirst ? 1 : 0
-      begin.update(from: base + place * Self.room + skipped, count: Self.room - skipped)
-      return begin + (ends[place] - skipped)
-    }
+    guard let base = texts.baseAddress else { return begin }
+    let skipped = isFirst ? 1 : 0
+    begin.update(
+      from: base + place * PointHeads.room + skipped, count: PointHeads.room - skipped)
+    return begin + (ends[place] - skipped)
   }
 }
