@@ -22,7 +22,8 @@ import Testing
 
   @Test func halfAHeadIsAnsweredBeforeItIsClosed() async throws {
     let answer = try await said(
-      "GET /healthz HTTP/1.1\r\nHost: a\r\nA:", configure: { $0.limits.idle = .milliseconds(200) },
+      "GET /healthz HTTP/1.1\r\nHost: a\r\nA:",
+      configure: { $0.limits.idle = .milliseconds(1_500) },
       logs: ["no complete head of a request came in time"])
     #expect(answer.hasPrefix("HTTP/1.1 408 Request Timeout\r\n"), "\(answer)")
     #expect(answer.contains("application/problem+json"))
@@ -32,14 +33,15 @@ import Testing
   @Test func halfAHeadAfterAWholeRequestIsAnsweredToo() async throws {
     let answer = try await said(
       "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", then: "GET /h", after: .milliseconds(300),
-      configure: { $0.limits.idle = .milliseconds(600) })
+      configure: { $0.limits.idle = .seconds(2) })
     #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
     #expect(answer.contains("HTTP/1.1 408 Request Timeout\r\n"), "\(answer)")
   }
 
   @Test func whoSaysNothingMoreAfterAnAnswerIsClosedWithoutAWord() async throws {
     let answer = try await said(
-      "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", configure: { $0.limits.idle = .milliseconds(200) }
+      "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+      configure: { $0.limits.idle = .milliseconds(1_500) }
     )
     #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 2, "\(answer)")
   }
@@ -47,7 +49,8 @@ import Testing
   @Test func aBodyThatDoesNotComeIsAnswered() async throws {
     let answer = try await said(
       "POST /api/v1/enrol HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{",
-      configure: { $0.limits.request = .milliseconds(300) }, logs: ["its body did not come in time"]
+      configure: { $0.limits.request = .milliseconds(1_500) },
+      logs: ["its body did not come in time"]
     )
     #expect(answer.hasPrefix("HTTP/1.1 408 Request Timeout\r\n"), "\(answer)")
     #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 2, "\(answer)")
@@ -79,7 +82,7 @@ import Testing
     let answer = try await said(
       "GET /healthz HTTP/1.1\r\n\r\n",
       configure: {
-        $0.limits.idle = .milliseconds(200)
+        $0.limits.idle = .milliseconds(1_500)
       })
     #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
   }

@@ -159,13 +159,13 @@ import Testing
 
   @Test func aConnectionOfTheUnixSocketSendsItsRequestSoonOrEnds() async throws {
     try await withAPI(configure: {
-      $0.limits.localGreeting = .milliseconds(100)
+      $0.limits.localGreeting = .seconds(1)
       $0.limits.idle = .seconds(60)
     }) { api async throws in
       // Byte by byte is no better than not at all.
       let said = try await api.rawUnix(Array("GET /healthz HTTP/1.1\r\nHost: ".utf8))
       #expect(String(decoding: said, as: UTF8.self).hasPrefix("HTTP/1.1 408 "))
-      #expect(api.log.lines.contains { $0.contains("no request within 100 ms") })
+      #expect(api.log.lines.contains { $0.contains("no request within 1000 ms") })
     }
   }
 
@@ -183,7 +183,7 @@ import Testing
   }
 
   @Test func aBodyThatNeverEndsLosesItsPlace() async throws {
-    try await withAPI(configure: { $0.limits.request = .milliseconds(200) }) { api async throws in
+    try await withAPI(configure: { $0.limits.request = .milliseconds(1_500) }) { api async throws in
       let url = "https://localhost:\(api.listening.port)/api/v1/enrol"
       let (endless, feed) = AsyncStream.makeStream(of: ByteBuffer.self)
       feed.yield(ByteBuffer(string: "{"))

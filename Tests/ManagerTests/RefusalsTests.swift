@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import Testing
 
@@ -35,6 +36,20 @@ import Testing
     }
     #expect(log.lines.count == RefusalWindow.lines + 1)
     #expect(log.lines.last?.contains("\"unlogged\": 5") == true, "\(log.lines.last ?? "")")
+  }
+
+  @Test func aServerThatComesAgainWithoutEndHidesNoOther() {
+    let log = APIRecordedLog()
+    let servers = ServerLog(log.logger)
+    for _ in 0..<200 {
+      servers.log(.warning, "refused", about: "a", ["reason": "revoked"])
+      servers.log(.warning, "refused", about: nil, ["reason": "silent"])
+    }
+    servers.log(.warning, "refused", about: "b", ["reason": "foreign"])
+    servers.log(.info, "open", about: "a", ["peer": "192.0.2.1"])
+    #expect(log.lines.count == 2 * ServerLog.lines + 2)
+    #expect(log.lines.contains { $0.contains("foreign") })
+    #expect(log.lines.contains { $0.contains("192.0.2.1") })
   }
 
   @Test(arguments: [

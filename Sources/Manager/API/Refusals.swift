@@ -13,15 +13,15 @@ final class Refusals: Sendable {
 
   /// - Parameters:
   ///   - message: a constant, what each line says.
-  ///   - length: of the time in which so many lines are logged.
+  ///   - lines: how many are logged in a time of this length.
   init(
     logger: Logger, message: Logger.Message = "HTTPS connection refused",
-    per length: Duration = .seconds(60)
+    lines: Int = RefusalWindow.lines, per length: Duration = .seconds(60)
   ) {
     self.logger = logger
     self.message = message
     self.length = length
-    window = Mutex(RefusalWindow(length: length, began: .now))
+    window = Mutex(RefusalWindow(lines: lines, length: length, began: .now))
   }
 
   func log(address: String, reason: String) {
@@ -32,11 +32,16 @@ final class Refusals: Sendable {
     switch window.withLock({ $0.admit(at: .now) }) {
     case .line(let unlogged):
       var metadata = metadata
-      metadata["unlogged"] = "\(unlogged)"
+      if unlogged > 0 { metadata["unlogged"] = "\(unlogged)" }
       logger.log(level: level, message, metadata: metadata)
     case .leaveOut(let isFirst):
       if isFirst { tellLater(level) }
     }
+  }
+
+  /// Nothing of it is needed any more: its time is over, and all was told.
+  func isQuiet(at now: ContinuousClock.Instant) -> Bool {
+    window.withLock { $0.isQuiet(at: now) }
   }
 
   private func tellLater(_ level: Logger.Level) {
@@ -66,12 +71,16 @@ struct RefusalWindow {
     case leaveOut(isFirst: Bool)
   }
 
+  private let lines: Int
   private let length: Duration
   private var began: ContinuousClock.Instant
   private var logged = 0
   private var unlogged = 0
 
-  init(length: Duration, began: ContinuousClock.Instant) {
+  init(
+    lines: Int = RefusalWindow.lines, length: Duration, began: ContinuousClock.Instant
+  ) {
+    self.lines = lines
     self.length = length
     self.began = began
   }
@@ -81,7 +90,7 @@ struct RefusalWindow {
       began = now
       logged = 0
     }
-    guard logged < Self.lines else {
+    guard logged < lines else {
       unlogged += 1
       return .leaveOut(isFirst: unlogged == 1)
     }
@@ -89,6 +98,8 @@ struct RefusalWindow {
     defer { unlogged = 0 }
     return .line(unlogged: unlogged)
   }
+
+  func isQuiet(at now: ContinuousClock.Instant) -> Bool { unlogged == 0 && now - began >= length }
 
   /// How many were left out and never told, or `nil`.
   mutating func takeRest() -> Int? {

@@ -12,11 +12,13 @@ struct AgentConnection: Sendable {
   let slot: PeerSlot
   let address: String
   let logger: Logger
+  let serverLog: ServerLog
   /// Called when the peer has said who it is.
   var onHello: @Sendable (any Channel) -> Void = { _ in }
 
-  /// From the handshake to a whole hello; a peer that sends it byte by byte has no longer.
-  private static let greetingLimit = Duration.seconds(10)
+  /// From connecting to a whole hello, the handshake with its own limit included; a peer that sends it
+  /// byte by byte has no longer.
+  private static let greetingLimit = Duration.seconds(20)
 
   func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>) async {
     do {
@@ -37,12 +39,21 @@ struct AgentConnection: Sendable {
   }
 
   private func refused(_ diagnostic: Diagnostic) {
-    logger.warning(
-      "an agent was refused",
-      metadata: [
+    serverLog.log(
+      .warning, "an agent was refused", about: prover,
+      [
         "peer": "\(address)", "code": "\(diagnostic.code)", "subject": "\(diagnostic.subject)",
         "reason": "\(diagnostic.reason)",
       ])
+  }
+
+  /// Who showed a certificate of this manager, also one that is not let in any more.
+  private var prover: String? {
+    switch slot.value {
+    case .accepted(let server, _), .graceRenewal(let server, _): server.text
+    case .refused(let diagnostic): diagnostic.subject
+    case nil: nil
+    }
   }
 
   private func converse(

@@ -79,7 +79,8 @@ package struct AgentListener: Sendable {
           tasks.addTask {
             await AgentConnection(
               site: self.site, renewal: self.renewal, slot: accepted.slot,
-              address: accepted.address, logger: self.logger, onHello: self.unproven.proven
+              address: accepted.address, logger: self.logger, serverLog: self.site.serverLog,
+              onHello: self.unproven.proven
             ).serve(accepted.channel)
             count.add(-1)
           }

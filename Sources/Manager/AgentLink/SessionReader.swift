@@ -101,9 +101,9 @@ struct SessionReader {
       guard session.admission == .full,
         error.diagnostic.code == DiagnosticCode.rateLimited.rawValue
       else { throw error }
-      connection.logger.warning(
-        "a certificate was not renewed",
-        metadata: ["server": "\(session.server)", "reason": "\(error.diagnostic.reason)"])
+      connection.serverLog.log(
+        .warning, "a certificate was not renewed", about: session.server.text,
+        ["server": "\(session.server)", "reason": "\(error.diagnostic.reason)"])
       return
     }
     try await writer.send(

@@ -46,9 +46,9 @@ extension Site {
       handle: handle, serial: serial, writer: writer, acknowledged: acknowledged,
       lives: lives.map { (settled: 0, acknowledged: $0.durable) })
     counters.sessionsOpened += 1
-    logger.info(
-      "an agent's session is open",
-      metadata: [
+    serverLog.log(
+      .info, "an agent's session is open", about: hello.server.text,
+      [
         "server": "\(hello.hostname)", "peer": "\(address)", "session": "\(handle.session)",
       ])
     return (
@@ -70,9 +70,9 @@ extension Site {
       remedy: "If that is another machine, its agent's state directory is a copy: stop the agent"
         + " there, delete that directory, and enrol it anew: iml-agent enroll --manager HOST"
         + " --token TOKEN")
-    logger.warning(
-      "an agent's session was replaced by a newer one",
-      metadata: [
+    serverLog.log(
+      .warning, "an agent's session was replaced by a newer one", about: hello.server.text,
+      [
         "code": "\(reason.code)", "server": "\(hello.hostname)", "peer": "\(address)",
         "session": "\(old.handle.session)",
       ])
@@ -153,9 +153,9 @@ extension Site {
 
   func log(_ loss: SampleLoss, _ server: ServerID) {
     guard loss.batches != 0 else { return }
-    logger.warning(
-      "samples are lost",
-      metadata: [
+    serverLog.log(
+      .warning, "samples are lost", about: server.text,
+      [
         "server": "\(server)", "batches": "\(loss.batches.map { "\($0)" } ?? "unknown")",
         "reason": "\(loss.reason)",
       ])
@@ -167,9 +167,9 @@ extension Site {
     observed.sessionClosed(handle.server, session: handle.session, reason: reason, at: now)
     guard live[handle.server]?.handle == handle else { return }
     live[handle.server] = nil
-    logger.info(
-      "an agent's session ended",
-      metadata: [
+    serverLog.log(
+      .info, "an agent's session ended", about: handle.server.text,
+      [
         "server": "\(handle.server)", "code": "\(reason.code)", "reason": "\(reason.reason)",
       ])
   }

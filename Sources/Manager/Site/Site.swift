@@ -59,6 +59,8 @@ package actor Site {
   let frames: FrameLogFiles
   let settings: Settings
   let logger: Logger
+  /// For what an agent can cause as often as it likes.
+  nonisolated let serverLog: ServerLog
   /// Why a server's certificate is not trusted now, though it was in the handshake.
   let distrust: @Sendable (ServerID, String) -> Diagnostic?
   var observed: ObservedSite
@@ -134,6 +136,7 @@ package actor Site {
     self.catalogue = catalogue
     self.lastBatch = lastBatch
     self.logger = logger
+    serverLog = ServerLog(logger)
     self.distrust = distrust
     head = HistoryHead(limits: settings.historyLimits)
   }
