@@ -442,6 +442,7 @@ class Garbage(Site):
                 ("a header that is none", head + b"\x01: x\r\n\r\n", r"header|HTTP"),
                 ("no host", b"GET /api/v1/status HTTP/1.1\r\n\r\n", r"Host"),
                 ("two hosts", head + b"Host: y\r\n\r\n", r"Host"),
+                ("a host that is none", b"GET / HTTP/1.1\r\nHost: a b/c@\r\n\r\n", r"Host"),
                 ("a length that is none", head + b"Content-Length: x\r\n\r\n", r"Length|HTTP"),
                 ("a request that ends too soon", head + b"A: b", None)):
             with self.subTest(name):

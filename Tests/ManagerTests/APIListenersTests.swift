@@ -164,7 +164,8 @@ import Testing
     }) { api async throws in
       // Byte by byte is no better than not at all.
       let said = try await api.rawUnix(Array("GET /healthz HTTP/1.1\r\nHost: ".utf8))
-      #expect(String(decoding: said, as: UTF8.self).hasPrefix("HTTP/1.1 408 "))
+      // Under load its time may be over before a byte of it is read.
+      #expect(said.isEmpty || String(decoding: said, as: UTF8.self).hasPrefix("HTTP/1.1 408 "))
       #expect(api.log.lines.contains { $0.contains("no request within 1000 ms") })
     }
   }

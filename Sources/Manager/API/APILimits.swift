@@ -37,6 +37,13 @@ package struct APILimits: Sendable {
   package var unproven = 128
   /// Half of those, so that one host costs other hosts nothing.
   package var unprovenPerAddress = 64
+  /// Of those that have proven who they are, connections without a request under way: the oldest gives
+  /// way. A pool of a client keeps some; scrapers and browsers come again.
+  package var resting = 96
+  /// Requests that are worked on at once; see `RequestGate`.
+  package var atOnce = 8
+  /// Requests of one caller that are under way, most of them waiting for their turn or for a reader.
+  package var perCaller = 32
   /// Operators' shells on the management host that have a request under way or had one.
   package var localConnections = 64
   /// On the Unix socket, connections without a request by somebody who may: the oldest gives way to a

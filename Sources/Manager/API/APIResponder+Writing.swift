@@ -75,7 +75,7 @@ extension APIResponder {
   func log(failure error: any Error, of exchange: Exchange) {
     logger.error(
       "API request failed",
-      metadata: metadata(exchange).merging(["reason": "\(error)"]) { $1 })
+      metadata: metadata(exchange).merging(["reason": "\(String("\(error)".prefix(500)))"]) { $1 })
   }
 
   /// The route's pattern instead of the path: no name, query or header of a request is logged.

@@ -36,6 +36,10 @@ struct APIResponder: Sendable {
   var onRefusal: @Sendable (String, String) -> Void = { _, _ in }
   /// Called with a connection on which a caller has proven who they are.
   var onProof: @Sendable (any Channel) -> Void = { _ in }
+  /// Called with a connection on which such a caller has got their answer.
+  var onRest: @Sendable (any Channel) -> Void = { _ in }
+  let gate: RequestGate
+  let callers: CallersAtWork
 
   @Sendable func serve(
     _ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel
@@ -48,6 +52,7 @@ struct APIResponder: Sendable {
     defer { deadline.cancel() }
     let began = ContinuousClock.now
     var exchange = Exchange(request)
+    defer { rest(exchange, channel) }
     var answer: Answer
     do {
       answer = try await self.answer(&exchange, channel)
@@ -76,6 +81,11 @@ struct APIResponder: Sendable {
       // The rest of the body is read and thrown away, but not for long.
       channel.eventLoop.scheduleTask(in: limits.linger) { channel.close(promise: nil) }
     }
+  }
+
+  private func rest(_ exchange: Exchange, _ channel: any Channel) {
+    if let name = exchange.countedCaller { callers.leave(name) }
+    if exchange.caller != nil { onRest(channel) }
   }
 
   /// Refused tokens and enrolments are logged where they are judged.
@@ -113,10 +123,24 @@ struct APIResponder: Sendable {
       exchange.caller = caller.name
       routed.caller = caller
       onProof(channel)
+      try count(caller, &exchange)
     }
     routed.query = try QueryParameters(exchange.request.uri.query, limits: limits)
     if route.request != nil { routed.body = try await exchange.readBody(limits) }
+    await gate.enter()
+    defer { gate.leave() }
     return try await route.handler(routed, site)
+  }
+
+  private func count(_ caller: Caller, _ exchange: inout Exchange) throws(DiagnosticError) {
+    guard case .network = door else { return }
+    guard callers.enter(caller.name) else {
+      throw DiagnosticError(
+        .rateLimited, subject: caller.name,
+        reason: "\(limits.perCaller) requests with this token are under way",
+        remedy: "Read the answers of those first.")
+    }
+    exchange.countedCaller = caller.name
   }
 
   /// The route, or `nil` and the methods of the path under `Allow`.
@@ -190,6 +214,8 @@ struct APIResponder: Sendable {
 struct Exchange {
   let request: Request
   var caller: String?
+  /// Set while it counts among those that its caller has under way.
+  var countedCaller: String?
   var route: String?
   private(set) var hasUnreadBody: Bool
 

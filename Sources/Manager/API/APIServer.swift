@@ -89,9 +89,14 @@ package struct APIServer: Service {
       refusals.log(address: address, reason: "it has proven nothing, and others wait")
     }
     let malformed = Refusals(logger: logger, message: "a request over HTTPS was refused")
+    let resting = UnprovenConnections(limit: limits.resting, limitPerAddress: limits.resting) {
+      plain.log(address: $0, reason: "nothing was asked on it, and others wait")
+    }
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger,
-      onRefusal: { malformed.log(address: $0, reason: $1) }, onProof: unproven.proven)
+      onHead: resting.leave, onRefusal: { malformed.log(address: $0, reason: $1) },
+      onProof: unproven.leave, onRest: resting.enter, gate: RequestGate(limit: limits.atOnce),
+      callers: CallersAtWork(limit: limits.perCaller))
     let (context, logger) = (context, logger)
     let builder = HTTPServerBuilder { respond in
       TLSListenerChannel(
@@ -132,7 +137,8 @@ package struct APIServer: Service {
     }
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .local(admit: configuration.localCaller),
-      limits: limits, logger: logger, onHead: greetings.greeted, onProof: unproven.proven)
+      limits: limits, logger: logger, onHead: greetings.greeted, onProof: unproven.leave,
+      gate: RequestGate(limit: limits.atOnce), callers: CallersAtWork(limit: limits.perCaller))
     let logger = logger
     let builder = HTTPServerBuilder { respond in
       LocalListenerChannel(

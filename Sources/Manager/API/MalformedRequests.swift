@@ -22,6 +22,8 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
   private var unanswered = 0
   private var isAnswering = false
   private var isInBody = false
+  /// The newest request waits with its body for a word.
+  private var isGoOnDue = false
   /// It is closed for a reason that is none of the request's.
   private var isLeaving = false
 
@@ -52,21 +54,28 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isRefused else { return }
     switch Self.unwrapInboundIn(data) {
-    case .head(let head):
-      if isNamed, head.version.minor > 0, head.headers["host"].count != 1 {
+    case .head(var head):
+      if isNamed, head.version.minor > 0, !Self.namesOneHost(head) {
         return refuse("it has not one Host header", HTTPParserError.unknown, context)
       }
       unanswered += 1
       isInBody = true
-      if asksToGoOn(head) { goOn(context) }
+      isGoOnDue = asksToGoOn(head)
+      if unanswered == 1 { goOn(context) }
+      // RFC 9112, §9.3: a client of that age waits for the end.
+      if head.version.minor == 0, !head.isKeepAlive {
+        head.headers.replaceOrAdd(name: "connection", value: "close")
+        return context.fireChannelRead(Self.wrapInboundOut(.head(head)))
+      }
     case .body: break
-    case .end: (isInBody, bytes.isPartial) = (false, false)
+    case .end: (isInBody, bytes.isPartial, isGoOnDue) = (false, false, false)
     }
     context.fireChannelRead(data)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    guard let error = error as? HTTPParserError, !isRefused else {
+    // What is left of a body that was answered already is nobody's request.
+    guard let error = error as? HTTPParserError, !isRefused, !(isInBody && unanswered == 0) else {
       return context.fireErrorCaught(error)
     }
     refuse(Self.reason(of: error, limits: limits), error, context)
@@ -88,6 +97,9 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
     case .end:
       isAnswering = false
       unanswered -= 1
+      context.write(data, promise: promise)
+      if unanswered == 1 { goOn(context) }
+      return
     }
     context.write(data, promise: promise)
   }
@@ -99,6 +111,15 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
       tellLate(context)
     }
     context.close(mode: mode, promise: promise)
+  }
+
+  /// RFC 9112, §3.2, and the characters of RFC 3986's authority.
+  private static func namesOneHost(_ head: HTTPRequestHead) -> Bool {
+    let hosts = head.headers["host"]
+    return hosts.count == 1
+      && hosts[0].utf8.allSatisfy {
+        (0x21...0x7e).contains($0) && !"\"#/<>?@\\^`{|}".utf8.contains($0)
+      }
   }
 
   private func refuse(
@@ -138,6 +159,7 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
   private func tellLate(_ context: ChannelHandlerContext) {
     let reason =
       isInBody ? "its body did not come in time" : "no complete head of a request came in time"
+    isRefused = true
     onRefusal(reason)
     let head = HTTPResponseHead(
       version: .http1_1, status: .requestTimeout, headers: ["connection": "close"])
@@ -148,14 +170,17 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
   /// RFC 9110, §10.1.1: the client waits with its body for a word. A body that is too large is refused
   /// instead.
   private func asksToGoOn(_ head: HTTPRequestHead) -> Bool {
-    guard head.version.minor > 0, unanswered == 1,
+    guard head.version.minor > 0,
       head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" })
     else { return false }
     let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
     return length <= limits.bodyBytes
   }
 
+  /// When it is this request's turn.
   private func goOn(_ context: ChannelHandlerContext) {
+    guard isGoOnDue, isInBody else { return }
+    isGoOnDue = false
     let head = HTTPResponseHead(version: .http1_1, status: .continue)
     context.writeAndFlush(Self.wrapOutboundOut(.head(head)), promise: nil)
   }

@@ -2,13 +2,15 @@ import NIOCore
 import NIOSSL
 import Synchronization
 
-/// The connections of a port that have proven nothing yet; see `UnprovenQueue`. One that is pushed
-/// out is closed.
+/// Connections of a port on which nothing is under way, of those that have proven nothing yet or of
+/// others; see `UnprovenQueue`. One that is pushed out is closed.
 final class UnprovenConnections: Sendable {
   private struct State {
     var queue: UnprovenQueue
     var channels: [UInt64: any Channel] = [:]
     var numbers: [ObjectIdentifier: UInt64] = [:]
+    /// Whose end is waited for; they may come and leave often.
+    var known: Set<ObjectIdentifier> = []
 
     mutating func leave(_ number: UInt64) -> (any Channel)? {
       queue.leave(number)
@@ -32,22 +34,24 @@ final class UnprovenConnections: Sendable {
 
   /// A connection was accepted; it leaves when it is proven or closed.
   func enter(_ channel: any Channel) {
-    let evicted: (any Channel)? = state.withLock { state in
+    let (evicted, isNew): ((any Channel)?, Bool) = state.withLock { state in
+      if let number = state.numbers[ObjectIdentifier(channel)] { _ = state.leave(number) }
       let (number, evicted) = state.queue.enter(from: channel.remoteAddress?.ipAddress ?? "unknown")
       let leaver = evicted.flatMap { state.leave($0) }
       state.channels[number] = channel
       state.numbers[ObjectIdentifier(channel)] = number
-      return leaver
+      return (leaver, state.known.insert(ObjectIdentifier(channel)).inserted)
     }
     if let evicted {
       onEviction(evicted.remoteAddress?.ipAddress ?? "unknown")
       Self.cut(evicted)
     }
-    channel.closeFuture.whenComplete { _ in self.leave(channel) }
+    guard isNew else { return }
+    channel.closeFuture.whenComplete { _ in
+      self.leave(channel)
+      self.state.withLock { _ = $0.known.remove(ObjectIdentifier(channel)) }
+    }
   }
-
-  /// Its peer has shown who it is.
-  func proven(_ channel: any Channel) { leave(channel) }
 
   /// Closes below TLS: a farewell would wait seconds for the answer of a peer that says nothing, and
   /// hold its descriptor that long.
@@ -63,7 +67,8 @@ final class UnprovenConnections: Sendable {
     }
   }
 
-  private func leave(_ channel: any Channel) {
+  /// Its peer has shown who it is, or asks for something.
+  func leave(_ channel: any Channel) {
     state.withLock { state in
       guard let number = state.numbers[ObjectIdentifier(channel)] else { return }
       _ = state.leave(number)

@@ -84,7 +84,7 @@ struct AgentConnection: Sendable {
         throw DiagnosticError(
           .peerSilent, subject: address, reason: "no hello within \(Self.greetingLimit)")
       }
-      if silence > WireLimits.lostAfter {
+      if !heard.isBusy, silence > WireLimits.lostAfter {
         heard.fell()
         return
       }
@@ -105,9 +105,10 @@ struct AgentConnection: Sendable {
     var reader: SessionReader?
     do {
       for try await buffer in inbound {
-        heard.mark()
+        heard.mark(isBusy: true)
         if reader == nil { reader = try admitted(writer) }
         try await reader?.take([UInt8](buffer.readableBytesView), heard)
+        heard.mark(isBusy: false)
       }
     } catch let error as DiagnosticError {
       await writer.end(error.diagnostic)
@@ -149,7 +150,10 @@ struct AgentConnection: Sendable {
 /// When the last byte came, and whether a hello did.
 final class LastHeard: Sendable {
   private let state = Mutex(
-    (nanoseconds: Clock.monotonic(), isGreeted: false, minor: 0, hasFallenSilent: false))
+    (
+      nanoseconds: Clock.monotonic(), isBusy: false, isGreeted: false, minor: 0,
+      hasFallenSilent: false
+    ))
   private let onHello: @Sendable () -> Void
   init(onHello: @escaping @Sendable () -> Void = {}) { self.onHello = onHello }
 
@@ -159,7 +163,14 @@ final class LastHeard: Sendable {
   var isGreeted: Bool { state.withLock { $0.isGreeted } }
   /// Of the protocol that the peer speaks; 0 before its hello.
   var minor: Int { state.withLock { $0.minor } }
-  func mark() { state.withLock { $0.nanoseconds = Clock.monotonic() } }
+  /// What came is being taken in: a silence meanwhile is the manager's own.
+  var isBusy: Bool { state.withLock { $0.isBusy } }
+  func mark(isBusy: Bool) {
+    state.withLock {
+      $0.nanoseconds = Clock.monotonic()
+      $0.isBusy = isBusy
+    }
+  }
   func greeted(minor: Int) {
     state.withLock {
       $0.isGreeted = true

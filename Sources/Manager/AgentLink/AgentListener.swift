@@ -76,11 +76,12 @@ package struct AgentListener: Sendable {
             tasks.addTask { try? await accepted.channel.executeThenClose { _, _ in } }
             continue
           }
-          tasks.addTask {
+          // Who asks can wait; an agent that is not heard is taken for lost.
+          tasks.addTask(priority: .high) {
             await AgentConnection(
               site: self.site, renewal: self.renewal, slot: accepted.slot,
               address: accepted.address, logger: self.logger, serverLog: self.site.serverLog,
-              onHello: self.unproven.proven
+              onHello: self.unproven.leave
             ).serve(accepted.channel)
             count.add(-1)
           }

@@ -46,15 +46,21 @@ package struct Enrolment: Sendable {
   package func enrol(
     _ request: EnrolmentRequest, from address: String
   ) async throws(DiagnosticError) -> EnrolmentAnswer {
-    guard gate.take(address, clock().monotonicNanoseconds) else {
+    // Who has a good token is no guesser, and does not wait for those that share the address.
+    let isCounted = gate.take(address, clock().monotonicNanoseconds)
+    let isAdmitted = if isCounted { true } else { await holdsGoodToken(request) }
+    guard isAdmitted else {
       throw DiagnosticError(
         .rateLimited, subject: address, reason: "too many attempts to enrol",
         remedy: "Try again in a minute, with a token that is valid.")
     }
     do {
       let answer = try await admit(request, from: address)
-      gate.giveBack(address)
+      if isCounted { gate.giveBack(address) }
       return answer
+    } catch  where Self.strangers.contains(error.diagnostic.code) {
+      // Anybody can make these; the log has them, as many as it takes.
+      throw error
     } catch {
       // A failed audit write must not hide why the agent was refused.
       _ = try? await store.record(
@@ -63,6 +69,16 @@ package struct Enrolment: Sendable {
           subject: String(request.hostname.prefix(255)), outcome: error.diagnostic.code))
       throw error
     }
+  }
+
+  private static let strangers: Set<String> = [
+    DiagnosticCode.requestMalformed.rawValue, DiagnosticCode.tokenMalformed.rawValue,
+    DiagnosticCode.tokenUnknown.rawValue,
+  ]
+
+  private func holdsGoodToken(_ request: EnrolmentRequest) async -> Bool {
+    guard let token = EnrolmentToken(request.token) else { return false }
+    return (try? await checked(token, nanoseconds: clock().wallNanoseconds)) != nil
   }
 
   private func admit(

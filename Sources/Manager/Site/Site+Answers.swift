@@ -59,6 +59,7 @@ extension Site {
     lastBatch[id] = nil
     clocks[id] = nil
     toldForgery[id] = nil
+    seriesBudgets[id] = nil
   }
 
   func enrolled(_ answer: EnrolmentAnswer, hostname: String) async {

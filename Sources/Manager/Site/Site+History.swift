@@ -11,22 +11,57 @@ extension Site {
   ) -> [UInt32: SeriesBinding] {
     let boot = self.life(life, of: handle)?.stream.boot ?? handle.stream.boot
     let now = self.now
-    return accepted(declarations, handle).mapValues { declaration in
+    var refused = 0
+    var budget = seriesBudget(of: handle.server, now)
+    defer { if refused > 0 { leaveOut(series: refused, handle, now) } }
+    defer { seriesBudgets[handle.server] = budget }
+    return accepted(declarations, handle).compactMapValues { declaration in
       let subject: StoredSubject
       switch declaration.key.subject {
       case .server: subject = .server(handle.server)
       case .target(let reference):
         subject = .target(observed.resolve(handle.server, reference, at: now).targetID)
       }
-      let id = catalogue.id(
-        of: StoredSeries(
-          subject: subject, metric: declaration.key.metric, labels: declaration.key.labels,
-          kind: declaration.kind, unit: declaration.unit, decimals: declaration.decimals,
-          width: declaration.width))
+      let series = StoredSeries(
+        subject: subject, metric: declaration.key.metric, labels: declaration.key.labels,
+        kind: declaration.kind, unit: declaration.unit, decimals: declaration.decimals,
+        width: declaration.width)
+      let known = catalogue.knownID(of: series)
+      if known == nil {
+        guard budget.level >= 1 else {
+          refused += 1
+          return nil
+        }
+        budget.level -= 1
+      }
       return SeriesBinding(
-        series: id, source: Site.source(declaration.source, handle.server, boot),
+        series: known ?? catalogue.id(of: series),
+        source: Site.source(declaration.source, handle.server, boot),
         kept: ObservedSite.keptMetrics.contains(declaration.key.metric) ? declaration.key : nil)
     }
+  }
+
+  /// A series is kept for ever. The largest servers have some ten thousand; a target that moves, and an
+  /// agent of a new version, bring some more. All of a budget comes back in a day.
+  private static let newSeries = 200_000.0
+
+  private func seriesBudget(of server: ServerID, _ now: Moment) -> RateBucket {
+    let monotonic = now.monotonicNanoseconds
+    var budget = seriesBudgets[server] ?? RateBucket(Site.newSeries, now: monotonic)
+    budget.refill(Site.newSeries / 86_400, Site.newSeries, monotonic)
+    return budget
+  }
+
+  private func leaveOut(series count: Int, _ handle: SessionHandle, _ now: Moment) {
+    counters.refusedSeries += UInt64(count)
+    observed.seriesLeftOut(handle.server, count, at: now)
+    serverLog.log(
+      .warning, "new series of an agent are left out: more than any server has",
+      about: handle.server.text,
+      [
+        "server": "\(observed.hostname(of: handle.server) ?? handle.server.text)",
+        "series": "\(count)",
+      ])
   }
 
   /// What an agent says under the manager's own names would pass for the manager's word in `/metrics`
@@ -68,12 +103,16 @@ extension Site {
     let nanoseconds =
       earlier?.clock.nanoseconds(batch.stamp, clock: clock, now: now.wallNanoseconds)
       ?? min(clock?.corrected(batch.stamp) ?? now.wallNanoseconds, now.wallNanoseconds)
+    let isTooOld = isTooOld(nanoseconds, now)
     let mark =
-      earlier == nil
+      earlier == nil && !isTooOld
       ? timeline.mark(stream, order: batch.order, nanoseconds: nanoseconds) : 0
-    let row = SampleRow(
-      order: batch.order, nanoseconds: nanoseconds, layout: batch.layout.marked(mark),
-      bits: batch.bits)
+    let row =
+      isTooOld
+      ? emptied(batch, nanoseconds, of: handle.server, now)
+      : SampleRow(
+        order: batch.order, nanoseconds: nanoseconds, layout: batch.layout.marked(mark),
+        bits: batch.bits)
     switch head.append(row, to: stream) {
     case .duplicate: counters.duplicateBatches += 1
     case .full:
@@ -90,6 +129,7 @@ extension Site {
       counters.batches += 1
       counters.samples += UInt64(row.bits.count)
       observed.batchIngested(handle.server, samples: row.bits.count, at: now)
+      if isTooOld { return }
       closeInterruption(stream, nanoseconds, now)
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.
@@ -137,6 +177,7 @@ extension Site {
   /// it is tried again.
   private func flushNow(force: Bool) async {
     isFlushAsked = false
+    tellTooOld()
     pendingSeries += catalogue.takeNew()
     let write = log.nextWrite(now: now)
     let cut = head.cut(now: now, force: force || isLogFull)

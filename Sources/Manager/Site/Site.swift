@@ -93,6 +93,8 @@ package actor Site {
   var counters = Counters()
   /// The session in which each server's forged names were told.
   var toldForgery: [ServerID: String] = [:]
+  var tooOld: [ServerID: SampleLoss] = [:]
+  var seriesBudgets: [ServerID: RateBucket] = [:]
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?

@@ -77,7 +77,14 @@ extension StateStore {
         ])
     case .persistMGS(let record): try put(.mgs, record.id, record, db)
     case .persistTarget(let record): try put(.target, record.id, record, db)
-    case .persistMemory(let memory): try put(.memory, memory.server.text, memory, db)
+    case .persistMemory(let memory):
+      do {
+        try put(.memory, memory.server.text, memory, db)
+      } catch is EncodingError {
+        // What one agent said must not stop the storing for all; without it its server is unknown
+        // until it speaks.
+        try remove(.memory, memory.server.text, db)
+      }
     }
   }
 

@@ -14,9 +14,11 @@ enum StoreFailure {
         remedy: "Check the disk of the manager's state directory.")
     }
     guard let failure = error as? DatabaseError else {
-      return DiagnosticError(.internalError, subject: path, reason: "\(error)")
+      return DiagnosticError(
+        .internalError, subject: path, reason: String("\(error)".prefix(longestReason)),
+        remedy: restart)
     }
-    let detail = failure.message ?? "\(failure.resultCode)"
+    let detail = String((failure.message ?? "\(failure.resultCode)").prefix(longestReason))
     switch failure.resultCode {
     case .SQLITE_CORRUPT, .SQLITE_NOTADB: return corrupt(path, detail)
     case .SQLITE_BUSY, .SQLITE_LOCKED:
@@ -36,9 +38,14 @@ enum StoreFailure {
     case .SQLITE_CONSTRAINT:
       return DiagnosticError(.conflict, subject: path, reason: detail)
     default:
-      return DiagnosticError(.internalError, subject: path, reason: detail)
+      return DiagnosticError(.internalError, subject: path, reason: detail, remedy: restart)
     }
   }
+
+  /// An error's own words may hold what an agent sent.
+  private static let longestReason = 500
+  private static let restart =
+    "Restart the manager (systemctl restart iml); what agents keep is sent again. If it comes again, report it."
 
   static func corrupt(_ path: String, _ detail: String) -> DiagnosticError {
     DiagnosticError(

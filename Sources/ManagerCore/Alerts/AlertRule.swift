@@ -72,6 +72,7 @@ enum AlertRules {
     .collectorStalled,
     .evidenceStale,
     .readsFailing,
+    .reportLeftOut,
     .debugfsUnreadable,
     .parametersNotUnderstood,
     .samplesLost,

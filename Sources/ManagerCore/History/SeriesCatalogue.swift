@@ -56,6 +56,17 @@ package struct SeriesCatalogue: Sendable {
   /// How many series are known.
   package var count: Int { ids.count }
 
+  /// The number of a series, if it has one.
+  package func knownID(of series: StoredSeries) -> SeriesID? {
+    let form = Form(
+      metric: series.metric, kind: series.kind, unit: series.unit, decimals: series.decimals,
+      width: series.width)
+    guard let subject = subjects.known(series.subject), let form = forms.known(form),
+      let labels = labels.known(series.labels)
+    else { return nil }
+    return slot(of: Record(subject: subject, form: form, labels: labels)).place.map { ids[$0] }
+  }
+
   /// The number of a series; one that is new gets a number that no other ever had.
   package mutating func id(of series: StoredSeries) -> SeriesID {
     let record = record(of: series)
@@ -174,6 +185,8 @@ private struct InternTable<Value: Hashable & Sendable>: Sendable {
   private var places: [Value: UInt32] = [:]
 
   subscript(place: UInt32) -> Value { values[Int(place)] }
+
+  func known(_ value: Value) -> UInt32? { places[value] }
 
   mutating func place(of value: Value) -> UInt32 {
     if let known = places[value] { return known }

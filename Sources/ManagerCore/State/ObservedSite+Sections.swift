@@ -8,7 +8,6 @@ extension ObservedSite {
     heard(id, at: now)
     servers[id]?.awaited.remove(section.key)
     let old = server.sections[section.key]
-    guard old != nil || server.sections.count < StateLimits.sectionsPerServer else { return }
     if let old, old.section.digest == section.digest, old.section.collector == section.collector,
       old.section.body == section.body
     {
@@ -16,8 +15,20 @@ extension ObservedSite {
       return
     }
     let monotonic = now.monotonicNanoseconds
+    let bytes = section.body.textBytes
+    let others = server.sectionBytes - (old?.bytes ?? 0)
+    guard others + bytes <= StateLimits.sectionBytesPerServer,
+      old != nil || server.sections.count < StateLimits.sectionsPerServer
+    else {
+      // What was said before does not hold any more.
+      dropSection(section.key, of: id, at: now)
+      servers[id]?.leftOut.leave(section.key, at: monotonic)
+      return
+    }
+    servers[id]?.leftOut.settle(section.key)
+    servers[id]?.sectionBytes = others + bytes
     var held = ReportedSection(
-      section: section, fact: ReportedFact(section), standing: .pending,
+      section: section, bytes: bytes, fact: ReportedFact(section), standing: .pending,
       earlierEvidence: old.flatMap { server.evidence(of: $0) }, arrived: monotonic,
       unchangedSince: monotonic)
     if let old, case .confirmed = old.standing, old.section.collector == section.collector {
@@ -35,6 +46,7 @@ extension ObservedSite {
     guard servers[id]?.session != nil else { return }
     heard(id, at: now)
     servers[id]?.awaited.remove(key)
+    servers[id]?.leftOut.settle(key)
     dropSection(key, of: id, at: now)
   }
 
@@ -76,6 +88,7 @@ extension ObservedSite {
     guard let held = servers[id]?.sections[key] else { return }
     let evidence = servers[id]?.evidence(of: held)
     servers[id]?.sections[key] = nil
+    servers[id]?.sectionBytes -= held.bytes
     memoryChanged(key, of: id)
     switch held.fact {
     case .target: endClaim(key, of: id, evidence: evidence, at: now)

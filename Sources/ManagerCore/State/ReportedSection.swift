@@ -45,6 +45,8 @@ struct ReportedSection: Sendable {
   }
 
   var section: Section
+  /// Of its body, as text.
+  var bytes: Int
   var fact: ReportedFact
   var standing: Standing
   /// The evidence that stood behind it when this session began.

@@ -21,6 +21,9 @@ struct ReportedServer: Sendable {
   /// When a new boot id came; its collectors may not have spoken since.
   var rebooted: Int64?
   var sections: [SectionKey: ReportedSection] = [:]
+  /// Of the sections' bodies, as text.
+  var sectionBytes = 0
+  var leftOut = LeftOut()
   var pending: [String: [SectionKey]] = [:]
   /// Of this session only.
   var collectors: [String: CollectorProgress] = [:]
@@ -154,6 +157,7 @@ struct ReportedServer: Sendable {
     collectors = [:]
     pending = [:]
     awaited = []
+    leftOut = LeftOut()
     session = Session(id: id, opened: now, address: address)
     self.hello = hello
     lastClose = nil

@@ -101,6 +101,12 @@ struct ServerAssessment: Sendable {
             since: progress.completeEvidence ?? progress.ended))
       }
     }
+    if let reason = server.leftOut.reason {
+      list.append(
+        Trouble(
+          code: .reportLeftOut, reason: "of what \(server.name) reports is left out: \(reason)",
+          since: server.leftOut.since ?? now))
+    }
     if list.isEmpty, server.collectors.isEmpty, let opened = server.session?.opened,
       now - opened >= policy.staleAfterNanoseconds()
     {

@@ -82,8 +82,10 @@ extension ObservedSite {
       let confirmed = server.record.collectorEvidence?[kept.section.collector]
       let evidence = kept.evidenceNanoseconds.map { max($0, confirmed ?? $0) }
       let fact = ReportedFact(kept.section)
+      let bytes = kept.section.body.textBytes
+      servers[id]?.sectionBytes += bytes
       servers[id]?.sections[kept.section.key] = ReportedSection(
-        section: kept.section, fact: fact, standing: .unconfirmed,
+        section: kept.section, bytes: bytes, fact: fact, standing: .unconfirmed,
         earlierEvidence: evidence.map { now.monotonic(ofWall: $0) },
         arrived: now.monotonicNanoseconds,
         unchangedSince: now.monotonic(ofWall: kept.unchangedSinceNanoseconds))

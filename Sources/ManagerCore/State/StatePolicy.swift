@@ -46,6 +46,10 @@ package struct StatePolicy: Hashable, Sendable {
 enum StateLimits {
   /// As many as the largest `digests` message can list.
   static let sectionsPerServer = 20_000
+  /// Of all of them as text: the largest servers known have half of it, and all of it fits one answer.
+  static let sectionBytesPerServer = 48 << 20
+  /// Keys of sections that are left out; it is the number that matters.
+  static let leftOut = 1_000
   /// A screen of losses, and enough to see a pattern in them.
   static let losses = 100
   static let logLines = 200

@@ -91,6 +91,7 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case collectorStalled = "collector-stalled"
   case evidenceStale = "evidence-stale"
   case readsFailing = "reads-failing"
+  case reportLeftOut = "report-left-out"
   case debugfsUnreadable = "debugfs-unreadable"
   case parametersNotUnderstood = "parameters-not-understood"
   // store

@@ -16,6 +16,26 @@ package enum JSONValue: Hashable, Sendable {
   }
 }
 
+extension JSONValue {
+  /// About as many bytes as its text has, and never fewer: numbers count with the most that they take.
+  package var textBytes: Int {
+    switch self {
+    case .null, .bool: 6
+    case .integer, .unsigned: 21
+    case .number: 26
+    case .string(let text): JSONValue.bytes(of: text)
+    case .array(let values): values.reduce(2) { $0 + 1 + $1.textBytes }
+    case .object(let members):
+      members.reduce(2) { $0 + 2 + JSONValue.bytes(of: $1.key) + $1.value.textBytes }
+    }
+  }
+
+  /// A control character is written as six.
+  private static func bytes(of text: String) -> Int {
+    text.utf8.reduce(2) { $0 + ($1 < 0x20 ? 6 : $1 == 0x22 || $1 == 0x5c ? 2 : 1) }
+  }
+}
+
 extension JSONValue: Codable {
   package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -120,6 +120,7 @@ extension Message {
   }
 
   private init(json type: MessageType, _ payload: [UInt8]) throws {
+    try JSONNesting.check(payload)
     func body<Body: Decodable>(_ type: Body.Type) throws -> Body {
       try CanonicalJSON.decode(type, from: payload)
     }

@@ -11,6 +11,8 @@ package enum WireLimits {
   package static let stateBytes = 16 << 20
   /// A continued batch or declaration; 100,000 series at 20 bytes each.
   package static let bulkBytes = 8 << 20
+  /// Of JSON: reports have five levels.
+  package static let nesting = 64
   package static let seriesPerSession = 1_000_000
   package static let labels = 16
   package static let textBytes = 1_024

@@ -112,14 +112,40 @@ import Testing
     _ = try await site.enrolment.enrol(site.request(token), from: "::1")
   }
 
-  @Test func refusalsAreAudited() async throws {
+  @Test func refusalsOfTokensThatWereGoodAreAudited() async throws {
     let site = try await TrustSite()
-    let request = EnrolmentRequest(
-      token: "x", certificateRequest: "", hostname: "oss1", previousServer: nil)
+    let token = try await site.token()
+    _ = try await site.enrolment.enrol(site.request(token), from: "192.0.2.1")
+    let request = try site.request(token, hostname: "oss2")
     _ = await refusal { _ = try await site.enrolment.enrol(request, from: "192.0.2.9") }
     let row = try #require(try await site.store.audit(newest: 1).first)
     #expect(row.who == "192.0.2.9")
-    #expect(row.outcome == "token-malformed")
+    #expect(row.outcome == "token-used-up")
+  }
+
+  @Test func strangersDoNotFillTheAudit() async throws {
+    let site = try await TrustSite()
+    for token in ["x", "iml1.none.AAAA.BBBB"] {
+      let request = EnrolmentRequest(
+        token: token, certificateRequest: "", hostname: "oss1", previousServer: nil)
+      let refused = await refusal { _ = try await site.enrolment.enrol(request, from: "192.0.2.9") }
+      #expect(refused != nil)
+    }
+    #expect(try await site.store.audit(newest: 10).isEmpty)
+  }
+
+  @Test func aGoodTokenDoesNotWaitForThoseThatShareItsAddress() async throws {
+    let site = try await TrustSite()
+    let guess = EnrolmentRequest(token: "x", certificateRequest: "", hostname: "oss1")
+    for _ in 0..<31 {
+      _ = await refusal { _ = try await site.enrolment.enrol(guess, from: "192.0.2.66") }
+    }
+    let token = try await site.token()
+    _ = try await site.enrolment.enrol(site.request(token), from: "192.0.2.66")
+    let again = await refusal {
+      _ = try await site.enrolment.enrol(site.request(token, hostname: "b"), from: "192.0.2.66")
+    }
+    #expect(again?.code == "rate-limited", "it is good no more")
   }
 
   @Test func guessingIsSlowAndOthersAreServed() async throws {

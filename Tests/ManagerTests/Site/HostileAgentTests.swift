@@ -1,9 +1,10 @@
 import Foundation
-import ManagerCore
-import Protocol
+import Platform
 import Testing
 
 @testable import Manager
+@testable import ManagerCore
+@testable import Protocol
 
 /// What one agent may do to others and to the manager's own word.
 @Suite struct HostileAgentTests {
@@ -31,6 +32,81 @@ import Testing
     let lines = log.lines.filter { $0.contains("names that begin with iml_") }
     #expect(lines.count == 1, "once a session: \(lines)")
     #expect(lines.first?.contains("iml_x") == true)
+  }
+
+  @Test func batchesOlderThanHistoryIsKeptMakeNoFilesAndAreALossThatIsTold() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let stream = Given.stream(1)
+    let boot: Int64 = 1 << 61
+    await manager.site.setClock(of: stream.server, boot: boot)
+    let handle = FrameSite.handle(stream)
+    let declaration = SeriesDeclaration(
+      key: SeriesKey(subject: .server, metric: "m"), kind: .counter, unit: "1")
+    var series = SessionSeries(await manager.site.declared([0: declaration], handle))
+    for order in UInt64(1)...50 {
+      let age = max(0, Int64(50 - order) * Given.day - 3_600 * Given.second)
+      let batch = SampleBatch(
+        order: order, stamp: Stamp(bootNanoseconds: boot - age, wallNanoseconds: 1),
+        ids: [0], bits: [order])
+      try await manager.site.batch(series.arrange(batch), handle)
+    }
+    await manager.site.flush(force: true)
+    #expect(await manager.acknowledged(stream) == 50)
+    // Of a retention of a day, and a day of grace.
+    #expect(manager.store.history.rawDays.count <= 3)
+    let losses = try await manager.store.losses(of: stream.server, newest: 10)
+    #expect(losses.map(\.batches) == [47])
+    #expect(losses.first?.samples == 47)
+    #expect(losses.first?.reason.contains("older than history is kept") == true)
+    let answer = try await manager.site.query(MetricRequest(metric: "m", seconds: 100 * 86_400))
+    #expect(answer.groups.map(\.samples) == [3])
+  }
+
+  @Test func anAgentMayNotFillTheCatalogue() async throws {
+    let directory = try TemporaryDirectory()
+    let log = APIRecordedLog()
+    let manager = try await FrameSite(directory.path, logger: log.logger)
+    func declare(_ names: Range<Int>, by server: Int) async -> Int {
+      var declarations: [UInt32: SeriesDeclaration] = [:]
+      for number in names {
+        declarations[UInt32(number)] = SeriesDeclaration(
+          key: SeriesKey(subject: .server, metric: "m\(number)"), kind: .counter, unit: "1")
+      }
+      return await manager.site.declared(declarations, FrameSite.handle(Given.stream(server))).count
+    }
+    #expect(await declare(0..<150_000, by: 1) == 150_000)
+    let more = await declare(100_000..<250_000, by: 1)
+    // The budget fills again meanwhile, by some series a second.
+    #expect((100_000..<101_000).contains(more), "what is known, and 50,000 new ones: \(more)")
+    #expect(await declare(0..<150_000, by: 1) == 150_000, "what is known stays")
+    #expect(await declare(0..<10, by: 2) == 10, "another server has its own budget")
+    let found = await manager.site.status().findings.filter {
+      $0.diagnostic.code == "report-left-out"
+    }
+    // Only a server that is heard has findings of its own.
+    #expect(found.isEmpty)
+    #expect(log.lines.contains { $0.contains("new series of an agent are left out") })
+  }
+
+  @Test func aMemoryThatCanNotBeWrittenStopsNothing() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    var body = JSONValue.null
+    for _ in 0..<600 { body = .array([body]) }
+    var section = try Section(key: SectionKey("host"), collector: "host", body: .null)
+    section.body = body
+    let memory = ServerMemory(
+      server: Given.server(1), hello: nil,
+      sections: [.init(section: section, evidenceNanoseconds: nil, unchangedSinceNanoseconds: 1)],
+      identity: nil)
+    try await store.apply([
+      .persistMemory(memory),
+      .persistMGS(MGSRecord(id: "mgs-1", nids: ["10.0.0.1@tcp"])),
+    ])
+    let records = try await store.siteRecords()
+    #expect(records.mgs.map(\.id) == ["mgs-1"])
+    #expect(records.memories.isEmpty)
   }
 
   @Test func aHelloOfManyLivesIsOneLineOfTheLog() async throws {
@@ -61,6 +137,13 @@ import Testing
 }
 
 extension Site {
+  fileprivate func setClock(of server: ServerID, boot: Int64) {
+    var clock = ClockModel(boot: BootID("boot"))
+    clock.observed(
+      sent: Stamp(bootNanoseconds: boot, wallNanoseconds: 1), received: Clock.wall())
+    clocks[server] = clock
+  }
+
   fileprivate func openLives(of hello: Hello, sent: Stamp) async throws {
     var chain: [LifeChain.Link] = []
     _ = try await openLives(hello, ClockModel(boot: hello.boot), sent, &chain)

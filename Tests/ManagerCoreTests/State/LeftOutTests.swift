@@ -1,0 +1,64 @@
+import Protocol
+import Testing
+
+@testable import ManagerCore
+
+/// What is more than any server has is not taken, and said to be missing.
+@Suite struct LeftOutTests {
+  private static func big(_ subject: String, _ fill: String) throws -> Section {
+    try Section(
+      key: SectionKey("exports", subject), collector: "exports",
+      body: .string(String(repeating: fill, count: 14 << 20)))
+  }
+
+  @Test func sectionsOfOneServerAreBoundedTogether() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss01"]?.id)
+    let before = stage.site.servers[id]?.sectionBytes ?? 0
+    for subject in ["a", "b", "c"] {
+      stage.site.sectionArrived(id, try Self.big(subject, "x"), at: stage.now)
+    }
+    #expect(stage.findings(.reportLeftOut).isEmpty)
+    stage.site.sectionArrived(id, try Self.big("d", "x"), at: stage.now)
+    let finding = try #require(stage.findings(.reportLeftOut).first)
+    #expect(finding.diagnostic.subject == "oss01")
+    #expect(finding.diagnostic.severity == .warning)
+    #expect(finding.diagnostic.reason.contains("1 sections, such as exports/d: more than 48 MiB"))
+    #expect(stage.server("oss01")?.health == .degraded)
+    #expect(try stage.site.serverDetail("oss01", at: stage.now).sections.count > 3)
+    // Another takes no more room than the one in whose place it comes.
+    stage.site.sectionArrived(id, try Self.big("a", "y"), at: stage.now)
+    #expect(stage.site.servers[id]?.leftOut.sections.count == 1)
+    stage.site.sectionGone(id, SectionKey("exports", "b"), at: stage.now)
+    stage.site.sectionArrived(id, try Self.big("d", "x"), at: stage.now)
+    #expect(stage.findings(.reportLeftOut).isEmpty)
+    for subject in ["a", "c", "d"] {
+      stage.site.sectionGone(id, SectionKey("exports", subject), at: stage.now)
+    }
+    #expect(stage.site.servers[id]?.sectionBytes == before)
+  }
+
+  @Test func aSectionThatGrewTooLargeIsNotKnownAnyMore() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss01"]?.id)
+    for subject in ["a", "b", "c"] {
+      stage.site.sectionArrived(id, try Self.big(subject, "x"), at: stage.now)
+    }
+    stage.site.sectionArrived(id, try Self.big("c", "\u{1}"), at: stage.now)
+    #expect(stage.site.servers[id]?.sections[SectionKey("exports", "c")] == nil)
+    #expect(stage.findings(.reportLeftOut).count == 1)
+  }
+
+  @Test func newSeriesThatAreLeftOutAreAFindingOfTheSession() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss02"]?.id)
+    stage.site.seriesLeftOut(id, 70, at: stage.now)
+    stage.site.seriesLeftOut(id, 7, at: stage.now)
+    let finding = try #require(stage.findings(.reportLeftOut).first)
+    #expect(finding.diagnostic.reason.contains("77 new series"))
+    stage.close("oss02")
+    stage.connect("oss02")
+    try stage.run(2)
+    #expect(stage.findings(.reportLeftOut).isEmpty)
+  }
+}

@@ -1,0 +1,76 @@
+import AsyncHTTPClient
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import Manager
+
+@Suite struct RequestGateTests {
+  private final class Inside: Sendable {
+    let state = Mutex((now: 0, most: 0, done: 0))
+  }
+
+  @Test func onlySoManyAreWorkedOnAtOnceAndAllGetTheirTurn() async {
+    let gate = RequestGate(limit: 3)
+    let inside = Inside()
+    await withTaskGroup(of: Void.self) { tasks in
+      for _ in 0..<50 {
+        tasks.addTask {
+          await gate.enter()
+          inside.state.withLock {
+            $0.now += 1
+            $0.most = max($0.most, $0.now)
+          }
+          for _ in 0..<5 { await Task.yield() }
+          inside.state.withLock {
+            $0.now -= 1
+            $0.done += 1
+          }
+          gate.leave()
+        }
+      }
+    }
+    let (now, most, done) = inside.state.withLock { $0 }
+    #expect(now == 0)
+    #expect(most <= 3)
+    #expect(done == 50)
+    #expect(gate.waiting == 0)
+  }
+
+  @Test func aCallerHasSoManyUnderWayAndAnotherIsNotInItsWay() {
+    let callers = CallersAtWork(limit: 2)
+    #expect(callers.enter("a"))
+    #expect(callers.enter("a"))
+    #expect(!callers.enter("a"))
+    #expect(callers.enter("b"))
+    callers.leave("a")
+    #expect(callers.enter("a"))
+  }
+
+  @Test func connectionsThatRestGiveWayToWhoComesAnew() async throws {
+    let certificate = try APITestCertificate()
+    try await withAPI(certificate: certificate, configure: { $0.limits.resting = 2 }) {
+      api async throws in
+      let url = "https://localhost:\(api.listening.port)/api/v1/status"
+      let clients = (0..<4).map { _ in certificate.client() }
+      for client in clients {
+        let reply = try await api.ask(client, url, "GET", token: "viewer-secret", body: nil)
+        #expect(reply.status == 200)
+      }
+      while !api.log.lines.contains(where: { $0.contains("nothing was asked on it") }) {
+        guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
+      }
+      #expect(try await api.https("GET", "/api/v1/status", token: "viewer-secret").status == 200)
+      for client in clients { try await client.shutdown() }
+    }
+  }
+
+  @Test func aCallerWithTooManyRequestsIsToldSo() async throws {
+    try await withAPI(configure: { $0.limits.perCaller = 0 }) { api async throws in
+      let reply = try await api.https("GET", "/api/v1/status", token: "viewer-secret")
+      #expect(reply.status == 429 && reply.code == "rate-limited")
+      #expect(try await api.unix("GET", "/api/v1/status").status == 200)
+      #expect(try await api.https("GET", "/healthz").status == 200)
+    }
+  }
+}
