@@ -33,25 +33,24 @@ package struct CollectorContext: Sendable {
   var factsNumber: UInt64 = 0
   private(set) var listings: Listings
   /// What the facts are made of; `nil` when not all of it can be asked again.
-  private let trace: ReadTrace?
+  private let trace: AskedTrace?
 
   /// Reads the facts anew; a few small files, none of which asks a target.
   ///
   /// - Parameter before: the last; its facts stand when the files say the same.
   package init(_ host: HostRoot, after before: CollectorContext? = nil) {
-    bootID = host.bootID()
     listings = Listings()
-    let lustre = NodeFacts.lustre(host)
-    if let before, let known = before.trace, before.facts.lustre == lustre,
-      known.changed(host, listings, turn: 0, age: 0, misses: true) == nil
-    {
+    if let before, let known = before.trace, case .none = known.ask(host, listings) {
+      bootID = before.bootID
       facts = before.facts
       trace = known
-    } else {
-      let recorder = host.remembers ? ReadRecorder(knowing: [], samplesBefore: []) : nil
-      facts = NodeFacts(host, listings, lustre, recorder)
-      trace = recorder?.finish()?.trace
+      return
     }
+    let recorder = host.remembers ? ReadRecorder(knowing: [], samplesBefore: []) : nil
+    let epoch = host.memory.epoch
+    bootID = host.bootID(recorder)
+    facts = NodeFacts(host, listings, NodeFacts.lustre(host, recorder), recorder)
+    trace = recorder?.finish().map { AskedTrace($0.trace, host, turn: 0, epoch: epoch) }
   }
 
   /// The same facts; directories are listed anew.

@@ -47,7 +47,9 @@ package final class ContextSource: Sendable {
     if let ready { return ready }
     var context = CollectorContext(host, after: last)
     return state.withLock { state in
-      if let before = state.context, before.facts == context.facts {
+      if let before = state.context, before.facts == context.facts,
+        before.bootID == context.bootID
+      {
         context.factsNumber = before.factsNumber
       } else {
         state.lastNumber += 1

@@ -74,18 +74,16 @@ struct Gathering {
   }
 
   /// - Parameter isKept: when the file stays open where it may.
-  private func read(_ path: String, isKept: Bool) throws(HostError) -> [UInt8] {
+  private func read(
+    _ path: String, isKept: Bool, limit: Int = HostRoot.readLimit
+  ) throws(HostError) -> [UInt8] {
     let bytes: [UInt8]
     if let asked = recorder?.contents(of: path) {
       bytes = asked
     } else {
-      bytes = isKept ? try host.readAgain(path) : try host.read(path)
+      bytes = isKept ? try host.readAgain(path, limit: limit) : try host.read(path, limit: limit)
     }
-    if let recorder {
-      // What was read into has room for a page; what is kept has not.
-      let kept = bytes.withUnsafeBufferPointer { Array($0) }
-      recorder.note(.contents(path: path, bytes: kept, isKept: isKept))
-    }
+    recorder?.note(contents: bytes, of: path, isKept: isKept)
     return bytes
   }
 
@@ -127,6 +125,42 @@ struct Gathering {
     do {
       let names = try host.list(path)
       recorder?.note(.names(path: path, names))
+      return names
+    } catch {
+      if error.isAbsence {
+        recorder?.note(.absent([path], looks: ReadTrace.always))
+      } else {
+        recorder?.giveUp()
+      }
+      throw error
+    }
+  }
+
+  /// The host's name.
+  func hostname() -> String? { host.hostname(recorder) }
+
+  /// A small file of the host, of which nothing is told when it says by this `errno` that it has no value.
+  mutating func text(path: String, noValue: Int32) -> String? {
+    do {
+      let bytes = try read(path, isKept: true, limit: 4_096)
+      return ScalarParser.text(bytes.span)
+    } catch {
+      if error.isAbsence {
+        recorder?.note(.absent([path], looks: ReadTrace.always))
+      } else if error.number == noValue {
+        recorder?.note(.refused(path: path, number: noValue))
+      } else {
+        fail(path, error)
+      }
+      return nil
+    }
+  }
+
+  /// Names of the directories in a directory that is no parameter of Lustre, sorted.
+  func directories(path: String) throws(HostError) -> [String] {
+    do {
+      let names = try host.directories(path)
+      recorder?.note(.directories(path: path, parent: nil, names: names))
       return names
     } catch {
       if error.isAbsence {
@@ -222,6 +256,11 @@ struct Gathering {
 
   mutating func fail(_ source: String, _ reason: String) {
     recorder?.giveUp()
+    complain(source, reason)
+  }
+
+  /// A complaint about what is not there, which stands as long as nothing comes.
+  mutating func complain(_ source: String, _ reason: String) {
     guard collection.failures.count < Gathering.failureLimit else { return }
     collection.failures.append(
       CollectionFailure(collector: collector, source: source, reason: reason))

@@ -2,13 +2,15 @@ import AgentCore
 import Protocol
 
 /// The machine: name, kernel, memory, processors, load.
-struct HostCollector: Collector {
+struct HostCollector: SteadyCollector {
   let name = "host"
   let sections = ["host"]
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    var gathering = Gathering(name, host)
-    let hostname = host.hostname()
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
+    let hostname = gathering.hostname()
     var section = HostSection(hostname: hostname ?? "unknown")
     section.kernel = text("/proc/sys/kernel/osrelease", &gathering)
     section.operatingSystem = operatingSystem(&gathering)

@@ -2,21 +2,23 @@ import AgentCore
 import Protocol
 
 /// Network interfaces and their traffic.
-struct InterfacesCollector: Collector {
+struct InterfacesCollector: SteadyCollector {
   let name = "interfaces"
   let sections = ["interfaces"]
 
   /// As for the traffic: containers bring interfaces by the hundred.
   private static let limit = 256
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    var gathering = Gathering(name, host)
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
     if let bytes = gathering.read(path: "/proc/net/dev") {
       let devices = gathering.take(HostParsers.netDev(bytes.span), from: "/proc/net/dev")
       for device in devices { sample(device, &gathering) }
     }
     do {
-      let names = try host.directories("/sys/class/net")
+      let names = try gathering.directories(path: "/sys/class/net")
       let interfaces = names.prefix(InterfacesCollector.limit).map { read($0, &gathering) }
       gathering.section(InterfacesSection(interfaces: Array(interfaces)))
     } catch {
@@ -37,15 +39,8 @@ struct InterfacesCollector: Collector {
   }
 
   private func text(_ name: String, _ file: String, _ gathering: inout Gathering) -> String? {
-    let path = "/sys/class/net/\(name)/\(file)"
-    do {
-      let bytes = try gathering.host.readAgain(path, limit: 4_096)
-      return ScalarParser.text(bytes.span)
-    } catch {
-      // A link that is down has no speed and says EINVAL.
-      if !error.isAbsence, error.number != HostError.invalid { gathering.fail(path, error) }
-      return nil
-    }
+    // A link that is down has no speed and says EINVAL.
+    gathering.text(path: "/sys/class/net/\(name)/\(file)", noValue: HostError.invalid)
   }
 
   private func sample(_ device: DeviceTraffic, _ gathering: inout Gathering) {

@@ -139,10 +139,10 @@ final class JobStatsKeeper: Sendable {
     }
   }
 
-  /// All targets that there are. The readers of others are let go.
-  func listed(_ lanes: Set<String>, at stamp: Stamp) {
+  /// All targets that there are, `nil`: those of the last list. The readers of others are let go.
+  func listed(_ lanes: Set<String>?, at stamp: Stamp) {
     state.withLock { state in
-      state.readers = state.readers.filter { lanes.contains($0.key) }
+      if let lanes { state.readers = state.readers.filter { lanes.contains($0.key) } }
       state.listedAt = stamp
       let all = state.readers.values.reduce(0) { $0 + $1.entryCount }
       for reader in state.readers.values {

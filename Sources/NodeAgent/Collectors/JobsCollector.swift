@@ -23,10 +23,10 @@ struct JobsCollector: TargetCollecting {
     return CollectorTask(name: name) {
       // Before the list: whoever was mounted in between counts from here on.
       let now = HostClock().now()
-      var present: Set<String> = []
+      var lanes: Set<String> = []
       let listing = list(host, source.current()) { reader, directory in
         let target = reader.lane(directory)
-        present.insert(target)
+        lanes.insert(target)
         let jobs = keeper.reader(of: target)
         // Hundreds of MiB take many seconds; the target's own report does not wait for them.
         return CollectorUnit(
@@ -40,7 +40,9 @@ struct JobsCollector: TargetCollecting {
         }
       }
       switch listing {
-      case .units, .notApplicable: keeper.listed(present, at: now)
+      // When nothing was listed anew, the targets are those of before.
+      case .units: keeper.listed(lanes.isEmpty ? nil : lanes, at: now)
+      case .notApplicable: keeper.listed([], at: now)
       case .failed: break
       }
       return listing

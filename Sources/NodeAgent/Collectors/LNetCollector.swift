@@ -2,12 +2,14 @@ import AgentCore
 import Protocol
 
 /// LNet's counters, own interfaces and peers.
-struct LNetCollector: Collector {
+struct LNetCollector: SteadyCollector {
   let name = "lnet"
   let sections = ["lnet"]
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
-    var gathering = Gathering(name, host)
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
     readStats(&gathering)
     gathering.sample(.lnetMemory, gathering.number(.lnetMemoryUsed))
     let interfaces = readInterfaces(&gathering)

@@ -2,15 +2,17 @@ import AgentCore
 import Protocol
 
 /// The Lustre node as such: release, health, devices, memory.
-struct LustreCollector: Collector {
+struct LustreCollector: SteadyCollector {
   let name = "lustre"
   let sections = ["lustre"]
 
   private static let debugfs = "/sys/kernel/debug"
 
-  func collect(_ host: HostRoot, _ context: CollectorContext) -> CollectorAnswer {
+  func collect(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?
+  ) -> CollectorAnswer {
     if let answer = context.facts.withoutLustre { return answer }
-    var gathering = Gathering(name, host)
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
     var section = LustreSection(
       version: nil, health: nil, unhealthyDevices: [], devices: [], debugfsReadable: false)
     if let bytes = gathering.read(.version) {
@@ -48,13 +50,13 @@ struct LustreCollector: Collector {
   private func isDebugfsReadable(_ gathering: inout Gathering) -> Bool {
     let remedy = "; mount it with: mount -t debugfs debugfs \(LustreCollector.debugfs)"
     do {
-      let names = try gathering.host.list(LustreCollector.debugfs)
+      let names = try gathering.list(LustreCollector.debugfs)
       guard !names.isEmpty else {
-        gathering.fail(LustreCollector.debugfs, "debugfs is not mounted" + remedy)
+        gathering.complain(LustreCollector.debugfs, "debugfs is not mounted" + remedy)
         return false
       }
       for name in ["lustre", "lnet"] where names.contains(name) {
-        _ = try gathering.host.list("\(LustreCollector.debugfs)/\(name)")
+        _ = try gathering.list("\(LustreCollector.debugfs)/\(name)")
       }
       return true
     } catch {
@@ -62,7 +64,7 @@ struct LustreCollector: Collector {
         let hint = "; debugfs needs root, and a kernel that is not locked down"
         gathering.fail(LustreCollector.debugfs, error.reason + hint)
       } else if gathering.host.isLive {
-        gathering.fail(LustreCollector.debugfs, "the kernel has no debugfs")
+        gathering.complain(LustreCollector.debugfs, "the kernel has no debugfs")
       }
       return false
     }

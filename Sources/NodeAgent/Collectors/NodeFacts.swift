@@ -45,12 +45,17 @@ package struct NodeFacts: Hashable, Sendable {
     }
   }
 
-  static func lustre(_ host: HostRoot) -> Lustre {
+  static func lustre(_ host: HostRoot, _ recorder: ReadRecorder?) -> Lustre {
     var failure: HostError?
     for path in ["/proc/fs/lustre", "/sys/fs/lustre"] {
       do {
-        if try host.isPresent(path) { return .here }
+        if try host.isPresent(path) {
+          recorder?.note(.present(path))
+          return .here
+        }
+        recorder?.note(.absent([path], looks: ReadTrace.always))
       } catch {
+        recorder?.giveUp()
         failure = failure ?? error
       }
     }

@@ -39,14 +39,15 @@ extension TargetCollecting {
     _ reader: TargetReader, _ directory: String, _ host: HostRoot, _ source: ContextSource
   ) -> CollectorUnit {
     let subject = reader.subject(directory)
+    let name = "\(name)/\(subject)"
     let period = period
     return CollectorUnit(subject: subject, lane: reader.lane(directory), period: { period }) {
       let context = source.current()
       let listings = Listings()
       return host.memory.answers.answer(
-        "\(name)/\(subject)", host, listings, facts: context.factsNumber
+        name, host, listings, facts: context.factsNumber
       ) { recorder in
-        var gathering = Gathering("\(name)/\(subject)", host, listings, recorder: recorder)
+        var gathering = Gathering(name, host, listings, recorder: recorder)
         let identity = reader.identity(directory, &gathering, context.facts)
         collect(reader, identity, context.facts, &gathering)
         return gathering.answer(orNotApplicable: absence)
@@ -59,12 +60,21 @@ extension TargetCollecting {
     _ host: HostRoot, _ context: CollectorContext,
     _ unit: (TargetReader, String) -> CollectorUnit
   ) -> CollectorListing {
+    host.memory.answers.listing(name, host, context.listings, facts: context.factsNumber) {
+      list(host, context, $0, unit)
+    }
+  }
+
+  private func list(
+    _ host: HostRoot, _ context: CollectorContext, _ recorder: ReadRecorder?,
+    _ unit: (TargetReader, String) -> CollectorUnit
+  ) -> CollectorListing {
     switch context.facts.lustre {
     case .here: break
     case .absent: return .notApplicable(reason: noLustre)
     case .unreadable(let reason): return .failed(reason: reason)
     }
-    var gathering = Gathering(name, host, context.listings)
+    var gathering = Gathering(name, host, context.listings, recorder: recorder)
     var units: [CollectorUnit] = []
     for reader in readers {
       // Half a list would pass for the news that the other targets are gone.

@@ -56,11 +56,13 @@ final class HostMemory: Sendable {
   /// One buffer that is read into in pieces, when nobody does.
   private let buffer = Mutex<[UInt8]>([])
 
+  /// `HostRoot.streamBytes` of them; whoever takes it gives it back.
   func takeBuffer() -> [UInt8] {
-    buffer.withLock { kept in
+    let kept = buffer.withLock { kept in
       defer { kept = [] }
       return kept
     }
+    return kept.isEmpty ? [UInt8](repeating: 0, count: HostRoot.streamBytes) : kept
   }
 
   func giveBuffer(_ used: [UInt8]) { buffer.withLock { $0 = used } }
@@ -71,7 +73,10 @@ final class HostMemory: Sendable {
   /// What was made of what was read.
   let answers = KnownAnswers()
 
-  init(_ keeping: KeptFiles.Keeping) { files = KeptFiles(keeping) }
+  /// Directories that stay open.
+  let directories = KeptDirectories()
+
+  init(_ files: KeptFiles = KeptFiles()) { self.files = files }
 
   func paths(of name: Name) -> Paths {
     paths.withLock { $0[name] ?? Self.new(name, &$0) }

@@ -15,16 +15,27 @@ package struct HostRoot: Sendable {
   /// True when this is the machine itself.
   package var isLive: Bool { root == "/" }
 
-  package init(_ root: String) { self.init(root, keeping: .kernel) }
+  private let keepsTree: Bool
+
+  package init(_ root: String) { self.init(root, KeptFiles()) }
 
   /// A root that is read as a machine is: what was there is looked for where it was, what was not is
   /// not looked for each time, and descriptors stay open as those of the kernel's own files do.
   package static func asMachine(_ root: String) -> HostRoot {
-    HostRoot(root, keeping: .any, remembers: true)
+    HostRoot(root, KeptFiles(.any), remembers: true)
   }
 
-  private init(_ root: String, keeping: KeptFiles.Keeping, remembers: Bool? = nil) {
-    memory = HostMemory(keeping)
+  /// The same, with descriptors that stay open although the tree does not lie at `/`: its files may be
+  /// written, but none may be put in another's place.
+  static func asMachine(_ root: String, keepingIn files: KeptFiles) -> HostRoot {
+    HostRoot(root, files, remembers: true, keepsTree: true)
+  }
+
+  private init(
+    _ root: String, _ files: KeptFiles, remembers: Bool? = nil, keepsTree: Bool = false
+  ) {
+    memory = HostMemory(files)
+    self.keepsTree = keepsTree
     var text = root
     while text.utf8.count > 1 && text.hasSuffix("/") { text.removeLast() }
     self.root = text.isEmpty ? "/" : text
@@ -44,9 +55,10 @@ package struct HostRoot: Sendable {
 
   /// The same for a file that is read in every cycle: it stays open where it may.
   func readAgain(_ path: String, limit: Int = HostRoot.readLimit) throws(HostError) -> [UInt8] {
-    guard isLive, HostRoot.mayStayOpen(path) else { return try read(path, limit: limit) }
+    guard mayStayOpen(path) else { return try read(path, limit: limit) }
     let kept = memory.files.take(path)
-    if let kept, let bytes = try? HostRoot.contents(of: kept, path, limit) {
+    // What is empty may be of an entry that is gone as well.
+    if let kept, let bytes = try? HostRoot.contents(of: kept, path, limit), !bytes.isEmpty {
       memory.files.give(path, kept, isKnown: true)
       return bytes
     }
@@ -58,8 +70,11 @@ package struct HostRoot: Sendable {
     return bytes
   }
 
-  private static func mayStayOpen(_ path: String) -> Bool {
-    path.hasPrefix("/proc/") || path.hasPrefix("/sys/") && !path.hasPrefix("/sys/kernel/debug/")
+  /// Whether files and directories of this path are of the kernel, and no open one pins a module.
+  func mayStayOpen(_ path: String) -> Bool {
+    guard isLive || keepsTree else { return false }
+    return path.hasPrefix("/proc/")
+      || path.hasPrefix("/sys/") && !path.hasPrefix("/sys/kernel/debug")
   }
 
   private enum Filling { case end, full, failed(Int32) }
@@ -148,6 +163,12 @@ package struct HostRoot: Sendable {
 
   /// Whether something is at the path, where that can be told.
   package func isPresent(_ path: String) throws(HostError) -> Bool {
+    if isLive, !HostRoot.climbs(path) {
+      if access(path, F_OK) == 0 { return true }
+      let error = HostError.system(path: path, number: errno)
+      if error.isAbsence { return false }
+      throw error
+    }
     do {
       _ = try open(path, O_PATH)
       return true
@@ -187,9 +208,7 @@ package struct HostRoot: Sendable {
       guard entries.count < HostRoot.listLimit else {
         throw .tooLarge(path: directory, limit: HostRoot.listLimit)
       }
-      let type = Int(entry.pointee.d_type)
-      let isUnsaid = type == Int(DT_UNKNOWN) || type == Int(DT_LNK)
-      entries.append(Entry(name: name, isDirectory: isUnsaid ? nil : type == Int(DT_DIR)))
+      entries.append(Entry(name: name, type: Int(entry.pointee.d_type)))
     }
     return entries.sorted { $0.name < $1.name }
   }

@@ -23,6 +23,8 @@ final class KeptFiles: Sendable {
 
   private struct State {
     var files: [String: Kept] = [:]
+    /// Descriptors that others keep for themselves.
+    var lent = 0
     var nextSweep: Int64 = 0
   }
 
@@ -35,18 +37,21 @@ final class KeptFiles: Sendable {
   private static let limit = 4_096
   private static let sweepInterval: Int64 = 60_000_000_000
 
-  init(_ keeping: Keeping = .kernel) {
+  init(_ keeping: Keeping = .kernel, limit: Int = KeptFiles.limit) {
     self.keeping = keeping
     kernelDevices = Self.kernelDevices()
     var allowed = rlimit()
     let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &allowed) == 0
     // The other half is for links, spool and reads that hang.
-    limit = isKnown ? Int(min(allowed.rlim_cur / 2, rlim_t(Self.limit))) : 0
+    self.limit = isKnown ? Int(min(allowed.rlim_cur / 2, rlim_t(limit))) : 0
   }
 
   deinit {
     state.withLock { for kept in $0.files.values { close(kept.number) } }
   }
+
+  /// How many are open.
+  var count: Int { state.withLock { $0.files.count + $0.lent } }
 
   /// The open file, at its beginning; the caller owns it now.
   func take(_ path: String) -> OpenFile? {
@@ -62,7 +67,7 @@ final class KeptFiles: Sendable {
     let number = file.release()
     let dropped = state.withLock { state in
       var dropped = state.nextSweep <= now ? Self.sweep(&state, now) : []
-      if state.files.count < limit || state.files[path] != nil {
+      if state.files.count + state.lent < limit || state.files[path] != nil {
         if let other = state.files.updateValue(Kept(number: number, used: now), forKey: path) {
           dropped.append(other.number)
         }
@@ -72,6 +77,31 @@ final class KeptFiles: Sendable {
       return dropped
     }
     for number in dropped { close(number) }
+  }
+
+  /// Lets the caller keep the file for itself; `nil` when files of its kind are not kept, or when so many
+  /// are open that this one can not stay so. The caller gives the number back.
+  func lend(_ file: OpenFile) -> Int32? {
+    guard keeps(file) else { return nil }
+    let isFree = state.withLock { state in
+      guard state.files.count + state.lent < limit else { return false }
+      state.lent += 1
+      return true
+    }
+    return isFree ? file.release() : nil
+  }
+
+  /// What was lent is closed.
+  func takeBack(_ numbers: [Int32]) {
+    guard !numbers.isEmpty else { return }
+    for number in numbers { close(number) }
+    state.withLock { $0.lent -= numbers.count }
+  }
+
+  /// What was lent is kept as others are, at its path.
+  func takeBack(_ number: Int32, at path: String) {
+    state.withLock { $0.lent -= 1 }
+    give(path, OpenFile(owning: number), isKnown: true)
   }
 
   private func keeps(_ file: OpenFile) -> Bool {

@@ -9,54 +9,36 @@ final class KnownAnswers: Sendable {
   private static let byteLimit = 4 << 20
   /// What was not asked for so long is of a target that is gone. Boot clock, ns.
   private static let longestAge: Int64 = 600_000_000_000
+  private static let sweepInterval: Int64 = 60_000_000_000
+
+  /// What a piece of work makes.
+  private enum Made: Sendable {
+    case answer(CollectorAnswer)
+    case listing(CollectorListing)
+  }
 
   private final class Known: Sendable {
-    let trace: ReadTrace
+    let trace: AskedTrace
     let bytes: Int
     let facts: UInt64
-    let answer: CollectorAnswer
-    private let first: Int
-    private let turns: Atomic<Int>
-    /// Of the host's memory, when all that was not there was last looked for.
-    private let epoch: Atomic<Int>
-    private let used: Atomic<Int64>
+    let made: Made
+    private let used = Atomic(Clock.boot())
 
-    init(
-      _ trace: ReadTrace, bytes: Int, facts: UInt64, _ answer: CollectorAnswer, turn: Int,
-      epoch: Int
-    ) {
+    init(_ trace: AskedTrace, bytes: Int, facts: UInt64, _ made: Made) {
       self.trace = trace
       self.bytes = bytes
       self.facts = facts
-      self.answer = answer
-      first = turn
-      turns = Atomic(turn)
-      self.epoch = Atomic(epoch)
-      used = Atomic(Clock.boot())
+      self.made = made
     }
 
-    var turn: Int { turns.load(ordering: .relaxed) }
-    var age: Int64 { Clock.boot() - used.load(ordering: .relaxed) }
-
-    /// As `ReadTrace.changed`.
-    func changed(_ host: HostRoot, _ listings: Listings) -> [ReadTrace.Access]? {
-      let now = host.memory.epoch
-      let changed = trace.changed(
-        host, listings, turn: turn, age: turn &- first,
-        misses: epoch.load(ordering: .relaxed) != now)
-      if changed == nil { epoch.store(now, ordering: .relaxed) }
-      return changed
-    }
-
-    func use() {
-      turns.wrappingAdd(1, ordering: .relaxed)
-      used.store(Clock.boot(), ordering: .relaxed)
-    }
+    var usedAt: Int64 { used.load(ordering: .relaxed) }
+    func use() { used.store(Clock.boot(), ordering: .relaxed) }
   }
 
   private struct State {
     var known: [String: Known] = [:]
     var bytes = 0
+    var nextSweep: Int64 = 0
   }
 
   private let state = Mutex(State())
@@ -71,47 +53,87 @@ final class KnownAnswers: Sendable {
     _ name: String, _ host: HostRoot, _ listings: Listings, facts: UInt64,
     _ collect: (ReadRecorder?) -> CollectorAnswer
   ) -> CollectorAnswer {
-    guard host.remembers else { return collect(nil) }
+    let made = make(name, host, listings, facts) { .answer(collect($0)) }
+    // No other work has this name.
+    guard case .answer(let answer) = made else { return collect(nil) }
+    return answer
+  }
+
+  /// The same of work that lists what there is to do.
+  func listing(
+    _ name: String, _ host: HostRoot, _ listings: Listings, facts: UInt64,
+    _ list: (ReadRecorder?) -> CollectorListing
+  ) -> CollectorListing {
+    let made = make(name, host, listings, facts) { .listing(list($0)) }
+    guard case .listing(let listing) = made else { return list(nil) }
+    return listing
+  }
+
+  private func make(
+    _ name: String, _ host: HostRoot, _ listings: Listings, _ facts: UInt64,
+    _ work: (ReadRecorder?) -> Made
+  ) -> Made {
+    guard host.remembers else { return work(nil) }
     var asked: [ReadTrace.Access] = []
     let known = state.withLock { $0.known[name] }
     known?.use()
     if let known, known.facts == facts {
-      guard let changed = known.changed(host, listings) else {
-        return known.answer
+      switch known.trace.ask(host, listings) {
+      case .none: return known.made
+      case .other(let accesses): asked = accesses
       }
-      asked = changed
     }
     var samples: [Sample] = []
-    if case .sampled(let collection) = known?.answer { samples = collection.samples }
+    if case .answer(.sampled(let collection)) = known?.made { samples = collection.samples }
     let recorder = ReadRecorder(knowing: asked, samplesBefore: samples)
     let epoch = host.memory.epoch
-    let answer = collect(recorder)
-    keep(name, facts, recorder, answer, epoch)
-    return answer
+    let made = work(recorder)
+    keep(name, facts, recorder, made, host, epoch)
+    return made
   }
 
   private func keep(
-    _ name: String, _ facts: UInt64, _ recorder: ReadRecorder, _ answer: CollectorAnswer,
+    _ name: String, _ facts: UInt64, _ recorder: ReadRecorder, _ made: Made, _ host: HostRoot,
     _ epoch: Int
   ) {
     // What failed is tried as if for the first time; what jobs did is never the same twice.
-    var isSteady = false
-    if case .sampled(let collection) = answer {
-      isSteady = collection.failures.isEmpty && collection.jobs.isEmpty
+    var isSteady = true
+    switch made {
+    case .answer(.sampled(let collection)): isSteady = collection.jobs.isEmpty
+    case .answer(.notApplicable), .listing(.units), .listing(.notApplicable): break
+    case .answer(.failed), .listing(.failed): isSteady = false
     }
-    let made = isSteady ? recorder.finish() : nil
-    state.withLock { state in
-      let turn = state.known[name]?.turn ?? name.utf8.count
-      if let before = state.known.removeValue(forKey: name) { state.bytes -= before.bytes }
-      guard let made else { return }
-      if state.bytes + made.bytes > Self.byteLimit {
-        state.known = state.known.filter { $0.value.age < Self.longestAge }
-        state.bytes = state.known.values.reduce(0) { $0 + $1.bytes }
+    let finished = isSteady ? recorder.finish() : nil
+    let dropped = state.withLock { state in
+      var dropped = sweep(&state)
+      let before = state.known.removeValue(forKey: name)
+      if let before {
+        state.bytes -= before.bytes
+        dropped.append(before)
       }
-      guard state.bytes + made.bytes <= Self.byteLimit else { return }
-      state.bytes += made.bytes
+      guard let (trace, bytes) = finished, state.bytes + bytes <= Self.byteLimit else {
+        return dropped
+      }
+      state.bytes += bytes
+      let turn = before?.trace.turn ?? name.utf8.count
       state.known[name] = Known(
-        made.trace, bytes: made.bytes, facts: facts, answer, turn: turn, epoch: epoch)
+        AskedTrace(trace, host, turn: turn, epoch: epoch), bytes: bytes, facts: facts, made)
+      return dropped
     }
+    // Files are closed here, outside of the lock.
+    withExtendedLifetime(dropped) {}
+  }
+
+  /// Takes out what nobody has asked for a while.
+  private func sweep(_ state: inout State) -> [Known] {
+    let now = Clock.boot()
+    guard now >= state.nextSweep else { return [] }
+    state.nextSweep = now + Self.sweepInterval
+    let old = state.known.filter { now - $0.value.usedAt > Self.longestAge }
+    for (name, known) in old {
+      state.known[name] = nil
+      state.bytes -= known.bytes
+    }
+    return Array(old.values)
   }
 }

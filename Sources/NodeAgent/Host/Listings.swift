@@ -7,6 +7,10 @@ final class Listings: Sendable {
   private let known = Mutex<[String: Listing]>([:])
   private let directories = Mutex<[String: [String]]>([:])
 
+  private static let last = Atomic<UInt64>(0)
+  /// No other has it.
+  let number = Listings.last.wrappingAdd(1, ordering: .relaxed).newValue
+
   init() {}
 
   /// Names of the directories in a directory, sorted; `nil` when the directory above it, if one is

@@ -39,6 +39,12 @@ final class ReadRecorder: Sendable {
     }
   }
 
+  func note(contents bytes: [UInt8], of path: String, isKept: Bool) {
+    // What was read into has room for a page; what is kept has not.
+    let kept = bytes.withUnsafeBufferPointer { Array($0) }
+    note(.contents(path: path, bytes: kept, isKept: isKept))
+  }
+
   func note(_ access: ReadTrace.Access) {
     state.withLock { state in
       guard !state.isGivenUp else { return }

@@ -1,5 +1,3 @@
-import Glibc
-
 /// What one piece of work asked of the machine, in order, and what the machine said. A piece of work
 /// makes the same of the same answers: while they stay, what it made of them stays, and only the asking
 /// has to be done again.
@@ -9,6 +7,8 @@ struct ReadTrace: Sendable {
     case contents(path: String, bytes: [UInt8], isKept: Bool)
     /// A file that is there and says by this `errno` that it has no value.
     case refused(path: String, number: Int32)
+    /// Something was there, whatever it was.
+    case present(String)
     /// None of these was there, that often in turn by then.
     case absent([String], looks: Int)
     /// Names of directories in one; `nil` when `parent` does not list it.
@@ -20,7 +20,7 @@ struct ReadTrace: Sendable {
     var bytes: Int {
       switch self {
       case .contents(let path, let bytes, _): 96 + path.utf8.count + bytes.count
-      case .refused(let path, _): 96 + path.utf8.count
+      case .refused(let path, _), .present(let path): 96 + path.utf8.count
       case .absent(let paths, _): paths.reduce(96) { $0 + 32 + $1.utf8.count }
       case .directories(let path, _, let names):
         (names ?? []).reduce(96 + path.utf8.count) { $0 + 16 + $1.utf8.count }
@@ -38,57 +38,34 @@ struct ReadTrace: Sendable {
   /// Of what is looked for each time.
   static let always = Int.min / 2
 
-  /// Asks everything again. `nil` when nothing has changed; else what is known by then, up to the
-  /// first contents that differ.
-  ///
-  /// - Parameters:
-  ///   - turn: grows by one each time.
-  ///   - age: turns since the trace was made.
-  ///   - misses: looks for all that was not there.
-  func changed(
-    _ host: HostRoot, _ listings: Listings, turn: Int, age: Int, misses: Bool
-  ) -> [Access]? {
-    // First, so that no other change hides that something has come.
-    for (place, access) in accesses.enumerated() {
-      guard case .absent(let paths, let looks) = access,
-        misses || looks + age < Self.absenceTurns || (turn &+ place) % Self.absenceTurns == 0,
-        !paths.allSatisfy({ Self.isAbsent($0, host) })
-      else { continue }
-      // Whoever left out looking for it looks now.
-      host.memory.lookAgain()
-      return []
-    }
-    for (place, access) in accesses.enumerated() {
-      switch access {
-      case .contents(let path, let before, let isKept):
-        guard let bytes = try? isKept ? host.readAgain(path) : host.read(path) else {
-          return Array(accesses[..<place])
-        }
-        guard Self.areEqual(bytes, before) else {
-          return accesses[..<place] + [.contents(path: path, bytes: bytes, isKept: isKept)]
-        }
-      case .refused(let path, let number):
-        guard Self.refusal(path, host) == number else { return Array(accesses[..<place]) }
-      case .absent: continue
-      case .directories(let path, let parent, let names):
-        guard let found = Self.directories(path, parent, host, listings), found == names else {
-          return Array(accesses[..<place])
-        }
-      case .names(let path, let names):
-        guard (try? host.list(path)) == names else { return Array(accesses[..<place]) }
-      }
-    }
-    return nil
+  /// What asking once more gave.
+  enum Again {
+    case same
+    /// A file says this instead.
+    case says([UInt8])
+    case other
   }
+}
 
-  private static func areEqual(_ a: [UInt8], _ b: [UInt8]) -> Bool {
-    a.count == b.count
-      && a.withUnsafeBytes { first in
-        b.withUnsafeBytes { second in
-          guard let first = first.baseAddress, let second = second.baseAddress else { return true }
-          return memcmp(first, second, a.count) == 0
-        }
+extension ReadTrace.Access {
+  /// Asks it again. What was not there counts as before: that is looked at apart.
+  func again(_ host: HostRoot, _ listings: Listings) -> ReadTrace.Again {
+    switch self {
+    case .contents(let path, let before, let isKept):
+      guard let bytes = try? isKept ? host.readAgain(path) : host.read(path) else { return .other }
+      return bytes == before ? .same : .says(bytes)
+    case .refused(let path, let number):
+      return Self.refusal(path, host) == number ? .same : .other
+    case .present(let path): return (try? host.isPresent(path)) == true ? .same : .other
+    case .absent: return .same
+    case .directories(let path, let parent, let names):
+      guard let found = Self.directories(path, parent, host, listings), found == names else {
+        return .other
       }
+      return .same
+    case .names(let path, let names):
+      return (try? host.list(path)) == names ? .same : .other
+    }
   }
 
   private static func refusal(_ path: String, _ host: HostRoot) -> Int32? {
@@ -98,10 +75,6 @@ struct ReadTrace: Sendable {
     } catch {
       return error.number
     }
-  }
-
-  private static func isAbsent(_ path: String, _ host: HostRoot) -> Bool {
-    (try? host.isPresent(path)) == false
   }
 
   /// The outer `nil`: they can not be listed.

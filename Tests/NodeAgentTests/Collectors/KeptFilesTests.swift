@@ -49,7 +49,7 @@ import Testing
   }
 
   @Test func aParameterThatIsNeverThereIsLookedForLessOften() {
-    let memory = HostMemory(.kernel)
+    let memory = HostMemory()
     let name = HostMemory.Name(parameter: .lnetPeers, values: [])
     var looks: [Int] = []
     for cycle in 0..<64 where memory.look(for: name) != nil {

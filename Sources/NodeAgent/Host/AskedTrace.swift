@@ -1,0 +1,219 @@
+import Glibc
+import Platform
+import Synchronization
+
+/// A trace that is asked cycle after cycle. Once it has stood for some, it keeps for itself what it
+/// reads, open, and compares in one buffer: no path is walked, and nothing is made.
+///
+/// Only one thread asks at a time: a second one, while a read of the first hangs, is told to do the
+/// work anew.
+final class AskedTrace: Sendable {
+  enum Change {
+    case none
+    /// What is known by then, up to the first contents that differ.
+    case other([ReadTrace.Access])
+  }
+
+  private struct State {
+    var accesses: [ReadTrace.Access]
+    /// Places of what was not there.
+    var absences: [Int]
+    var turn: Int
+    let first: Int
+    /// Of the host's memory, when all that was not there was last looked for.
+    var epoch: Int
+    /// By place; empty until it has stood for long enough.
+    var kept: [Kept] = []
+  }
+
+  private enum Kept {
+    case nothing
+    case file(Int32, KeptReading)
+    /// Of a directory's names, or of those among which its name is not.
+    case directory(KeptDirectory)
+  }
+
+  /// So many turns without a change are the sign of more.
+  static let patience = 3
+
+  private let state: Mutex<State>
+  private let files: KeptFiles
+
+  /// - Parameter turn: grows by one each time; traces that begin with different ones look for what was
+  ///   not there in different cycles.
+  init(_ trace: ReadTrace, _ host: HostRoot, turn: Int, epoch: Int) {
+    files = host.memory.files
+    state = Mutex(
+      State(
+        accesses: trace.accesses,
+        absences: trace.accesses.indices.filter {
+          if case .absent = trace.accesses[$0] { true } else { false }
+        }, turn: turn, first: turn, epoch: epoch))
+  }
+
+  deinit {
+    state.withLock { state in
+      files.takeBack(
+        state.kept.compactMap { if case .file(let number, _) = $0 { number } else { nil } })
+    }
+  }
+
+  /// Where a trace that follows this one begins to count.
+  var turn: Int { state.withLockIfAvailable { $0.turn } ?? 0 }
+
+  /// Asks everything again.
+  func ask(_ host: HostRoot, _ listings: Listings) -> Change {
+    var buffer = host.memory.takeBuffer()
+    defer { host.memory.giveBuffer(buffer) }
+    return buffer.withUnsafeMutableBytes { buffer in
+      state.withLockIfAvailable { state in
+        state.turn &+= 1
+        let change = Self.ask(&state, host, listings, buffer)
+        switch change {
+        case .none:
+          if state.kept.isEmpty, state.turn &- state.first >= Self.patience {
+            Self.keep(&state, host, listings, buffer)
+          }
+        case .other: giveAll(&state)
+        }
+        return change
+      }
+    } ?? .other([])
+  }
+
+  private static func ask(
+    _ state: inout State, _ host: HostRoot, _ listings: Listings,
+    _ buffer: UnsafeMutableRawBufferPointer
+  ) -> Change {
+    // First, so that no other change hides that something has come.
+    if hasCome(&state, host) {
+      // Whoever left out looking for it looks now.
+      host.memory.lookAgain()
+      return .other([])
+    }
+    let isKept = !state.kept.isEmpty
+    for place in state.accesses.indices {
+      if isKept, isSame(&state, place, host, listings, buffer) { continue }
+      switch state.accesses[place].again(host, listings) {
+      case .same: continue
+      case .other: return .other(Array(state.accesses[..<place]))
+      case .says(let bytes):
+        guard case .contents(let path, _, let isKept) = state.accesses[place] else { continue }
+        return .other(
+          state.accesses[..<place] + [.contents(path: path, bytes: bytes, isKept: isKept)])
+      }
+    }
+    return .none
+  }
+
+  private static func hasCome(_ state: inout State, _ host: HostRoot) -> Bool {
+    let now = host.memory.epoch
+    let age = state.turn &- state.first
+    for place in state.absences {
+      guard case .absent(let paths, let looks) = state.accesses[place],
+        state.epoch != now || looks + age < ReadTrace.absenceTurns
+          || (state.turn &+ place) % ReadTrace.absenceTurns == 0,
+        !paths.allSatisfy({ (try? host.isPresent($0)) == false })
+      else { continue }
+      return true
+    }
+    state.epoch = now
+    return false
+  }
+
+  /// Asks what is kept. When it says something else than before it is let go, and the path decides.
+  private static func isSame(
+    _ state: inout State, _ place: Int, _ host: HostRoot, _ listings: Listings,
+    _ buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    switch state.kept[place] {
+    case .nothing: return false
+    case .directory(let directory):
+      if directory.isUnchanged(listings, buffer) { return true }
+      state.kept[place] = .nothing
+      return false
+    case .file(let number, let reading):
+      guard case .contents(let path, let before, _) = state.accesses[place] else { return false }
+      let count = reading.fill(number, buffer)
+      if count == before.count, KeptReading.isEqual(before, buffer) { return true }
+      state.kept[place] = .nothing
+      if let count, count > 0 {
+        host.memory.files.takeBack(number, at: path)
+      } else {
+        // It may be of an entry that is gone, and other entries have gone with it.
+        host.memory.files.takeBack([number])
+        host.memory.lookAgain()
+      }
+      return false
+    }
+  }
+
+  // MARK: keeping
+
+  private static func keep(
+    _ state: inout State, _ host: HostRoot, _ listings: Listings,
+    _ buffer: UnsafeMutableRawBufferPointer
+  ) {
+    state.kept = state.accesses.map { access in
+      switch access {
+      case .contents(let path, let bytes, true): file(path, bytes, host, buffer)
+      case .directories(let path, let parent, let names):
+        directory(path, parent, names, host, listings, buffer)
+      case .names(let path, let names):
+        if let kept = host.memory.directories.directory(path, host, listings, buffer),
+          kept.entries?.map(\.name) == names
+        {
+          .directory(kept)
+        } else {
+          .nothing
+        }
+      case .contents, .refused, .present, .absent: .nothing
+      }
+    }
+  }
+
+  private static func file(
+    _ path: String, _ bytes: [UInt8], _ host: HostRoot, _ buffer: UnsafeMutableRawBufferPointer
+  ) -> Kept {
+    // What is empty tells nothing: a file that is gone may be so as well.
+    guard !bytes.isEmpty, host.mayStayOpen(path) else { return .nothing }
+    let files = host.memory.files
+    guard let file = files.take(path) ?? (try? host.openFile(path)), let number = files.lend(file)
+    else { return .nothing }
+    let reading = KeptReading(path)
+    // Some files can not be read in this way; whatever else it says is seen when it is asked next.
+    if reading.fill(number, buffer) != nil { return .file(number, reading) }
+    files.takeBack([number])
+    return .nothing
+  }
+
+  private static func directory(
+    _ path: String, _ parent: String?, _ names: [String]?, _ host: HostRoot,
+    _ listings: Listings, _ buffer: UnsafeMutableRawBufferPointer
+  ) -> Kept {
+    let directories = host.memory.directories
+    guard let names else {
+      guard let parent, let kept = directories.directory(parent, host, listings, buffer),
+        let entries = kept.entries, !entries.contains(where: { "\(parent)/\($0.name)" == path })
+      else { return .nothing }
+      return .directory(kept)
+    }
+    guard let kept = directories.directory(path, host, listings, buffer),
+      let entries = kept.entries,
+      // A link of sysfs is there as long as what it leads to.
+      path.hasPrefix("/sys/class/") || entries.allSatisfy({ $0.isDirectory != nil }),
+      host.directories(among: entries, in: path) == names
+    else { return .nothing }
+    return .directory(kept)
+  }
+
+  /// The work is done anew: what is open is for whoever does it.
+  private func giveAll(_ state: inout State) {
+    for (place, kept) in state.kept.enumerated() {
+      if case .file(let number, _) = kept, case .contents(let path, _, _) = state.accesses[place] {
+        files.takeBack(number, at: path)
+      }
+    }
+    state.kept = []
+  }
+}
