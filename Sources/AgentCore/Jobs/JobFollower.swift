@@ -17,6 +17,8 @@ package struct JobFollower: JobEntryTaker, Sendable {
   private var since: Stamp?
   private var began: Stamp?
   private var untracked: UInt64 = 0
+  /// What the last reading told, if it was whole and no job had done anything.
+  private var quiet: JobReport?
 
   package var count: Int { table.count }
 
@@ -86,10 +88,23 @@ package struct JobFollower: JobEntryTaker, Sendable {
       if isWhole { countsNew = true }
       self.began = nil
     }
+    quiet = nil
     guard let since else { return nil }
     let (named, rest, restJobs) = top.result()
-    return JobReport(
+    let report = JobReport(
       target: target, since: since, began: began, top: named, rest: rest, restJobs: restJobs,
       jobs: UInt64(table.count), untracked: untracked, isPartial: !isWhole)
+    if isWhole, top.active == 0, untracked == 0 { quiet = report }
+    return report
+  }
+
+  /// A reading began then that says, byte for byte, what the last two said, of which the last told that
+  /// no job had done anything: it tells so too, and leaves everything as it is.
+  package mutating func endEqual(_ began: Stamp, target: TargetReference) -> JobReport? {
+    guard var report = quiet, let since, report.target == target else { return nil }
+    report.since = since
+    report.began = began
+    self.since = began
+    return report
   }
 }

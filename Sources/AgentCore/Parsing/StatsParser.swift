@@ -29,9 +29,32 @@ package struct StatsFile: Hashable, Sendable {
   package init() {}
 }
 
+/// Where the numbers of a stats file stand that may be others in the next reading.
+package struct StatsPlaces: Sendable {
+  package enum Role: Sendable {
+    case samples, minimum, maximum, sum
+    /// It is kept nowhere; a larger one, or one with a sign, is perhaps no such number.
+    case none(limit: UInt64, mayBeNegative: Bool)
+  }
+  package struct Place: Sendable {
+    package var range: Range<Int>
+    package var counter: Int
+    package var role: Role
+  }
+  package fileprivate(set) var all: [Place] = []
+  package init() {}
+}
+
 /// Parses the stats family; leftovers are lines of other shapes.
 package enum StatsParser {
   package static func parse(_ bytes: Span<UInt8>) -> Parsed<StatsFile> {
+    var places = StatsPlaces()
+    return parse(bytes, &places)
+  }
+
+  package static func parse(
+    _ bytes: Span<UInt8>, _ places: inout StatsPlaces
+  ) -> Parsed<StatsFile> {
     var file = StatsFile()
     var leftovers = Leftovers()
     var seen: [String: Int] = [:]
@@ -39,8 +62,8 @@ package enum StatsParser {
     while let line = bytes.line(&index) {
       let content = bytes.trimmed(line)
       if content.isEmpty { continue }
-      if header(bytes, content, &file) { continue }
-      guard var counter = counter(bytes, content) else {
+      if header(bytes, content, &file, &places) { continue }
+      guard var counter = counter(bytes, content, file.counters.count, &places) else {
         leftovers.keep(bytes, content)
         continue
       }
@@ -53,13 +76,17 @@ package enum StatsParser {
 
   /// `snapshot_time`, `start_time` and `elapsed_time`; the last is a duration that nobody needs.
   private static func header(
-    _ bytes: Span<UInt8>, _ line: Range<Int>, _ file: inout StatsFile
+    _ bytes: Span<UInt8>, _ line: Range<Int>, _ file: inout StatsFile,
+    _ places: inout StatsPlaces
   ) -> Bool {
     if bytes.hasPrefix("elapsed_time", line) {
-      return time(bytes, (line.lowerBound + 12)..<line.upperBound) != nil
+      guard let time = time(bytes, (line.lowerBound + 12)..<line.upperBound) else { return false }
+      places.note(time.numbers)
+      return true
     }
     if bytes.hasPrefix("snapshot_time", line) {
       guard let time = time(bytes, (line.lowerBound + 13)..<line.upperBound) else { return false }
+      places.note(time.numbers)
       file.snapshotTime = time.nanoseconds
       return true
     }
@@ -77,7 +104,7 @@ package enum StatsParser {
   /// of nanoseconds or microseconds, not digits behind a point.
   private static func time(
     _ bytes: Span<UInt8>, _ range: Range<Int>
-  ) -> (nanoseconds: Int64, text: String)? {
+  ) -> (nanoseconds: Int64, text: String, numbers: [Range<Int>])? {
     var rest = bytes.trimmed(range)
     if let first = rest.first, bytes[first] == UInt8(ascii: ":") {
       rest = bytes.trimmed((first + 1)..<rest.upperBound)
@@ -87,6 +114,7 @@ package enum StatsParser {
     guard let seconds = bytes.unsigned(rest.lowerBound..<end).flatMap({ Int64(exactly: $0) })
     else { return nil }
     var text = String(seconds)
+    var numbers = [rest.lowerBound..<end]
     var fraction: Int64 = 0
     if end < rest.upperBound, bytes[end] == UInt8(ascii: ".") {
       var start = end + 1
@@ -97,15 +125,18 @@ package enum StatsParser {
       let isMicroseconds = bytes.find("usecs", in: end..<rest.upperBound) != nil
       fraction = Int64(value) &* (isMicroseconds ? 1_000 : 1)
       text += "." + bytes.text(start..<end)
+      numbers.append(start..<end)
     }
     let (scaled, over) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     let (sum, carry) = scaled.addingReportingOverflow(fraction)
-    return over || carry ? nil : (sum, text)
+    return over || carry ? nil : (sum, text, numbers)
   }
 
   /// `NAME COUNT samples [UNIT] [MIN MAX SUM [SUMSQ]]`. A name may hold blanks, so the line is cut
   /// at ` samples [` and the count is the last word before it.
-  private static func counter(_ bytes: Span<UInt8>, _ line: Range<Int>) -> StatsFile.Counter? {
+  private static func counter(
+    _ bytes: Span<UInt8>, _ line: Range<Int>, _ index: Int, _ places: inout StatsPlaces
+  ) -> StatsFile.Counter? {
     guard let cut = bytes.find(" samples [", in: line),
       let close = bytes.first(UInt8(ascii: "]"), in: (cut + 10)..<line.upperBound)
     else { return nil }
@@ -129,6 +160,7 @@ package enum StatsParser {
         values?.sumOfSquares = squares
       }
     }
+    places.note(counter: index, split..<head.upperBound, numbers)
     return StatsFile.Counter(
       name: bytes.text(name), occurrence: 1, samples: samples,
       unit: unit(bytes.text((cut + 10)..<close)), values: values)
@@ -140,6 +172,28 @@ package enum StatsParser {
     case "sec": "secs"
     case "regs": "reqs"
     default: printed
+    }
+  }
+}
+
+extension StatsPlaces {
+  /// A time that is kept nowhere.
+  fileprivate mutating func note(_ numbers: [Range<Int>]) {
+    // Seconds that fit in nanoseconds, and their fraction.
+    for (range, limit) in zip(numbers, [9_000_000_000, 999_999_999] as [UInt64]) {
+      all.append(
+        Place(range: range, counter: -1, role: .none(limit: limit, mayBeNegative: false)))
+    }
+  }
+
+  fileprivate mutating func note(
+    counter: Int, _ samples: Range<Int>, _ numbers: [Range<Int>]
+  ) {
+    let roles: [Role] = [
+      .samples, .minimum, .maximum, .sum, .none(limit: .max, mayBeNegative: true),
+    ]
+    for (range, role) in zip([samples] + numbers, roles) {
+      all.append(Place(range: range, counter: counter, role: role))
     }
   }
 }

@@ -8,7 +8,7 @@ struct Gathering {
   let host: HostRoot
   /// Of this cycle.
   private let listings: Listings
-  private let recorder: ReadRecorder?
+  var recorder: ReadRecorder?
   private(set) var collection = Collection()
 
   /// A broken mount or a locked-down debugfs fails every read of it; this many tell the story.
@@ -292,6 +292,9 @@ struct Gathering {
       collection.samples.append(Sample(declaration, bits))
     }
   }
+
+  /// Where the numbers of the file that was read last stand, all of which became samples as they are.
+  func counts(_ text: CountedText) { recorder?.note(text) }
 
   /// A gauge; nothing when there is no value.
   mutating func sample(

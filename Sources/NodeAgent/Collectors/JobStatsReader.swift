@@ -11,6 +11,7 @@ final class JobStatsReader: Sendable {
     var instance: Int64?
     var countsSince: Stamp?
     var lastBegan: Stamp?
+    var text = JobStatsText()
   }
 
   private let state: Mutex<State>
@@ -30,9 +31,16 @@ final class JobStatsReader: Sendable {
   func read(
     _ reader: TargetReader, _ identity: TargetReader.Identity, _ gathering: inout Gathering
   ) {
+    let instance = reader.instance.flatMap { gathering.number($0, identity.directory) }
+    read(reader, identity, instance: instance, &gathering)
+  }
+
+  func read(
+    _ reader: TargetReader, _ identity: TargetReader.Identity, instance: Int64?,
+    _ gathering: inout Gathering
+  ) {
     let before = Clock.thread()
     let file = reader.kind == .mdt ? Parameter.mdtJobStats : Parameter.ostJobStats
-    let instance = reader.instance.flatMap { gathering.number($0, identity.directory) }
     let paths = file.paths([identity.directory])
     let name = file.name([identity.directory])
     // One reading at a time, on the target's own lane: nobody waits here.
@@ -40,7 +48,8 @@ final class JobStatsReader: Sendable {
       var follower = current(&state, instance)
       state.follower = nil
       follower.entryLimit = room.load(ordering: .relaxed)
-      let outcome = JobStatsReader.scan(paths, &follower, gathering.host)
+      let outcome = JobStatsReader.scan(
+        paths, &follower, &state.text, identity.reference, gathering.host)
       switch outcome {
       case .absent:
         // Nothing was read: the target offers no job statistics, or is about to.
@@ -51,16 +60,24 @@ final class JobStatsReader: Sendable {
         for text in leftovers.texts { gathering.leftover(name, text) }
         if let failure { gathering.fail(name, failure) }
         let report = follower.end(isWhole: failure == nil, target: identity.reference)
-        if let report { gathering.jobs(report) }
-        gathering.sample(
-          .jobEntries, Int64(follower.count), of: identity.subject,
-          ["component": reader.component])
-        state.lastBegan = began
-        entries.store(follower.count, ordering: .relaxed)
+        tell(report, began, &state, follower, identity, reader, &gathering)
+      case .equal(let began, let report):
+        tell(report, began, &state, follower, identity, reader, &gathering)
       }
       state.follower = follower
     }
     cost.store(max(0, Clock.thread() - before), ordering: .relaxed)
+  }
+
+  private func tell(
+    _ report: JobReport?, _ began: Stamp, _ state: inout State, _ follower: JobFollower,
+    _ identity: TargetReader.Identity, _ reader: TargetReader, _ gathering: inout Gathering
+  ) {
+    if let report { gathering.jobs(report) }
+    gathering.sample(
+      .jobEntries, Int64(follower.count), of: identity.subject, ["component": reader.component])
+    state.lastBegan = began
+    entries.store(follower.count, ordering: .relaxed)
   }
 
   /// What is known of the target's jobs; nothing when it was mounted since the last reading: then all
@@ -79,39 +96,81 @@ final class JobStatsReader: Sendable {
     case absent
     case unread(HostError)
     case read(Stamp, Leftovers, failure: HostError?)
+    /// It says what it said the last two times.
+    case equal(Stamp, JobReport)
   }
 
   /// From the first path that there is.
   private static func scan(
-    _ paths: [String], _ follower: inout JobFollower, _ host: HostRoot
+    _ paths: [String], _ follower: inout JobFollower, _ text: inout JobStatsText,
+    _ target: TargetReference, _ host: HostRoot
   ) -> Outcome {
     var failure: HostError?
     var buffer = host.memory.takeBuffer()
     defer { host.memory.giveBuffer(buffer) }
     for path in paths {
-      var scanner = JobStatsScanner()
       let began = HostClock().now()
-      var hasBegun = false
-      do {
-        try host.stream(path, buffer: &buffer) { bytes, piece in
-          if !hasBegun {
-            follower.begin(began)
-            hasBegun = true
-          }
-          switch piece {
-          case .some: return scanner.scan(bytes, into: &follower)
-          case .full: scanner.skipLine(bytes)
-          case .last: scanner.finish(bytes, into: &follower)
-          }
-          return 0
+      switch text.read(path, host, &buffer) {
+      case .said(let count, let isEqual):
+        if isEqual, let report = follower.endEqual(began, target: target) {
+          return .equal(began, report)
         }
+        var scanner = JobStatsScanner()
+        follower.begin(began)
+        scan(buffer, count, &scanner, &follower)
         return .read(began, scanner.leftovers, failure: nil)
-      } catch {
-        if hasBegun { return .read(began, scanner.leftovers, failure: error) }
-        if !error.isAbsence { failure = failure ?? error }
+      case .unknown: break
+      }
+      switch stream(path, &follower, &text, &buffer, host) {
+      case .absent: continue
+      case .unread(let error): failure = failure ?? error
+      case let outcome: return outcome
       }
     }
     return failure.map(Outcome.unread) ?? .absent
+  }
+
+  /// All of it lies in the buffer.
+  private static func scan(
+    _ buffer: [UInt8], _ count: Int, _ scanner: inout JobStatsScanner,
+    _ follower: inout JobFollower
+  ) {
+    let bytes = buffer.span.extracting(0..<count)
+    let taken = scanner.scan(bytes, into: &follower)
+    scanner.finish(bytes.extracting(taken..<count), into: &follower)
+  }
+
+  private static func stream(
+    _ path: String, _ follower: inout JobFollower, _ text: inout JobStatsText,
+    _ buffer: inout [UInt8], _ host: HostRoot
+  ) -> Outcome {
+    var scanner = JobStatsScanner()
+    let began = HostClock().now()
+    var hasBegun = false
+    var total = 0
+    do {
+      try host.stream(path, buffer: &buffer) { bytes, piece in
+        if !hasBegun {
+          follower.begin(began)
+          hasBegun = true
+        }
+        switch piece {
+        case .some:
+          let taken = scanner.scan(bytes, into: &follower)
+          total += taken
+          return taken
+        case .full: scanner.skipLine(bytes)
+        case .last: scanner.finish(bytes, into: &follower)
+        }
+        return 0
+      }
+      text.streamed(total)
+      return .read(began, scanner.leftovers, failure: nil)
+    } catch {
+      text = JobStatsText()
+      if hasBegun { return .read(began, scanner.leftovers, failure: error) }
+      return error.isAbsence ? .absent : .unread(error)
+    }
   }
 }
 

@@ -28,14 +28,24 @@ struct JobsCollector: TargetCollecting {
         let target = reader.lane(directory)
         lanes.insert(target)
         let jobs = keeper.reader(of: target)
+        let name = "\(name)/\(reader.subject(directory))"
         // Hundreds of MiB take many seconds; the target's own report does not wait for them.
         return CollectorUnit(
           subject: reader.subject(directory), lane: "jobs of \(target)",
           period: { keeper.pause(jobs) }
         ) {
-          var gathering = Gathering("\(name)/\(reader.subject(directory))", host)
-          let identity = reader.identity(directory, &gathering, source.current().facts)
-          jobs.read(reader, identity, &gathering)
+          let context = source.current()
+          var gathering = Gathering(name, host, context.listings)
+          let target = host.memory.answers.target(
+            name, host, context.listings, facts: context.factsNumber
+          ) { recorder in
+            gathering.recorder = recorder
+            let identity = reader.identity(directory, &gathering, context.facts)
+            let instance = reader.instance.flatMap { gathering.number($0, directory) }
+            gathering.recorder = nil
+            return (identity, instance)
+          }
+          jobs.read(reader, target.identity, instance: target.instance, &gathering)
           return gathering.answer(orNotApplicable: absence)
         }
       }

@@ -54,4 +54,27 @@ struct StatsSeries {
     gathering.sample(minimum, bits: values.minimum, of: subject, labels)
     gathering.sample(maximum, bits: values.maximum, of: subject, labels)
   }
+
+  /// Which samples the numbers of a file became.
+  ///
+  /// - Parameter firsts: of each counter, the first of its samples.
+  static func counted(_ places: StatsPlaces, _ firsts: [Int]) -> CountedText {
+    CountedText(
+      places.all.compactMap { place in
+        // In the order of `sample`.
+        let offset: Int
+        switch place.role {
+        case .samples: offset = 0
+        case .sum: offset = 1
+        case .minimum: offset = 2
+        case .maximum: offset = 3
+        case .none(let limit, let mayBeNegative):
+          return CountedText.Number(
+            place.range, sample: -1, mayBeNegative: mayBeNegative, limit: limit)
+        }
+        guard firsts.indices.contains(place.counter) else { return nil }
+        return CountedText.Number(
+          place.range, sample: firsts[place.counter] + offset, mayBeNegative: offset > 0)
+      })
+  }
 }

@@ -58,7 +58,7 @@ struct TargetReader {
   ]
 
   /// A target as all collectors of a cycle name it.
-  struct Identity {
+  struct Identity: Sendable {
     let directory: String
     let reference: TargetReference
     let mount: MountEntry?
@@ -151,13 +151,17 @@ struct TargetReader {
       }
     }
     guard let stats, let bytes = gathering.read(stats, target) else { return }
-    let file = gathering.take(StatsParser.parse(bytes.span), from: stats.name([target]))
+    var places = StatsPlaces()
+    let file = gathering.take(StatsParser.parse(bytes.span, &places), from: stats.name([target]))
     gathering.sample(.statsStart, file.startNanoseconds, of: identity.subject, labels())
     let life = source(start: file.startTime, instance: instance)
+    var firsts: [Int] = []
     for counter in file.counters {
+      firsts.append(gathering.collection.samples.count)
       StatsSeries(subject: identity.subject, component: component, source: life)
         .sample(counter, &gathering)
     }
+    gathering.counts(StatsSeries.counted(places, firsts))
   }
 
   private func readSpace(_ gathering: inout Gathering, _ identity: Identity) {

@@ -1,3 +1,4 @@
+import AgentCore
 import Glibc
 import Platform
 import Synchronization
@@ -10,12 +11,15 @@ import Synchronization
 final class AskedTrace: Sendable {
   enum Change {
     case none
+    /// Only these numbers are others, by sample.
+    case numbers([(sample: Int, bits: UInt64)])
     /// What is known by then, up to the first contents that differ.
     case other([ReadTrace.Access])
   }
 
   private struct State {
     var accesses: [ReadTrace.Access]
+    var counted: [Int: CountedText]
     /// Places of what was not there.
     var absences: [Int]
     var turn: Int
@@ -45,7 +49,7 @@ final class AskedTrace: Sendable {
     files = host.memory.files
     state = Mutex(
       State(
-        accesses: trace.accesses,
+        accesses: trace.accesses, counted: trace.counted,
         absences: trace.accesses.indices.filter {
           if case .absent = trace.accesses[$0] { true } else { false }
         }, turn: turn, first: turn, epoch: epoch))
@@ -70,7 +74,7 @@ final class AskedTrace: Sendable {
         state.turn &+= 1
         let change = Self.ask(&state, host, listings, buffer)
         switch change {
-        case .none:
+        case .none, .numbers:
           if state.kept.isEmpty, state.turn &- state.first >= Self.patience {
             Self.keep(&state, host, listings, buffer)
           }
@@ -92,18 +96,25 @@ final class AskedTrace: Sendable {
       return .other([])
     }
     let isKept = !state.kept.isEmpty
+    var numbers: [(sample: Int, bits: UInt64)] = []
     for place in state.accesses.indices {
-      if isKept, isSame(&state, place, host, listings, buffer) { continue }
+      if isKept, isSame(&state, place, &numbers, host, listings, buffer) { continue }
       switch state.accesses[place].again(host, listings) {
       case .same: continue
       case .other: return .other(Array(state.accesses[..<place]))
       case .says(let bytes):
-        guard case .contents(let path, _, let isKept) = state.accesses[place] else { continue }
+        guard case .contents(let path, let before, let isKept) = state.accesses[place]
+        else { continue }
+        if let changed = state.counted[place]?.follow(from: before.span, to: bytes.span) {
+          numbers += changed
+          state.accesses[place] = .contents(path: path, bytes: bytes, isKept: isKept)
+          continue
+        }
         return .other(
           state.accesses[..<place] + [.contents(path: path, bytes: bytes, isKept: isKept)])
       }
     }
-    return .none
+    return numbers.isEmpty ? .none : .numbers(numbers)
   }
 
   private static func hasCome(_ state: inout State, _ host: HostRoot) -> Bool {
@@ -123,8 +134,8 @@ final class AskedTrace: Sendable {
 
   /// Asks what is kept. When it says something else than before it is let go, and the path decides.
   private static func isSame(
-    _ state: inout State, _ place: Int, _ host: HostRoot, _ listings: Listings,
-    _ buffer: UnsafeMutableRawBufferPointer
+    _ state: inout State, _ place: Int, _ numbers: inout [(sample: Int, bits: UInt64)],
+    _ host: HostRoot, _ listings: Listings, _ buffer: UnsafeMutableRawBufferPointer
   ) -> Bool {
     switch state.kept[place] {
     case .nothing: return false
@@ -136,6 +147,14 @@ final class AskedTrace: Sendable {
       guard case .contents(let path, let before, _) = state.accesses[place] else { return false }
       let count = reading.fill(number, buffer)
       if count == before.count, KeptReading.isEqual(before, buffer) { return true }
+      if let count, count > 0, state.counted[place] != nil {
+        let bytes = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        if let changed = state.counted[place]?.follow(from: before.span, to: bytes.span) {
+          numbers += changed
+          state.accesses[place] = .contents(path: path, bytes: bytes, isKept: true)
+          return true
+        }
+      }
       state.kept[place] = .nothing
       if let count, count > 0 {
         host.memory.files.takeBack(number, at: path)

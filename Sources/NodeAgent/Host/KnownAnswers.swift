@@ -15,20 +15,37 @@ final class KnownAnswers: Sendable {
   private enum Made: Sendable {
     case answer(CollectorAnswer)
     case listing(CollectorListing)
+    case target(TargetReader.Identity, instance: Int64?)
   }
 
   private final class Known: Sendable {
     let trace: AskedTrace
     let bytes: Int
     let facts: UInt64
-    let made: Made
+    private let state: Mutex<Made>
     private let used = Atomic(Clock.boot())
 
     init(_ trace: AskedTrace, bytes: Int, facts: UInt64, _ made: Made) {
       self.trace = trace
       self.bytes = bytes
       self.facts = facts
-      self.made = made
+      state = Mutex(made)
+    }
+
+    var made: Made { state.withLock { $0 } }
+
+    /// The same with these numbers.
+    func made(with numbers: [(sample: Int, bits: UInt64)]) -> Made {
+      state.withLock { made in
+        guard case .answer(.sampled(var collection)) = made else { return made }
+        // So that the samples are changed where they lie.
+        made = .listing(.units([]))
+        for (sample, bits) in numbers where collection.samples.indices.contains(sample) {
+          collection.samples[sample].bits = bits
+        }
+        made = .answer(.sampled(collection))
+        return made
+      }
     }
 
     var usedAt: Int64 { used.load(ordering: .relaxed) }
@@ -69,6 +86,19 @@ final class KnownAnswers: Sendable {
     return listing
   }
 
+  /// The same of how a target is named and which of its mounts this is.
+  func target(
+    _ name: String, _ host: HostRoot, _ listings: Listings, facts: UInt64,
+    _ look: (ReadRecorder?) -> (identity: TargetReader.Identity, instance: Int64?)
+  ) -> (identity: TargetReader.Identity, instance: Int64?) {
+    let made = make(name, host, listings, facts) {
+      let target = look($0)
+      return .target(target.identity, instance: target.instance)
+    }
+    guard case .target(let identity, let instance) = made else { return look(nil) }
+    return (identity, instance)
+  }
+
   private func make(
     _ name: String, _ host: HostRoot, _ listings: Listings, _ facts: UInt64,
     _ work: (ReadRecorder?) -> Made
@@ -80,6 +110,7 @@ final class KnownAnswers: Sendable {
     if let known, known.facts == facts {
       switch known.trace.ask(host, listings) {
       case .none: return known.made
+      case .numbers(let numbers): return known.made(with: numbers)
       case .other(let accesses): asked = accesses
       }
     }
@@ -100,7 +131,7 @@ final class KnownAnswers: Sendable {
     var isSteady = true
     switch made {
     case .answer(.sampled(let collection)): isSteady = collection.jobs.isEmpty
-    case .answer(.notApplicable), .listing(.units), .listing(.notApplicable): break
+    case .target, .answer(.notApplicable), .listing(.units), .listing(.notApplicable): break
     case .answer(.failed), .listing(.failed): isSteady = false
     }
     let finished = isSteady ? recorder.finish() : nil

@@ -1,3 +1,4 @@
+import AgentCore
 import Protocol
 import Synchronization
 
@@ -11,6 +12,7 @@ final class ReadRecorder: Sendable {
     var known: [ReadTrace.Access]
     var next = 0
     var made: [ReadTrace.Access] = []
+    var counted: [Int: CountedText] = [:]
     var bytes = 0
     var isGivenUp = false
   }
@@ -58,6 +60,15 @@ final class ReadRecorder: Sendable {
     }
   }
 
+  /// Of what was read last: where its numbers stand.
+  func note(_ counted: CountedText) {
+    state.withLock { state in
+      guard !state.isGivenUp, case .contents = state.made.last else { return }
+      state.bytes += counted.bytes
+      state.counted[state.made.count - 1] = counted
+    }
+  }
+
   /// The work asked something that can not be asked again in this way.
   func giveUp() {
     state.withLock { state in
@@ -69,7 +80,7 @@ final class ReadRecorder: Sendable {
   /// All of it and its size; `nil` when it was given up.
   func finish() -> (trace: ReadTrace, bytes: Int)? {
     state.withLock { state in
-      state.isGivenUp ? nil : (ReadTrace(accesses: state.made), state.bytes)
+      state.isGivenUp ? nil : (ReadTrace(accesses: state.made, counted: state.counted), state.bytes)
     }
   }
 }

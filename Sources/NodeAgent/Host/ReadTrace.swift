@@ -1,3 +1,5 @@
+import AgentCore
+
 /// What one piece of work asked of the machine, in order, and what the machine said. A piece of work
 /// makes the same of the same answers: while they stay, what it made of them stays, and only the asking
 /// has to be done again.
@@ -31,6 +33,8 @@ struct ReadTrace: Sendable {
   }
 
   var accesses: [Access]
+  /// Of contents, by place, in which only numbers may change.
+  var counted: [Int: CountedText] = [:]
 
   /// A release of Lustre has a parameter or does not. After so many looks in turn found nothing, each
   /// so many turns look again.

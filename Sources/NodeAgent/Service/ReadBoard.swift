@@ -48,17 +48,33 @@ final class ReadBoard: Sendable {
 
   private let state = Mutex(State())
   private let limit: Int
-  /// Called from a thread when something was done and nobody waits for it.
-  private let unawaited: Mutex<(@Sendable () -> Void)?> = Mutex(nil)
+  /// Called from a thread that is out of work: adds what follows from what was done, and says whether
+  /// all of it is done.
+  private let outOfWork: Mutex<(@Sendable (ReadBoard) -> Bool)?> = Mutex(nil)
 
   /// - Parameter limit: of threads; only reserved work may go past it.
   init(limit: Int) { self.limit = limit }
 
-  func whenUnawaited(_ call: @escaping @Sendable () -> Void) { unawaited.withLock { $0 = call } }
+  func whenOutOfWork(_ call: @escaping @Sendable (ReadBoard) -> Bool) {
+    outOfWork.withLock { $0 = call }
+  }
 
   // MARK: For the runner
 
+  /// A cycle begins with these; who was woken before has nothing to do with it.
+  func begin(_ works: [Work]) {
+    state.withLock { $0.isWoken = false }
+    post(works)
+  }
+
+  /// Gives a thread these, beside what waits.
   func post(_ works: [Work]) {
+    add(works)
+    start(1)
+  }
+
+  /// For a thread that goes on by itself.
+  func add(_ works: [Work]) {
     state.withLock { state in
       guard !state.hasEnded else { return }
       for work in works {
@@ -71,7 +87,6 @@ final class ReadBoard: Sendable {
         }
       }
     }
-    start(1)
   }
 
   /// What waits gets threads of its own.
@@ -102,11 +117,11 @@ final class ReadBoard: Sendable {
     }
   }
 
-  /// Returns when a thread has run out of work, or after `wake()`.
+  /// Returns when all is done, or after `wake()`.
   func changed() async {
     await withCheckedContinuation { continuation in
       let isNow = state.withLock { state in
-        guard !state.isWoken, state.done.isEmpty else {
+        guard !state.isWoken else {
           state.isWoken = false
           return true
         }
@@ -163,45 +178,50 @@ final class ReadBoard: Sendable {
   }
 
   private func work(in pool: NIOThreadPool) {
-    while let work = next(pool) {
-      let outcome = work.run()
-      state.withLock { state in
-        let began = state.inHand.removeValue(forKey: work.id) ?? Self.stamp()
-        state.done.append(Done(id: work.id, name: work.name, began: began, outcome: outcome))
-        state.lanes[work.lane]?.removeFirst()
-        if state.lanes[work.lane]?.isEmpty == true {
-          state.lanes[work.lane] = nil
-        } else {
-          state.ready.append(work.lane)
-        }
+    repeat {
+      while let work = next() {
+        let outcome = work.run()
+        finish(work, outcome)
       }
-    }
-    let (waiter, hasNews) = state.withLock { state in
-      defer { state.waiter = nil }
-      return (state.waiter, !state.done.isEmpty)
-    }
-    if let waiter {
-      waiter.resume()
-    } else if hasNews {
-      unawaited.withLock { $0 }?()
+      if outOfWork.withLock({ $0 })?(self) ?? true { wake() }
+    } while !rest(pool)
+  }
+
+  private func finish(_ work: Work, _ outcome: Outcome) {
+    state.withLock { state in
+      let began = state.inHand.removeValue(forKey: work.id) ?? Self.stamp()
+      state.done.append(Done(id: work.id, name: work.name, began: began, outcome: outcome))
+      state.lanes[work.lane]?.removeFirst()
+      if state.lanes[work.lane]?.isEmpty == true {
+        state.lanes[work.lane] = nil
+      } else {
+        state.ready.append(work.lane)
+      }
     }
   }
 
-  /// The next work, in hand; a thread that finds none is idle.
-  private func next(_ pool: NIOThreadPool) -> Work? {
+  /// The next work, in hand.
+  private func next() -> Work? {
     state.withLock { state in
-      var lane: String?
-      if !state.reserved.isEmpty {
-        lane = state.reserved.removeFirst()
-      } else if !state.ready.isEmpty {
-        lane = state.ready.removeFirst()
-      }
-      guard !state.hasEnded, let lane, let work = state.lanes[lane]?.first else {
-        state.idle.append(pool)
-        return nil
-      }
+      guard !state.hasEnded, let lane = Self.nextLane(&state),
+        let work = state.lanes[lane]?.first
+      else { return nil }
       state.inHand[work.id] = Self.stamp()
       return work
+    }
+  }
+
+  private static func nextLane(_ state: inout State) -> String? {
+    if !state.reserved.isEmpty { return state.reserved.removeFirst() }
+    return state.ready.isEmpty ? nil : state.ready.removeFirst()
+  }
+
+  /// The thread is idle, unless something has come for it.
+  private func rest(_ pool: NIOThreadPool) -> Bool {
+    state.withLock { state in
+      guard state.hasEnded || state.reserved.isEmpty && state.ready.isEmpty else { return false }
+      state.idle.append(pool)
+      return true
     }
   }
 
