@@ -28,6 +28,8 @@ final class AskedTrace: Sendable {
     var epoch: Int
     /// By place; empty until it has stood for long enough.
     var kept: [Kept] = []
+    /// Something of it was let go in this turn, and is to be kept again after some more.
+    var lost: Int?
   }
 
   private enum Kept {
@@ -39,6 +41,8 @@ final class AskedTrace: Sendable {
 
   /// So many turns without a change are the sign of more.
   static let patience = 3
+  /// Files of clients of one target that are kept open; where there are more, none is.
+  private static let clientLimit = 32
 
   private let state: Mutex<State>
   private let files: KeptFiles
@@ -75,7 +79,9 @@ final class AskedTrace: Sendable {
         let change = Self.ask(&state, host, listings, buffer)
         switch change {
         case .none, .numbers:
-          if state.kept.isEmpty, state.turn &- state.first >= Self.patience {
+          if state.turn &- (state.lost ?? state.first) >= Self.patience,
+            state.kept.isEmpty || state.lost != nil
+          {
             Self.keep(&state, host, listings, buffer)
           }
         case .other: giveAll(&state)
@@ -142,22 +148,27 @@ final class AskedTrace: Sendable {
     case .directory(let directory):
       if directory.isUnchanged(listings, buffer) { return true }
       state.kept[place] = .nothing
+      state.lost = state.turn
       return false
     case .file(let number, let reading):
-      guard case .contents(let path, let before, _) = state.accesses[place] else { return false }
+      guard case .contents(let path, let before, let isKept) = state.accesses[place]
+      else { return false }
       let count = reading.fill(number, buffer)
       if count == before.count, KeptReading.isEqual(before, buffer) { return true }
       if let count, count > 0, state.counted[place] != nil {
         let bytes = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         if let changed = state.counted[place]?.follow(from: before.span, to: bytes.span) {
           numbers += changed
-          state.accesses[place] = .contents(path: path, bytes: bytes, isKept: true)
+          state.accesses[place] = .contents(path: path, bytes: bytes, isKept: isKept)
           return true
         }
       }
       state.kept[place] = .nothing
-      if let count, count > 0 {
+      state.lost = state.turn
+      if let count, count > 0, isKept {
         host.memory.files.takeBack(number, at: path)
+      } else if let count, count > 0 {
+        host.memory.files.takeBack([number])
       } else {
         // It may be of an entry that is gone, and other entries have gone with it.
         host.memory.files.takeBack([number])
@@ -173,9 +184,19 @@ final class AskedTrace: Sendable {
     _ state: inout State, _ host: HostRoot, _ listings: Listings,
     _ buffer: UnsafeMutableRawBufferPointer
   ) {
-    state.kept = state.accesses.map { access in
-      switch access {
-      case .contents(let path, let bytes, true): file(path, bytes, host, buffer)
+    let ofClients = state.accesses.count {
+      if case .contents(_, _, false) = $0 { true } else { false }
+    }
+    let hasFewClients = ofClients <= clientLimit
+    let before = state.kept
+    state.lost = nil
+    state.kept = state.accesses.enumerated().map { place, access in
+      if place < before.count {
+        if case .nothing = before[place] {} else { return before[place] }
+      }
+      return switch access {
+      case .contents(let path, let bytes, let isKept):
+        isKept || hasFewClients ? file(path, bytes, host, buffer, isMinor: !isKept) : .nothing
       case .directories(let path, let parent, let names):
         directory(path, parent, names, host, listings, buffer)
       case .names(let path, let names):
@@ -186,18 +207,20 @@ final class AskedTrace: Sendable {
         } else {
           .nothing
         }
-      case .contents, .refused, .present, .absent: .nothing
+      case .refused, .present, .absent: .nothing
       }
     }
   }
 
   private static func file(
-    _ path: String, _ bytes: [UInt8], _ host: HostRoot, _ buffer: UnsafeMutableRawBufferPointer
+    _ path: String, _ bytes: [UInt8], _ host: HostRoot,
+    _ buffer: UnsafeMutableRawBufferPointer, isMinor: Bool
   ) -> Kept {
     // What is empty tells nothing: a file that is gone may be so as well.
     guard !bytes.isEmpty, host.mayStayOpen(path) else { return .nothing }
     let files = host.memory.files
-    guard let file = files.take(path) ?? (try? host.openFile(path)), let number = files.lend(file)
+    guard let file = files.take(path) ?? (try? host.openFile(path)),
+      let number = files.lend(file, isMinor: isMinor)
     else { return .nothing }
     let reading = KeptReading(path)
     // Some files can not be read in this way; whatever else it says is seen when it is asked next.
@@ -229,8 +252,11 @@ final class AskedTrace: Sendable {
   /// The work is done anew: what is open is for whoever does it.
   private func giveAll(_ state: inout State) {
     for (place, kept) in state.kept.enumerated() {
-      if case .file(let number, _) = kept, case .contents(let path, _, _) = state.accesses[place] {
+      guard case .file(let number, _) = kept else { continue }
+      if case .contents(let path, _, true) = state.accesses[place] {
         files.takeBack(number, at: path)
+      } else {
+        files.takeBack([number])
       }
     }
     state.kept = []

@@ -81,10 +81,12 @@ final class KeptFiles: Sendable {
 
   /// Lets the caller keep the file for itself; `nil` when files of its kind are not kept, or when so many
   /// are open that this one can not stay so. The caller gives the number back.
-  func lend(_ file: OpenFile) -> Int32? {
+  ///
+  /// - Parameter isMinor: when others need the room more: then half of it is left to them.
+  func lend(_ file: OpenFile, isMinor: Bool = false) -> Int32? {
     guard keeps(file) else { return nil }
     let isFree = state.withLock { state in
-      guard state.files.count + state.lent < limit else { return false }
+      guard state.files.count + state.lent < (isMinor ? limit / 2 : limit) else { return false }
       state.lent += 1
       return true
     }

@@ -17,21 +17,39 @@ enum OpenDirectory {
         if errno == EINTR { continue }
         return nil
       }
-      if count == 0 { return held }
+      if count == 0 { break }
       held += count
     }
+    clean(UnsafeMutableRawBufferPointer(rebasing: buffer[..<held]))
+    return held
   }
+
+  /// The kernel leaves what stands behind a name as it was.
+  private static func clean(_ bytes: UnsafeMutableRawBufferPointer) {
+    guard let start = bytes.baseAddress else { return }
+    var place = 0
+    while place + headBytes < bytes.count {
+      let length = Int(bytes.loadUnaligned(fromByteOffset: place + 16, as: UInt16.self))
+      guard length > headBytes, place + length <= bytes.count else { return }
+      let name = start + place + headBytes
+      let used = strnlen(name.assumingMemoryBound(to: CChar.self), length - headBytes)
+      memset(name + used, 0, length - headBytes - used)
+      place += length
+    }
+  }
+
+  /// Inode, offset, length of the entry, type; the name follows.
+  private static let headBytes = 19
 
   /// The entries, sorted; `nil` when these are no entries.
   static func entries(_ bytes: UnsafeRawBufferPointer) -> [HostRoot.Entry]? {
     var entries: [HostRoot.Entry] = []
     var place = 0
-    // Inode, offset, length of the entry, type, name.
     while place < bytes.count {
-      guard place + 19 < bytes.count else { return nil }
+      guard place + headBytes < bytes.count else { return nil }
       let length = Int(bytes.loadUnaligned(fromByteOffset: place + 16, as: UInt16.self))
-      guard length > 19, place + length <= bytes.count else { return nil }
-      let name = UnsafeRawBufferPointer(rebasing: bytes[(place + 19)..<(place + length)])
+      guard length > headBytes, place + length <= bytes.count else { return nil }
+      let name = UnsafeRawBufferPointer(rebasing: bytes[(place + headBytes)..<(place + length)])
         .prefix { $0 != 0 }
       let text = String(decoding: name, as: UTF8.self)
       if text != "." && text != ".." {

@@ -62,6 +62,7 @@ extension ReadTrace.Access {
       return Self.refusal(path, host) == number ? .same : .other
     case .present(let path): return (try? host.isPresent(path)) == true ? .same : .other
     case .absent: return .same
+    case .directories(let path, nil, nil) where (try? host.isPresent(path)) == false: return .same
     case .directories(let path, let parent, let names):
       guard let found = Self.directories(path, parent, host, listings), found == names else {
         return .other

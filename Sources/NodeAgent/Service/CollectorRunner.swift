@@ -38,10 +38,9 @@ package actor CollectorRunner {
 
   /// - Parameter workerLimit: threads that may hang at once; what comes then waits and is told.
   package init(_ tasks: [CollectorTask], workerLimit: Int = CollectorRunner.workerLimit) {
-    board = ReadBoard(limit: max(workerLimit, 1) + tasks.count)
     let rounds = CollectorRounds(tasks)
     self.rounds = rounds
-    board.whenOutOfWork { board in rounds.settle(board) }
+    board = ReadBoard(limit: max(workerLimit, 1) + tasks.count) { rounds.settle($0) }
   }
 
   /// Starts everything that is due and not still running, and waits until all of it is back or

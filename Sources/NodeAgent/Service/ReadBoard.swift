@@ -50,13 +50,12 @@ final class ReadBoard: Sendable {
   private let limit: Int
   /// Called from a thread that is out of work: adds what follows from what was done, and says whether
   /// all of it is done.
-  private let outOfWork: Mutex<(@Sendable (ReadBoard) -> Bool)?> = Mutex(nil)
+  private let outOfWork: @Sendable (ReadBoard) -> Bool
 
   /// - Parameter limit: of threads; only reserved work may go past it.
-  init(limit: Int) { self.limit = limit }
-
-  func whenOutOfWork(_ call: @escaping @Sendable (ReadBoard) -> Bool) {
-    outOfWork.withLock { $0 = call }
+  init(limit: Int, outOfWork: @escaping @Sendable (ReadBoard) -> Bool) {
+    self.limit = limit
+    self.outOfWork = outOfWork
   }
 
   // MARK: For the runner
@@ -183,7 +182,7 @@ final class ReadBoard: Sendable {
         let outcome = work.run()
         finish(work, outcome)
       }
-      if outOfWork.withLock({ $0 })?(self) ?? true { wake() }
+      if outOfWork(self) { wake() }
     } while !rest(pool)
   }
 
