@@ -5,6 +5,19 @@ package enum ParameterRoot: String, CaseIterable, Sendable {
   case debug = "/sys/kernel/debug/lustre"
   case lnetDebug = "/sys/kernel/debug/lnet"
   case lnetProc = "/proc/sys/lnet"
+
+  /// The one below which the path lies.
+  package init?(of path: String) {
+    for root in ParameterRoot.allCases
+    where path.utf8.count > root.rawValue.utf8.count && path.hasPrefix(root.rawValue)
+      && path.utf8[path.utf8.index(path.startIndex, offsetBy: root.rawValue.utf8.count)]
+        == UInt8(ascii: "/")
+    {
+      self = root
+      return
+    }
+    return nil
+  }
 }
 
 /// A parameter by its meaning: its `lctl` name, with `{holes}` for targets, backends and NIDs, and

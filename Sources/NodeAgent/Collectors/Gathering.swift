@@ -107,12 +107,14 @@ struct Gathering {
   }
 
   /// A file of the host that is no parameter of Lustre.
-  mutating func read(path: String) -> [UInt8]? {
+  ///
+  /// - Parameter looks: how often it was looked for in turn, if it is not there.
+  mutating func read(path: String, looks: Int = ReadTrace.seldom) -> [UInt8]? {
     do {
       return try read(path, isKept: true)
     } catch {
       if error.isAbsence {
-        recorder?.note(.absent([path], looks: ReadTrace.always))
+        recorder?.note(.absent([path], looks: looks))
       } else {
         fail(path, error)
       }
@@ -164,7 +166,7 @@ struct Gathering {
       return names
     } catch {
       if error.isAbsence {
-        recorder?.note(.absent([path], looks: ReadTrace.always))
+        recorder?.note(.absent([path], looks: ReadTrace.seldom))
       } else {
         recorder?.giveUp()
       }

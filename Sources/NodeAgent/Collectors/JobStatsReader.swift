@@ -12,12 +12,15 @@ final class JobStatsReader: Sendable {
     var countsSince: Stamp?
     var lastBegan: Stamp?
     var text = JobStatsText()
+    var paths: (directory: String, all: [String]) = ("", [])
   }
 
   private let state: Mutex<State>
   /// Entries that it holds, and processor time of its last reading; to be asked while it reads.
   private let entries = Atomic<Int>(0)
   private let cost = Atomic<Int64>(0)
+  /// The next reading may take long.
+  private let large = Atomic(true)
   /// Entries that it may hold.
   private let room = Atomic<Int>(JobStatsKeeper.entryLimit)
 
@@ -39,24 +42,26 @@ final class JobStatsReader: Sendable {
     _ reader: TargetReader, _ identity: TargetReader.Identity, instance: Int64?,
     _ gathering: inout Gathering
   ) {
-    let before = Clock.thread()
+    let (before, began) = (Clock.monotonic(), large.load(ordering: .relaxed) ? Clock.thread() : nil)
     let file = reader.kind == .mdt ? Parameter.mdtJobStats : Parameter.ostJobStats
-    let paths = file.paths([identity.directory])
-    let name = file.name([identity.directory])
     // One reading at a time, on the target's own lane: nobody waits here.
     state.withLock { state in
       var follower = current(&state, instance)
       state.follower = nil
       follower.entryLimit = room.load(ordering: .relaxed)
+      if state.paths.directory != identity.directory {
+        state.paths = (identity.directory, file.paths([identity.directory]))
+      }
       let outcome = JobStatsReader.scan(
-        paths, &follower, &state.text, identity.reference, gathering.host)
+        state.paths.all, &follower, &state.text, identity.reference, gathering.host)
       switch outcome {
       case .absent:
         // Nothing was read: the target offers no job statistics, or is about to.
         state.countsSince = nil
         return
-      case .unread(let error): gathering.fail(name, error)
+      case .unread(let error): gathering.fail(file.name([identity.directory]), error)
       case .read(let began, let leftovers, let failure):
+        let name = file.name([identity.directory])
         for text in leftovers.texts { gathering.leftover(name, text) }
         if let failure { gathering.fail(name, failure) }
         let report = follower.end(isWhole: failure == nil, target: identity.reference)
@@ -65,8 +70,11 @@ final class JobStatsReader: Sendable {
         tell(report, began, &state, follower, identity, reader, &gathering)
       }
       state.follower = follower
+      large.store(state.text.isUnknown, ordering: .relaxed)
     }
-    cost.store(max(0, Clock.thread() - before), ordering: .relaxed)
+    // To ask for processor time takes longer than to read a small file, which never takes much.
+    let taken = began.map { Clock.thread() - $0 } ?? min(Clock.monotonic() - before, 1_000_000)
+    cost.store(max(0, taken), ordering: .relaxed)
   }
 
   private func tell(

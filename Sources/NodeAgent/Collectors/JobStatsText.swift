@@ -16,6 +16,9 @@ struct JobStatsText: Sendable {
   private var repeats = 0
   private var isLarge = false
 
+  /// Nothing is known of it, or that it is large.
+  var isUnknown: Bool { last.isEmpty }
+
   /// What the file says, read at once. It stays open where it may.
   mutating func read(_ path: String, _ host: HostRoot, _ buffer: inout [UInt8]) -> Reading {
     guard host.remembers, !isLarge else { return .unknown }

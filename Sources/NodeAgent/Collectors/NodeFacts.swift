@@ -84,11 +84,13 @@ package struct NodeFacts: Hashable, Sendable {
   static func mountTable(
     _ gathering: inout Gathering
   ) -> (path: String, parsed: Parsed<[MountEntry]>)? {
-    if let bytes = gathering.read(path: "/proc/self/mountinfo") {
+    if let bytes = gathering.read(path: "/proc/self/mountinfo", looks: ReadTrace.always) {
       return ("/proc/self/mountinfo", MountParser.mountinfo(bytes.span))
     }
     for path in ["/proc/self/mounts", "/proc/mounts"] {
-      if let bytes = gathering.read(path: path) { return (path, MountParser.mounts(bytes.span)) }
+      if let bytes = gathering.read(path: path, looks: ReadTrace.always) {
+        return (path, MountParser.mounts(bytes.span))
+      }
     }
     return nil
   }

@@ -43,7 +43,7 @@ extension TargetCollecting {
     let period = period
     return CollectorUnit(subject: subject, lane: reader.lane(directory), period: { period }) {
       let context = source.current()
-      let listings = Listings()
+      let listings = context.listings
       return host.memory.answers.answer(
         name, host, listings, facts: context.factsNumber
       ) { recorder in

@@ -96,7 +96,7 @@ final class AskedTrace: Sendable {
     _ buffer: UnsafeMutableRawBufferPointer
   ) -> Change {
     // First, so that no other change hides that something has come.
-    if hasCome(&state, host) {
+    if hasCome(&state, host, listings) {
       // Whoever left out looking for it looks now.
       host.memory.lookAgain()
       return .other([])
@@ -123,14 +123,16 @@ final class AskedTrace: Sendable {
     return numbers.isEmpty ? .none : .numbers(numbers)
   }
 
-  private static func hasCome(_ state: inout State, _ host: HostRoot) -> Bool {
+  private static func hasCome(
+    _ state: inout State, _ host: HostRoot, _ listings: Listings
+  ) -> Bool {
     let now = host.memory.epoch
     let age = state.turn &- state.first
     for place in state.absences {
       guard case .absent(let paths, let looks) = state.accesses[place],
         state.epoch != now || looks + age < ReadTrace.absenceTurns
           || (state.turn &+ place) % ReadTrace.absenceTurns == 0,
-        !paths.allSatisfy({ (try? host.isPresent($0)) == false })
+        !paths.allSatisfy({ listings.isAbsent($0, host) })
       else { continue }
       return true
     }

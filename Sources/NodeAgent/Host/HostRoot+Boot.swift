@@ -39,7 +39,7 @@ extension HostRoot {
       return bytes
     } catch {
       if error.isAbsence {
-        recorder?.note(.absent([path], looks: ReadTrace.always))
+        recorder?.note(.absent([path], looks: ReadTrace.seldom))
       } else {
         recorder?.giveUp()
       }

@@ -1,3 +1,4 @@
+import AgentCore
 import Synchronization
 
 /// What the directories of one cycle hold, each listed once for all collectors. Nobody waits for
@@ -6,6 +7,8 @@ final class Listings: Sendable {
   private typealias Listing = Result<[HostRoot.Entry], HostError>
   private let known = Mutex<[String: Listing]>([:])
   private let directories = Mutex<[String: [String]]>([:])
+  private let absent = Mutex<Set<String>>([])
+  private let roots = Mutex<[ParameterRoot: Bool]>([:])
 
   private static let last = Atomic<UInt64>(0)
   /// No other has it.
@@ -32,6 +35,26 @@ final class Listings: Sendable {
     let found = try host.directories(path)
     directories.withLock { $0[path] = found }
     return found
+  }
+
+  /// Whether nothing is at the path, for certain. Where a root of parameters is not there, nothing below
+  /// it is looked for.
+  func isAbsent(_ path: String, _ host: HostRoot) -> Bool {
+    if let root = ParameterRoot(of: path) {
+      return isAbsent(root, host) || (try? host.isPresent(path)) == false
+    }
+    // Several look for the same files of the machine itself.
+    if absent.withLock({ $0.contains(path) }) { return true }
+    guard (try? host.isPresent(path)) == false else { return false }
+    absent.withLock { _ = $0.insert(path) }
+    return true
+  }
+
+  private func isAbsent(_ root: ParameterRoot, _ host: HostRoot) -> Bool {
+    if let known = roots.withLock({ $0[root] }) { return known }
+    let isAbsent = (try? host.isPresent(root.rawValue)) == false
+    roots.withLock { $0[root] = isAbsent }
+    return isAbsent
   }
 
   private func listing(_ path: String, _ host: HostRoot) -> Listing {

@@ -7,7 +7,8 @@ private func getdents64(_ number: Int32, _ buffer: UnsafeMutableRawPointer, _ co
 
 /// The entries of an open directory as the kernel writes them (getdents64(2)).
 enum OpenDirectory {
-  /// Reads all of them from the beginning; how many bytes, or `nil` when it fails or they do not fit.
+  /// Reads all of them from the beginning; how many bytes, or `nil` when it fails or they do not fit. Of
+  /// procfs and sysfs alone: other file systems may hand them out in parts.
   static func fill(_ number: Int32, _ buffer: UnsafeMutableRawBufferPointer) -> Int? {
     guard let start = buffer.baseAddress, lseek(number, 0, SEEK_SET) == 0 else { return nil }
     var held = 0
@@ -17,8 +18,9 @@ enum OpenDirectory {
         if errno == EINTR { continue }
         return nil
       }
-      if count == 0 { break }
       held += count
+      // The kernel goes on as long as there is room for the longest of names.
+      if count == 0 || held + longestBytes <= buffer.count { break }
     }
     clean(UnsafeMutableRawBufferPointer(rebasing: buffer[..<held]))
     return held
@@ -40,6 +42,7 @@ enum OpenDirectory {
 
   /// Inode, offset, length of the entry, type; the name follows.
   private static let headBytes = 19
+  private static let longestBytes = headBytes + 256 + 8
 
   /// The entries, sorted; `nil` when these are no entries.
   static func entries(_ bytes: UnsafeRawBufferPointer) -> [HostRoot.Entry]? {

@@ -39,6 +39,8 @@ struct ReadTrace: Sendable {
   /// A release of Lustre has a parameter or does not. After so many looks in turn found nothing, each
   /// so many turns look again.
   static let absenceTurns = 8
+  /// Of a file of the machine itself, that is there as long as its kernel runs or not at all.
+  static let seldom = 0
   /// Of what is looked for each time.
   static let always = Int.min / 2
 
@@ -62,7 +64,7 @@ extension ReadTrace.Access {
       return Self.refusal(path, host) == number ? .same : .other
     case .present(let path): return (try? host.isPresent(path)) == true ? .same : .other
     case .absent: return .same
-    case .directories(let path, nil, nil) where (try? host.isPresent(path)) == false: return .same
+    case .directories(let path, nil, nil) where listings.isAbsent(path, host): return .same
     case .directories(let path, let parent, let names):
       guard let found = Self.directories(path, parent, host, listings), found == names else {
         return .other

@@ -11,7 +11,7 @@ final class CollectorRounds: Sendable {
   init(_ tasks: [CollectorTask]) { state = Mutex(RoundsState(tasks)) }
 
   /// Nothing waits or runs.
-  var isSettled: Bool { state.withLock { $0.running.isEmpty } }
+  var isSettled: Bool { state.withLock { $0.isSettled } }
 
   /// A cycle begins: what is due and not still running.
   func begin(_ board: ReadBoard) -> [ReadBoard.Work] {
@@ -26,7 +26,7 @@ final class CollectorRounds: Sendable {
     state.withLock { state in
       let more = state.drain(board)
       if !more.isEmpty { board.add(more) }
-      return state.running.isEmpty
+      return state.isSettled
     }
   }
 
@@ -37,37 +37,70 @@ final class CollectorRounds: Sendable {
 }
 
 private struct RoundsState {
-  /// What waits for its lane or runs.
-  struct Running {
-    var id: UInt64
-    var queued: Stamp
-    /// May be another after the run.
-    var period: @Sendable () -> Duration
+  /// What is known of one name.
+  private final class Seat {
+    let name: String
+    let lane: ReadBoard.Lane
+    /// When its last run began.
+    var began: Int64?
+    /// Of units, as told with their last run: who hears of it counts on the next one by then.
+    var toldPeriod = Duration.zero
+    /// Whether it was ever read.
+    var isRead = false
+    /// What waits for its lane or runs: its id, since when, and its period after the run.
+    var run: (id: UInt64, queued: Stamp, period: @Sendable () -> Duration)?
+
+    init(_ name: String, _ lane: ReadBoard.Lane) {
+      self.name = name
+      self.lane = lane
+    }
   }
 
-  private let tasks: [CollectorTask]
+  /// The units of one collector as last listed.
+  private struct Listed {
+    var units: [(subject: String, lane: String)] = []
+    var seats: [Seat] = []
+
+    func isOf(_ other: [CollectorUnit]) -> Bool {
+      units.count == other.count
+        && zip(units, other).allSatisfy { $0.subject == $1.subject && $0.lane == $1.lane }
+    }
+  }
+
+  private let tasks: [(task: CollectorTask, seat: Seat)]
   private var lastID: UInt64 = 0
-  private(set) var running: [String: Running] = [:]
-  private var lastBegan: [String: Int64] = [:]
-  /// Of units, as told with their last run: who hears of it counts on the next one by then.
-  private var toldPeriods: [String: Duration] = [:]
-  /// Units by collector as last listed, and those of them that were ever read.
-  private var listed: [String: Set<String>] = [:]
-  private var read: Set<String> = []
+  /// What waits or runs, by id.
+  private var running: [UInt64: Seat] = [:]
+  private var listed: [String: Listed] = [:]
+  /// Lanes of what is listed.
+  private var lanes: [String: ReadBoard.Lane] = [:]
   private var finished: [CollectorRunner.Finished] = []
 
-  init(_ tasks: [CollectorTask]) { self.tasks = tasks }
+  init(_ tasks: [CollectorTask]) {
+    self.tasks = tasks.map { ($0, Seat($0.name, ReadBoard.Lane())) }
+  }
+
+  var isSettled: Bool { running.isEmpty }
 
   mutating func due() -> [ReadBoard.Work] {
     let now = Clock.boot()
-    return tasks.filter { running[$0.name] == nil && isDue($0.name, $0.period, now) }.map {
-      work($0)
+    var works: [ReadBoard.Work] = []
+    for (task, seat) in tasks where seat.run == nil && isDue(seat, task.period, now) {
+      let id = begin(seat) { task.period }
+      works.append(
+        ReadBoard.Work(id: id, lane: seat.lane, isReserved: true) {
+          switch task.work {
+          case .whole(let collect): .answer(collect())
+          case .units(let list): .listing(list())
+          }
+        })
     }
+    return works
   }
 
   mutating func end(_ board: ReadBoard) -> CollectorRunner.Cycle {
     let stalled = stalls(board)
-    defer { finished = [] }
+    defer { finished.removeAll(keepingCapacity: true) }
     return CollectorRunner.Cycle(
       finished: finished.sorted { $0.name < $1.name }, stalled: stalled.sorted { $0.name < $1.name }
     )
@@ -75,23 +108,25 @@ private struct RoundsState {
 
   /// What has not come back; and of the lists that came back, those that can not count as complete.
   private mutating func stalls(_ board: ReadBoard) -> [CollectorRunner.Stalled] {
-    var stalls = running.map { name, run in
-      let began = board.began(run.id)
-      return CollectorRunner.Stalled(
-        name: name, began: began ?? run.queued,
-        reason: began != nil
-          ? "its read has not come back" : "it waits for another read that has not come back")
+    var stalls = running.values.compactMap { seat in
+      seat.run.map { run in
+        let began = board.began(run.id)
+        return CollectorRunner.Stalled(
+          name: seat.name, began: began ?? run.queued,
+          reason: began != nil
+            ? "its read has not come back" : "it waits for another read that has not come back")
+      }
     }
     // A target that was never read may be active here: nobody may take the list for complete.
-    for (collector, units) in listed where running[collector] == nil {
-      guard let unread = units.subtracting(read).min(),
-        let place = finished.firstIndex(where: { $0.name == collector })
+    for (task, seat) in tasks where seat.run == nil {
+      guard let unread = unread(task.name),
+        let place = finished.firstIndex(where: { $0.name == task.name })
       else { continue }
-      let reason = "\(unread) has not been read yet"
-      if let run = running[unread] {
+      let reason = "\(unread.name) has not been read yet"
+      if let run = unread.run {
         finished.remove(at: place)
         let began = board.began(run.id) ?? run.queued
-        stalls.append(CollectorRunner.Stalled(name: collector, began: began, reason: reason))
+        stalls.append(CollectorRunner.Stalled(name: task.name, began: began, reason: reason))
       } else {
         finished[place].answer = .failed(reason: reason)
       }
@@ -99,60 +134,48 @@ private struct RoundsState {
     return stalls
   }
 
-  private func isDue(_ name: String, _ period: Duration, _ now: Int64) -> Bool {
-    guard let last = lastBegan[name] else { return true }
+  private func unread(_ collector: String) -> Seat? {
+    guard let seats = listed[collector]?.seats, !seats.allSatisfy(\.isRead) else { return nil }
+    return seats.filter { !$0.isRead }.min { $0.name < $1.name }
+  }
+
+  private func isDue(_ seat: Seat, _ period: Duration, _ now: Int64) -> Bool {
+    guard let began = seat.began else { return true }
     // A cycle that begins a little early must not push the run to the next one.
-    return now - last >= period.nanoseconds - 50_000_000
+    return now - began >= period.nanoseconds - 50_000_000
   }
 
   // MARK: Works
 
   /// Notes that it runs from now on.
-  private mutating func begin(_ name: String, _ period: @escaping @Sendable () -> Duration)
-    -> UInt64
-  {
+  private mutating func begin(
+    _ seat: Seat, _ period: @escaping @Sendable () -> Duration
+  ) -> UInt64 {
     let now = ReadBoard.stamp()
     lastID += 1
-    lastBegan[name] = now.bootNanoseconds
-    running[name] = Running(id: lastID, queued: now, period: period)
+    seat.began = now.bootNanoseconds
+    seat.run = (lastID, now, period)
+    running[lastID] = seat
     return lastID
-  }
-
-  private mutating func work(_ task: CollectorTask) -> ReadBoard.Work {
-    ReadBoard.Work(
-      id: begin(task.name) { task.period }, name: task.name, lane: "collector \(task.name)",
-      isReserved: true
-    ) {
-      switch task.work {
-      case .whole(let collect): .answer(collect())
-      case .units(let list): .listing(list())
-      }
-    }
-  }
-
-  private mutating func work(_ collector: String, _ unit: CollectorUnit) -> ReadBoard.Work? {
-    let name = "\(collector)/\(unit.subject)"
-    let period = min(unit.period(), toldPeriods[name] ?? .zero)
-    guard running[name] == nil, isDue(name, period, Clock.boot()) else { return nil }
-    return ReadBoard.Work(
-      id: begin(name, unit.period), name: name, lane: unit.lane, isReserved: false
-    ) { .answer(unit.collect()) }
   }
 
   /// Takes what was done; lists give more to do.
   mutating func drain(_ board: ReadBoard) -> [ReadBoard.Work] {
     var more: [ReadBoard.Work] = []
     for done in board.takeDone() {
+      // What left the list while it was read is no news. And the same name may run anew by now, if its
+      // target came back.
+      guard let seat = running.removeValue(forKey: done.id) else { continue }
       switch done.outcome {
-      case .listing(let listing): more += listed(listing, done, board)
-      case .answer(let answer): take(answer, done)
+      case .listing(let listing): more += take(listing, seat, done, board)
+      case .answer(let answer): take(answer, seat, done)
       }
     }
     return more
   }
 
-  private mutating func listed(
-    _ listing: CollectorListing, _ done: ReadBoard.Done, _ board: ReadBoard
+  private mutating func take(
+    _ listing: CollectorListing, _ seat: Seat, _ done: ReadBoard.Done, _ board: ReadBoard
   ) -> [ReadBoard.Work] {
     var answer = CollectorAnswer.sampled(Collection())
     var works: [ReadBoard.Work] = []
@@ -160,42 +183,81 @@ private struct RoundsState {
     case .failed(let reason): answer = .failed(reason: reason)
     case .notApplicable(let reason):
       answer = .notApplicable(reason: reason)
-      keep([], of: done.name, done.began, board)
+      keep([], of: seat.name, done.began, board)
     case .units(let units):
-      keep(Set(units.map { "\(done.name)/\($0.subject)" }), of: done.name, done.began, board)
-      works = units.compactMap { work(done.name, $0) }
+      keep(units, of: seat.name, done.began, board)
+      works = self.works(units, listed[seat.name]?.seats ?? [])
     }
-    take(answer, done)
+    take(answer, seat, done)
+    return works
+  }
+
+  private mutating func works(_ units: [CollectorUnit], _ seats: [Seat]) -> [ReadBoard.Work] {
+    let now = Clock.boot()
+    var works: [ReadBoard.Work] = []
+    for (unit, seat) in zip(units, seats)
+    where seat.run == nil && isDue(seat, min(unit.period(), seat.toldPeriod), now) {
+      let id = begin(seat, unit.period)
+      works.append(
+        ReadBoard.Work(id: id, lane: seat.lane, isReserved: false) { .answer(unit.collect()) })
+    }
     return works
   }
 
   /// What is no longer listed is gone, whether or not its last read ever comes back.
   private mutating func keep(
-    _ names: Set<String>, of collector: String, _ began: Stamp, _ board: ReadBoard
+    _ units: [CollectorUnit], of collector: String, _ began: Stamp, _ board: ReadBoard
   ) {
-    for name in listed[collector, default: []].subtracting(names) {
-      read.remove(name)
-      lastBegan[name] = nil
-      toldPeriods[name] = nil
-      if let run = running.removeValue(forKey: name) { board.withdraw(run.id) }
-      finished.removeAll { $0.name == name }
-      finished.append(
-        CollectorRunner.Finished(
-          name: name, period: .zero, began: began,
-          answer: .notApplicable(reason: "it is no longer here"), isGone: true))
+    let before = listed[collector] ?? Listed()
+    if before.isOf(units) { return }
+    var known = Dictionary(
+      before.seats.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var now = Listed()
+    var names: Set<String> = []
+    for unit in units {
+      let name = "\(collector)/\(unit.subject)"
+      names.insert(name)
+      let seat = known[name] ?? Seat(name, lane(unit.lane))
+      known[name] = seat
+      now.units.append((unit.subject, unit.lane))
+      now.seats.append(seat)
     }
-    listed[collector] = names
+    for (name, seat) in known where !names.contains(name) { drop(seat, began, board) }
+    listed[collector] = now
+    forgetLanes()
   }
 
-  private mutating func take(_ answer: CollectorAnswer, _ done: ReadBoard.Done) {
-    // The target left the list while it was read: what was read of it is no news. And the same name
-    // may run anew by now, if its target came back.
-    guard let run = running[done.name], run.id == done.id else { return }
-    running[done.name] = nil
-    if case .failed = answer {} else { read.insert(done.name) }
-    let period = run.period()
-    toldPeriods[done.name] = period
+  private mutating func drop(_ seat: Seat, _ began: Stamp, _ board: ReadBoard) {
+    if let run = seat.run {
+      running[run.id] = nil
+      board.withdraw(run.id, in: seat.lane)
+    }
+    finished.removeAll { $0.name == seat.name }
     finished.append(
-      CollectorRunner.Finished(name: done.name, period: period, began: done.began, answer: answer))
+      CollectorRunner.Finished(
+        name: seat.name, period: .zero, began: began,
+        answer: .notApplicable(reason: "it is no longer here"), isGone: true))
+  }
+
+  private mutating func lane(_ name: String) -> ReadBoard.Lane {
+    if let known = lanes[name] { return known }
+    let lane = ReadBoard.Lane()
+    lanes[name] = lane
+    return lane
+  }
+
+  /// One in which a read hangs stays: its target may come back.
+  private mutating func forgetLanes() {
+    let used = Set(listed.values.flatMap { $0.units.map(\.lane) })
+    lanes = lanes.filter { used.contains($0.key) || !$0.value.isEmpty }
+  }
+
+  private mutating func take(_ answer: CollectorAnswer, _ seat: Seat, _ done: ReadBoard.Done) {
+    let period = seat.run?.period() ?? .zero
+    seat.run = nil
+    if case .failed = answer {} else { seat.isRead = true }
+    seat.toldPeriod = period
+    finished.append(
+      CollectorRunner.Finished(name: seat.name, period: period, began: done.began, answer: answer))
   }
 }

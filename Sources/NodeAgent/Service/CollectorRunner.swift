@@ -28,65 +28,41 @@ package actor CollectorRunner {
 
   /// 64 targets, more than any server has, in two lanes each: what it is, and what its jobs do.
   package static let workerLimit = 128
-  /// From then on what waits does not wait for the read before it.
-  private static let moment = Duration.milliseconds(20)
 
   private let board: ReadBoard
   private let rounds: CollectorRounds
-  private var cycleNumber = 0
-  private var givenUp = 0
+  private let watch: CycleWatch
 
   /// - Parameter workerLimit: threads that may hang at once; what comes then waits and is told.
   package init(_ tasks: [CollectorTask], workerLimit: Int = CollectorRunner.workerLimit) {
     let rounds = CollectorRounds(tasks)
     self.rounds = rounds
     board = ReadBoard(limit: max(workerLimit, 1) + tasks.count) { rounds.settle($0) }
+    watch = CycleWatch(board)
   }
 
   /// Starts everything that is due and not still running, and waits until all of it is back or
   /// `patience` is over. What comes back later is part of the next cycle.
   package func cycle(patience: Duration) async -> Cycle {
-    cycleNumber += 1
-    let number = cycleNumber
+    let number = watch.begin(patience)
     board.begin(rounds.begin(board))
-    if !rounds.isSettled {
-      let watch = Task { await self.watch(number, patience) }
-      await withTaskCancellationHandler {
-        while !rounds.isSettled, givenUp < number {
-          await board.changed()
-          // What came back before a read that hangs may give more to do.
-          if !rounds.settle(board) { board.post([]) }
-        }
-      } onCancel: {
-        // An agent that is told to stop does not wait for a read that hangs.
-        Task { await self.giveUp(number) }
+    await withTaskCancellationHandler {
+      while !rounds.isSettled, !watch.isGivenUp(number) {
+        await board.changed()
+        // What came back before a read that hangs may give more to do.
+        if !rounds.settle(board) { board.post([]) }
       }
-      watch.cancel()
+    } onCancel: {
+      // An agent that is told to stop does not wait for a read that hangs.
+      watch.giveUp(number)
     }
+    watch.end(number)
     return rounds.end(board)
   }
 
   /// No cycle follows. Threads whose reads hang end when these come back.
-  package func end() { board.end() }
-
-  /// Looks after a cycle that lasts, and ends it when patience is over.
-  private func watch(_ number: Int, _ patience: Duration) async {
-    let clock = ContinuousClock()
-    let deadline = clock.now + patience
-    var pause = CollectorRunner.moment
-    while clock.now + pause < deadline {
-      try? await Task.sleep(for: pause)
-      if Task.isCancelled { return }
-      board.hurry()
-      board.wake()
-      pause = min(pause * 2, .milliseconds(320))
-    }
-    try? await Task.sleep(until: deadline, clock: clock)
-    if !Task.isCancelled { giveUp(number) }
-  }
-
-  private func giveUp(_ number: Int) {
-    givenUp = max(givenUp, number)
-    board.wake()
+  package func end() {
+    board.end()
+    watch.stop()
   }
 }

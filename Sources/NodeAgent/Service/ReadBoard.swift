@@ -13,11 +13,35 @@ final class ReadBoard: Sendable {
     case listing(CollectorListing)
   }
 
+  /// Works of one lane never run at the same time, and run in the order in which they came.
+  final class Lane: Sendable {
+    /// The first is in hand or ready.
+    fileprivate let works = Mutex<[Work]>([])
+    init() {}
+
+    var isEmpty: Bool { works.withLock { $0.isEmpty } }
+    fileprivate var first: Work? { works.withLock { $0.first } }
+
+    /// Whether it is the first.
+    fileprivate func append(_ work: Work) -> Bool {
+      works.withLock { works in
+        works.append(work)
+        return works.count == 1
+      }
+    }
+
+    /// Whether another follows the first, which goes.
+    fileprivate func removeFirst() -> Bool {
+      works.withLock { works in
+        if !works.isEmpty { works.removeFirst() }
+        return !works.isEmpty
+      }
+    }
+  }
+
   struct Work: Sendable {
     var id: UInt64
-    var name: String
-    /// Works of one lane never run at the same time, and run in the order in which they came.
-    var lane: String
+    var lane: Lane
     /// There is a thread for each of these, whatever hangs; their number bounds them.
     var isReserved: Bool
     var run: @Sendable () -> Outcome
@@ -25,17 +49,14 @@ final class ReadBoard: Sendable {
 
   struct Done: Sendable {
     var id: UInt64
-    var name: String
     var began: Stamp
     var outcome: Outcome
   }
 
   private struct State {
-    /// The first of each lane is in hand or ready.
-    var lanes: [String: [Work]] = [:]
     /// Lanes whose first work nobody has in hand.
-    var reserved: [String] = []
-    var ready: [String] = []
+    var reserved: [Lane] = []
+    var ready: [Lane] = []
     /// Since when, by id.
     var inHand: [UInt64: Stamp] = [:]
     var done: [Done] = []
@@ -77,8 +98,7 @@ final class ReadBoard: Sendable {
     state.withLock { state in
       guard !state.hasEnded else { return }
       for work in works {
-        state.lanes[work.lane, default: []].append(work)
-        guard state.lanes[work.lane]?.count == 1 else { continue }
+        guard work.lane.append(work) else { continue }
         if work.isReserved {
           state.reserved.append(work.lane)
         } else {
@@ -92,16 +112,15 @@ final class ReadBoard: Sendable {
   func hurry() { start(.max) }
 
   /// Takes a work back unless it is in hand.
-  func withdraw(_ id: UInt64) {
+  func withdraw(_ id: UInt64, in lane: Lane) {
     state.withLock { state in
-      guard state.inHand[id] == nil,
-        let lane = state.lanes.first(where: { $0.value.contains { $0.id == id } })?.key
-      else { return }
-      state.lanes[lane]?.removeAll { $0.id == id }
-      if state.lanes[lane]?.isEmpty == true {
-        state.lanes[lane] = nil
-        state.ready.removeAll { $0 == lane }
+      guard state.inHand[id] == nil else { return }
+      let isLast = lane.works.withLock { works in
+        let wasFirst = works.first?.id == id
+        works.removeAll { $0.id == id }
+        return wasFirst && works.isEmpty
       }
+      if isLast { state.ready.removeAll { $0 === lane } }
     }
   }
 
@@ -189,13 +208,8 @@ final class ReadBoard: Sendable {
   private func finish(_ work: Work, _ outcome: Outcome) {
     state.withLock { state in
       let began = state.inHand.removeValue(forKey: work.id) ?? Self.stamp()
-      state.done.append(Done(id: work.id, name: work.name, began: began, outcome: outcome))
-      state.lanes[work.lane]?.removeFirst()
-      if state.lanes[work.lane]?.isEmpty == true {
-        state.lanes[work.lane] = nil
-      } else {
-        state.ready.append(work.lane)
-      }
+      state.done.append(Done(id: work.id, began: began, outcome: outcome))
+      if work.lane.removeFirst() { state.ready.append(work.lane) }
     }
   }
 
@@ -203,14 +217,14 @@ final class ReadBoard: Sendable {
   private func next() -> Work? {
     state.withLock { state in
       guard !state.hasEnded, let lane = Self.nextLane(&state),
-        let work = state.lanes[lane]?.first
+        let work = lane.first
       else { return nil }
       state.inHand[work.id] = Self.stamp()
       return work
     }
   }
 
-  private static func nextLane(_ state: inout State) -> String? {
+  private static func nextLane(_ state: inout State) -> Lane? {
     if !state.reserved.isEmpty { return state.reserved.removeFirst() }
     return state.ready.isEmpty ? nil : state.ready.removeFirst()
   }
