@@ -32,7 +32,11 @@ final class CollectorRounds: Sendable {
 
   /// The cycle ends, with all that came back since the last.
   func end(_ board: ReadBoard) -> CollectorRunner.Cycle {
-    state.withLock { $0.end(board) }
+    state.withLock { state in
+      let more = state.drain(board)
+      if !more.isEmpty { board.post(more) }
+      return state.end(board)
+    }
   }
 }
 

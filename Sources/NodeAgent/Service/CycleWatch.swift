@@ -102,7 +102,10 @@ final class CycleWatch: Sendable {
         state.cycle = nil
         return .giveUp
       }
-      if now < cycle.next { return .sleep(min(cycle.next, cycle.deadline) - now) }
+      // No longer than a moment: the next cycle may begin meanwhile.
+      if now < cycle.next {
+        return .sleep(min(cycle.next - now, cycle.deadline - now, Self.moment))
+      }
       cycle.pause = min(cycle.pause * 2, Self.longestPause)
       cycle.next = now + cycle.pause
       state.cycle = cycle

@@ -10,9 +10,12 @@ import Testing
     let tree: TemporaryTree
     private let task: CollectorTask
 
-    init() throws {
+    /// - Parameter keeping: as on the machine itself: what is small is read at once, and stays open.
+    init(keeping: Bool = false) throws {
       tree = try TemporaryTree()
-      let host = HostRoot(tree.path)
+      let host =
+        keeping
+        ? HostRoot.asMachine(tree.path, keepingIn: KeptFiles(.any)) : HostRoot(tree.path)
       task = JobsCollector().task(host, ContextSource(host, freshMilliseconds: 0))
       try tree.write("/sys/fs/lustre/version", "2.15.8\n")
     }
@@ -110,6 +113,46 @@ import Testing
     try site.write("fs-OST0000", jobs)
     let told = try #require(try site.read()["fs-OST0000"])
     #expect(told["job.5999"] == 5_999 && told["job.5980"] == 5_980)
+  }
+
+  /// Whatever comes, goes, counts or stands still, and for however long.
+  @Test(arguments: 0..<8)
+  func aFileThatSaysTheSameTellsTheSame(seed: Int) throws {
+    var random = SystemRandomNumberGenerator()
+    let (plain, keeping) = (try Site(), try Site(keeping: true))
+    var jobs = ["dd.0": 100, "cp.1": 5]
+    for _ in 0..<40 {
+      switch Int.random(in: 0..<8, using: &random) {
+      case 0: jobs["job.\(Int.random(in: 0..<4, using: &random))"] = 3
+      case 1: jobs["dd.0", default: 0] += 7
+      case 2: jobs["cp.1"] = nil
+      case 3: jobs["dd.0"] = 1
+      default: break
+      }
+      for site in [plain, keeping] { try site.write("fs-OST0000", jobs) }
+      #expect(try keeping.read() == plain.read())
+    }
+  }
+
+  @Test func aFileThatGrowsBeyondTheBufferIsFollowed() throws {
+    let site = try Site(keeping: true)
+    var jobs = ["dd.0": 100]
+    for _ in 0..<4 {
+      try site.write("fs-OST0000", jobs)
+      _ = try site.read()
+    }
+    for place in 0..<2_000 { jobs["job.\(place)"] = 1 }
+    jobs["dd.0"] = 107
+    try site.write("fs-OST0000", jobs)
+    #expect(try site.read()["fs-OST0000"]?["dd.0"] == 7)
+    jobs = ["dd.0": 109]
+    for _ in 0..<2 {
+      try site.write("fs-OST0000", jobs)
+      #expect(try site.read()["fs-OST0000"] != nil)
+    }
+    jobs["dd.0"] = 110
+    try site.write("fs-OST0000", jobs)
+    #expect(try site.read() == ["fs-OST0000": ["dd.0": 1]])
   }
 
   @Test func inspectTellsWhatJobsDidSinceTheyBegan() throws {

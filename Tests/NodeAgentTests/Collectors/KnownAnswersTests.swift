@@ -112,6 +112,51 @@ import Testing
     }
   }
 
+  /// The same with files that stay open, in which whatever changes does so in place.
+  @Test(arguments: Layout.allCases, 0..<2)
+  func whateverIsWrittenIntoOpenFilesIsTold(layout: Layout, seed: Int) async throws {
+    let server = try ServerTree(layout)
+    let tree = server.tree
+    var random = Seeded(
+      UInt64(seed) &* 4 &+ UInt64(layout.rawValue.utf8.reduce(0) { $0 &+ Int($1) }))
+    let files = KeptFiles(.any)
+    let remembering = Agent(HostRoot.asMachine(tree.path, keepingIn: files))
+    for _ in 0..<12 {
+      for _ in 0...(AskedTrace.patience + 1) { _ = remembering.cycle() }
+      #expect(files.count > 10)
+      let path = try #require(try Self.files(tree).randomElement(using: &random))
+      let bytes = try HostRoot(tree.path).read(path)
+      switch Int.random(in: 0..<5, using: &random) {
+      case 0: try tree.write(path, Array(bytes.prefix(bytes.count / 2)))
+      case 1: try tree.write(path, bytes + bytes)
+      default:
+        try tree.write(
+          path,
+          bytes.flatMap { byte -> [UInt8] in
+            guard (0x30...0x39).contains(byte) else { return [byte] }
+            let digit = UInt8.random(in: 0x30...0x39, using: &random)
+            return Int.random(in: 0..<9, using: &random) == 0 ? [digit, digit] : [digit]
+          })
+      }
+      let fresh = Agent(HostRoot(tree.path)).cycle()
+      #expect(remembering.cycle() == fresh, "after \(path)")
+      await Task.yield()
+    }
+  }
+
+  /// Counters that count are followed without doing the work, also when they grow by a digit.
+  @Test func countersThatCountAreFollowed() throws {
+    let server = try ServerTree(.v215)
+    let agent = Agent(HostRoot.asMachine(server.tree.path, keepingIn: KeptFiles(.any)))
+    let path = "/proc/fs/lustre/obdfilter/fs-1-OST000a/stats"
+    let text = String(decoding: try HostRoot(server.tree.path).read(path), as: UTF8.self)
+    for _ in 0..<6 { _ = agent.cycle() }
+    for factor in ["7", "12", "", "9"] {
+      try server.tree.write(path, text.replacing(" samples", with: "\(factor) samples"))
+      #expect(agent.cycle() == Agent(HostRoot(server.tree.path)).cycle())
+    }
+  }
+
   @Test func aChangedNumberIsToldAtOnce() throws {
     let server = try ServerTree(.v215)
     let agent = Agent(HostRoot.asMachine(server.tree.path))
@@ -146,6 +191,37 @@ import Testing
     #expect(done == 2 && bits == [2])
     _ = ask()
     #expect(done == 2)
+  }
+
+  @Test func numbersAreFollowedWithoutTheWork() throws {
+    let tree = try TemporaryTree()
+    try tree.write("/proc/a", "n 5 samples [reqs]\n")
+    let host = HostRoot.asMachine(tree.path)
+    var done = 0
+    func ask() -> [SampleBits] {
+      let answer = host.memory.answers.answer("x", host, Listings(), facts: 1) { recorder in
+        done += 1
+        var gathering = Gathering("x", host, recorder: recorder)
+        guard let bytes = gathering.read(path: "/proc/a") else { return .failed(reason: "") }
+        var places = StatsPlaces()
+        let file = StatsParser.parse(bytes.span, &places).value
+        for counter in file.counters {
+          gathering.sample(.load1, bits: counter.samples, of: .server)
+        }
+        gathering.counts(StatsSeries.counted(places, Array(file.counters.indices)))
+        return .sampled(gathering.collection)
+      }
+      guard case .sampled(let collection) = answer else { return [] }
+      return collection.samples.map(\.bits)
+    }
+    #expect(ask() == [5])
+    for number: SampleBits in [6, 123, 7, .max, 0] {
+      try tree.write("/proc/a", "n \(number) samples [reqs]\n")
+      #expect(ask() == [number] && ask() == [number])
+    }
+    #expect(done == 1)
+    try tree.write("/proc/a", "n 5 samples [reqs]\nm 6 samples [reqs]\n")
+    #expect(ask() == [5, 6] && done == 2)
   }
 
   /// A read that fails is tried as if for the first time, each time.

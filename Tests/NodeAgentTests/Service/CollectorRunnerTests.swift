@@ -73,7 +73,8 @@ import Testing
     var expected = healthy
     expected["ost/OST0001"] = "stalled: its read has not come back"
     for _ in 0..<3 {
-      #expect(outcomes(await runner.cycle(patience: Self.short)) == expected)
+      let told = outcomes(await runner.cycle(patience: Self.short))
+      #expect(told == expected)
     }
     targets.letGo()
     #expect(outcomes(await runner.cycle(patience: Self.long)) == healthy, "without a restart")
