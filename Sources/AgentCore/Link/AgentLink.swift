@@ -67,7 +67,8 @@ package struct AgentLink: Sendable {
   var toldLives: [Life]?
   var takesReplay = false
   var told = ToldLosses()
-  private var declared: Set<UInt32> = []
+  /// By number, whether this session knows the series.
+  private var declared: [Bool] = []
   private var encoder = SampleEncoder()
   private var cycles = CycleEncoder()
   /// Of the protocol that the manager speaks.
@@ -206,24 +207,34 @@ package struct AgentLink: Sendable {
     replay.retry()
     for (end, sections) in ends { state.collected(end, sections: sections) }
     guard !samples.isEmpty else { return }
-    var values: [(id: UInt32, bits: SampleBits)] = []
-    values.reserveCapacity(samples.count)
-    var isSorted = true
-    for sample in samples {
-      let previous = values.last?.id
-      guard let id = series.id(of: sample.series, after: previous) else { continue }
-      if let previous, previous >= id { isSorted = false }
-      values.append((id, sample.bits))
-    }
-    if !isSorted { values.sort { $0.id < $1.id } }
     var ids: [UInt32] = []
     var bits: [SampleBits] = []
-    for value in values where ids.last != value.id {
-      ids.append(value.id)
-      bits.append(value.bits)
+    ids.reserveCapacity(samples.count)
+    bits.reserveCapacity(samples.count)
+    var isAscending = true
+    for sample in samples {
+      let previous = ids.last
+      guard let id = series.id(of: sample.series, after: previous) else { continue }
+      if let previous, previous >= id { isAscending = false }
+      ids.append(id)
+      bits.append(sample.bits)
     }
+    if !isAscending { (ids, bits) = AgentLink.ascending(ids, bits) }
     buffer.append(stamp: stamp, ids: ids, bits: bits)
     overflow()
+  }
+
+  /// Each id once, with the first of its values.
+  private static func ascending(
+    _ ids: [UInt32], _ bits: [SampleBits]
+  ) -> ([UInt32], [SampleBits]) {
+    var sorted: ([UInt32], [SampleBits]) = ([], [])
+    let places = ids.indices.sorted { (ids[$0], $0) < (ids[$1], $1) }
+    for place in places where sorted.0.last != ids[place] {
+      sorted.0.append(ids[place])
+      sorted.1.append(bits[place])
+    }
+    return sorted
   }
 
   /// A line of the agent's own log. At most 1,000 wait; the oldest go first.
@@ -362,7 +373,12 @@ package struct AgentLink: Sendable {
 
   private mutating func declare(_ ids: [UInt32]) {
     var new: [UInt32: SeriesDeclaration] = [:]
-    for id in ids where declared.insert(id).inserted {
+    for id in ids where id >= declared.count || !declared[Int(id)] {
+      // Numbers count up from 0.
+      if id >= declared.count {
+        declared += repeatElement(false, count: Int(id) + 1 - declared.count)
+      }
+      declared[Int(id)] = true
       if let declaration = series[id] { new[id] = declaration }
     }
     // Far below the limit of a message, however long the names are.

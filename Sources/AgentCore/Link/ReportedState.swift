@@ -4,15 +4,19 @@ import Protocol
 /// Latest wins: a section that changes twice before it is sent is sent once.
 package struct ReportedState: Sendable {
   private var sections: [SectionKey: Section] = [:]
-  /// What each collector made last.
-  private var made: [String: [Section]] = [:]
+  /// What is known of a collector.
+  private struct Told {
+    /// What it made last.
+    var made: [Section] = []
+    var end: CycleEnd?
+    var isUnsent = false
+  }
+  private var collectors: [String: Told] = [:]
   /// Two collectors made the same section: then each looks whether it still has its own.
   private var isContested = false
-  private var cycles: [String: CycleEnd] = [:]
   private var unsent: [SectionKey] = []
   private var isUnsent: Set<SectionKey> = []
   private var unsentCycles: [String] = []
-  private var isUnsentCycle: Set<String> = []
   package init() {}
 
   package var digests: [SectionDigest] {
@@ -24,14 +28,23 @@ package struct ReportedState: Sendable {
   /// Takes one collector's cycle. Sections it no longer makes are gone; a collector that failed or
   /// stalled leaves its sections as they were, to age.
   package mutating func collected(_ end: CycleEnd, sections new: [Section]) {
-    if end.outcome == .sampled || end.outcome == .notApplicable,
-      isContested || made[end.collector] ?? [] != new
-    {
-      replace(made[end.collector] ?? [], with: new, of: end.collector)
-      made[end.collector] = new.isEmpty ? nil : new
-    }
-    cycles[end.collector] = end
-    if isUnsentCycle.insert(end.collector).inserted { unsentCycles.append(end.collector) }
+    let (replaced, isNews) = Self.take(
+      end, new, isContested, &collectors[end.collector, default: Told()])
+    if isNews { unsentCycles.append(end.collector) }
+    if let replaced { replace(replaced, with: new, of: end.collector) }
+  }
+
+  /// What the new sections replace, if they are others; and whether the end is not waiting yet.
+  private static func take(
+    _ end: CycleEnd, _ new: [Section], _ isContested: Bool, _ told: inout Told
+  ) -> (replaced: [Section]?, isNews: Bool) {
+    defer { told.isUnsent = true }
+    told.end = end
+    guard end.outcome == .sampled || end.outcome == .notApplicable,
+      isContested || told.made != new
+    else { return (nil, !told.isUnsent) }
+    defer { told.made = new }
+    return (told.made, !told.isUnsent)
   }
 
   private mutating func replace(_ old: [Section], with new: [Section], of collector: String) {
@@ -55,8 +68,8 @@ package struct ReportedState: Sendable {
   package mutating func rewind() {
     unsent = sections.keys.sorted()
     isUnsent = Set(unsent)
-    unsentCycles = cycles.keys.sorted()
-    isUnsentCycle = Set(unsentCycles)
+    unsentCycles = collectors.filter { $0.value.end != nil }.keys.sorted()
+    for name in unsentCycles { collectors[name]?.isUnsent = true }
   }
 
   package mutating func resend(_ keys: [SectionKey]) {
@@ -87,10 +100,18 @@ package struct ReportedState: Sendable {
       isUnsent.remove(key)
       return sections[key].map(Unsent.section) ?? .sectionGone(key)
     }
-    let ends = unsentCycles.compactMap { cycles[$0] }
-    unsentCycles = []
-    isUnsentCycle = []
-    for end in ends where ReportedState.isLast(end) { cycles[end.collector] = nil }
+    if unsentCycles.isEmpty { return nil }
+    var ends: [CycleEnd] = []
+    ends.reserveCapacity(unsentCycles.count)
+    for name in unsentCycles {
+      guard let index = collectors.index(forKey: name),
+        let end = collectors.values[index].end
+      else { continue }
+      collectors.values[index].isUnsent = false
+      ends.append(end)
+    }
+    unsentCycles.removeAll(keepingCapacity: true)
+    for end in ends where ReportedState.isLast(end) { collectors[end.collector] = nil }
     return ends.isEmpty ? nil : .ends(ends)
   }
 }

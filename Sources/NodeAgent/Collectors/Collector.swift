@@ -26,12 +26,12 @@ extension Collector {
 }
 
 /// What all collectors of one cycle share.
-package struct CollectorContext: Sendable {
-  package var bootID: BootID
-  package var facts: NodeFacts
-  /// Of those of one source, another whenever the facts are others.
-  var factsNumber: UInt64 = 0
-  private(set) var listings: Listings
+package final class CollectorContext: Sendable {
+  package let bootID: BootID
+  package let facts: NodeFacts
+  /// Of those of one source, another whenever the facts are others; 0 when nobody has numbered them.
+  let factsNumber: UInt64
+  let listings: Listings
   /// What the facts are made of; `nil` when not all of it can be asked again.
   private let trace: AskedTrace?
 
@@ -41,8 +41,7 @@ package struct CollectorContext: Sendable {
   package init(_ host: HostRoot, after before: CollectorContext? = nil) {
     listings = Listings()
     if let before, let known = before.trace, case .none = known.ask(host, listings) {
-      bootID = before.bootID
-      facts = before.facts
+      (bootID, facts, factsNumber) = (before.bootID, before.facts, before.factsNumber)
       trace = known
       return
     }
@@ -50,15 +49,20 @@ package struct CollectorContext: Sendable {
     let epoch = host.memory.epoch
     bootID = host.bootID(recorder)
     facts = NodeFacts(host, listings, NodeFacts.lustre(host, recorder), recorder)
+    factsNumber = 0
     trace = recorder?.finish().map { AskedTrace($0.trace, host, turn: 0, epoch: epoch) }
   }
 
-  /// The same facts; directories are listed anew.
-  func listingAnew() -> CollectorContext {
-    var context = self
-    context.listings = Listings()
-    return context
+  private init(_ other: CollectorContext, _ number: UInt64, _ listings: Listings) {
+    (bootID, facts, trace) = (other.bootID, other.facts, other.trace)
+    factsNumber = number
+    self.listings = listings
   }
+
+  /// The same facts; directories are listed anew.
+  func listingAnew() -> CollectorContext { CollectorContext(self, factsNumber, Listings()) }
+
+  func numbered(_ number: UInt64) -> CollectorContext { CollectorContext(self, number, listings) }
 }
 
 /// A collector whose files mostly stand still: it is run only when one of them says something else

@@ -1,4 +1,5 @@
 import AgentCore
+import Platform
 import Protocol
 import Synchronization
 
@@ -14,7 +15,6 @@ package final class ContextSource: Sendable {
   }
 
   private let host: HostRoot
-  private let clock = HostClock()
   private let freshNanoseconds: Int64
   private let state = Mutex(State())
   /// A reading that takes longer than this hangs; somebody else tries then.
@@ -30,7 +30,7 @@ package final class ContextSource: Sendable {
   package func expire() { state.withLock { $0.readAt = .min / 2 } }
 
   package func current() -> CollectorContext {
-    let now = clock.now().bootNanoseconds
+    let now = Clock.boot()
     var last: CollectorContext?
     let ready: CollectorContext? = state.withLock { state in
       last = state.context
@@ -47,13 +47,15 @@ package final class ContextSource: Sendable {
     if let ready { return ready }
     var context = CollectorContext(host, after: last)
     return state.withLock { state in
-      if let before = state.context, before.facts == context.facts,
-        before.bootID == context.bootID
-      {
-        context.factsNumber = before.factsNumber
-      } else {
-        state.lastNumber += 1
-        context.factsNumber = state.lastNumber
+      if context.factsNumber == 0 {
+        if let before = state.context, before.facts == context.facts,
+          before.bootID == context.bootID
+        {
+          context = context.numbered(before.factsNumber)
+        } else {
+          state.lastNumber += 1
+          context = context.numbered(state.lastNumber)
+        }
       }
       state.context = context
       state.readAt = now

@@ -26,23 +26,16 @@ final class AskedTrace: Sendable {
     let first: Int
     /// Of the host's memory, when all that was not there was last looked for.
     var epoch: Int
-    /// By place; empty until it has stood for long enough.
-    var kept: [Kept] = []
-    /// Something of it was let go in this turn, and is to be kept again after some more.
-    var lost: Int?
-  }
-
-  private enum Kept {
-    case nothing
-    case file(Int32, KeptReading)
-    /// Of a directory's names, or of those among which its name is not.
-    case directory(KeptDirectory)
+    /// Places of what is asked by its path; all, until the trace has stood for long enough.
+    var asked: [Int]
+    var kept = KeptAccesses()
+    /// Since when something is missing of what is kept.
+    var lacks: Int?
+    var numbers: [(sample: Int, bits: UInt64)] = []
   }
 
   /// So many turns without a change are the sign of more.
   static let patience = 3
-  /// Files of clients of one target that are kept open; where there are more, none is.
-  private static let clientLimit = 32
 
   private let state: Mutex<State>
   private let files: KeptFiles
@@ -51,20 +44,15 @@ final class AskedTrace: Sendable {
   ///   not there in different cycles.
   init(_ trace: ReadTrace, _ host: HostRoot, turn: Int, epoch: Int) {
     files = host.memory.files
+    let absences = trace.accesses.indices.filter { trace.accesses[$0].isAbsence }
     state = Mutex(
       State(
-        accesses: trace.accesses, counted: trace.counted,
-        absences: trace.accesses.indices.filter {
-          if case .absent = trace.accesses[$0] { true } else { false }
-        }, turn: turn, first: turn, epoch: epoch))
+        accesses: trace.accesses, counted: trace.counted, absences: absences, turn: turn,
+        first: turn, epoch: epoch,
+        asked: trace.accesses.indices.filter { !trace.accesses[$0].isAbsence }, lacks: turn))
   }
 
-  deinit {
-    state.withLock { state in
-      files.takeBack(
-        state.kept.compactMap { if case .file(let number, _) = $0 { number } else { nil } })
-    }
-  }
+  deinit { state.withLock { $0.kept.close(files) } }
 
   /// Where a trace that follows this one begins to count.
   var turn: Int { state.withLockIfAvailable { $0.turn } ?? 0 }
@@ -75,52 +63,34 @@ final class AskedTrace: Sendable {
     defer { host.memory.giveBuffer(buffer) }
     return buffer.withUnsafeMutableBytes { buffer in
       state.withLockIfAvailable { state in
-        state.turn &+= 1
-        let change = Self.ask(&state, host, listings, buffer)
-        switch change {
-        case .none, .numbers:
-          if state.turn &- (state.lost ?? state.first) >= Self.patience,
-            state.kept.isEmpty || state.lost != nil
-          {
-            Self.keep(&state, host, listings, buffer)
-          }
-        case .other: giveAll(&state)
-        }
-        return change
+        Self.askInTurn(&state, host, listings, buffer)
       }
     } ?? .other([])
   }
 
-  private static func ask(
+  private static func askInTurn(
     _ state: inout State, _ host: HostRoot, _ listings: Listings,
     _ buffer: UnsafeMutableRawBufferPointer
   ) -> Change {
+    state.turn &+= 1
     // First, so that no other change hides that something has come.
     if hasCome(&state, host, listings) {
       // Whoever left out looking for it looks now.
       host.memory.lookAgain()
+      state.kept.giveAll(state.accesses, host)
       return .other([])
     }
-    let isKept = !state.kept.isEmpty
-    var numbers: [(sample: Int, bits: UInt64)] = []
-    for place in state.accesses.indices {
-      if isKept, isSame(&state, place, &numbers, host, listings, buffer) { continue }
-      switch state.accesses[place].again(host, listings) {
-      case .same: continue
-      case .other: return .other(Array(state.accesses[..<place]))
-      case .says(let bytes):
-        guard case .contents(let path, let before, let isKept) = state.accesses[place]
-        else { continue }
-        if let changed = state.counted[place]?.follow(from: before.span, to: bytes.span) {
-          numbers += changed
-          state.accesses[place] = .contents(path: path, bytes: bytes, isKept: isKept)
-          continue
-        }
-        return .other(
-          state.accesses[..<place] + [.contents(path: path, bytes: bytes, isKept: isKept)])
-      }
+    if let known = ask(&state, host, listings, buffer) {
+      // The work is done anew: what is open is for whoever does it.
+      state.kept.giveAll(state.accesses, host)
+      return .other(known)
     }
-    return numbers.isEmpty ? .none : .numbers(numbers)
+    if let since = state.lacks, state.turn &- since >= patience {
+      keep(&state, host, listings, buffer)
+    }
+    guard !state.numbers.isEmpty else { return .none }
+    defer { state.numbers = [] }
+    return .numbers(state.numbers)
   }
 
   private static func hasCome(
@@ -140,127 +110,86 @@ final class AskedTrace: Sendable {
     return false
   }
 
-  /// Asks what is kept. When it says something else than before it is let go, and the path decides.
-  private static func isSame(
-    _ state: inout State, _ place: Int, _ numbers: inout [(sample: Int, bits: UInt64)],
-    _ host: HostRoot, _ listings: Listings, _ buffer: UnsafeMutableRawBufferPointer
-  ) -> Bool {
-    switch state.kept[place] {
-    case .nothing: return false
-    case .directory(let directory):
-      if directory.isUnchanged(listings, buffer) { return true }
-      state.kept[place] = .nothing
-      state.lost = state.turn
-      return false
-    case .file(let number, let reading):
-      guard case .contents(let path, let before, let isKept) = state.accesses[place]
-      else { return false }
-      let count = reading.fill(number, buffer)
-      if count == before.count, KeptReading.isEqual(before, buffer) { return true }
-      if let count, count > 0, state.counted[place] != nil {
-        let bytes = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        if let changed = state.counted[place]?.follow(from: before.span, to: bytes.span) {
-          numbers += changed
-          state.accesses[place] = .contents(path: path, bytes: bytes, isKept: isKept)
-          return true
-        }
+  /// `nil` when nothing differs, or numbers alone; else what is known.
+  private static func ask(
+    _ state: inout State, _ host: HostRoot, _ listings: Listings,
+    _ buffer: UnsafeMutableRawBufferPointer
+  ) -> [ReadTrace.Access]? {
+    var known: [Int] = []
+    for place in state.asked {
+      if let difference = again(&state, place, host, listings) {
+        return known.map { state.accesses[$0] } + difference
       }
-      state.kept[place] = .nothing
-      state.lost = state.turn
-      if let count, count > 0, isKept {
-        host.memory.files.takeBack(number, at: path)
-      } else if let count, count > 0 {
-        host.memory.files.takeBack([number])
-      } else {
-        // It may be of an entry that is gone, and other entries have gone with it.
-        host.memory.files.takeBack([number])
-        host.memory.lookAgain()
+      known.append(place)
+    }
+    for place in state.kept.missingDirectories(listings, buffer) {
+      state.lacks = state.turn
+      state.asked.append(place)
+      if let difference = again(&state, place, host, listings) {
+        return known.map { state.accesses[$0] } + difference
       }
-      return false
+    }
+    var next = 0
+    while let file = state.kept.difference(from: &next, buffer) {
+      if follow(&state, file, buffer) { continue }
+      state.kept.letGo(file, state.accesses, host)
+      state.lacks = state.turn
+      state.asked.append(file.place)
+      if let difference = again(&state, file.place, host, listings) {
+        return state.accesses[..<file.place].filter { !$0.isAbsence } + difference
+      }
+    }
+    return nil
+  }
+
+  /// Asks by the path. `nil` when it is as before, but for numbers; else what it says, if it can be told.
+  private static func again(
+    _ state: inout State, _ place: Int, _ host: HostRoot, _ listings: Listings
+  ) -> [ReadTrace.Access]? {
+    switch state.accesses[place].again(host, listings) {
+    case .same: return nil
+    case .other: return []
+    case .says(let bytes):
+      guard case .contents(let path, let before, let isKept) = state.accesses[place] else {
+        return []
+      }
+      let said = ReadTrace.Access.contents(path: path, bytes: bytes, isKept: isKept)
+      guard let changed = state.counted[place]?.follow(from: before.span, to: bytes.span) else {
+        return [said]
+      }
+      state.numbers += changed
+      state.accesses[place] = said
+      return nil
     }
   }
 
-  // MARK: keeping
+  /// Whether what is kept says the same in other numbers.
+  private static func follow(
+    _ state: inout State, _ file: KeptAccesses.Difference,
+    _ buffer: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    guard file.count > 0, state.counted[file.place] != nil,
+      case .contents(let path, let before, let isKept) = state.accesses[file.place]
+    else { return false }
+    let bytes = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<file.count]))
+    guard let changed = state.counted[file.place]?.follow(from: before.span, to: bytes.span)
+    else { return false }
+    state.numbers += changed
+    state.accesses[file.place] = .contents(path: path, bytes: bytes, isKept: isKept)
+    state.kept.replace(file, with: bytes)
+    return true
+  }
 
   private static func keep(
     _ state: inout State, _ host: HostRoot, _ listings: Listings,
     _ buffer: UnsafeMutableRawBufferPointer
   ) {
-    let ofClients = state.accesses.count {
-      if case .contents(_, _, false) = $0 { true } else { false }
+    state.kept.giveAll(state.accesses, host)
+    state.kept = KeptAccesses(state.accesses, host, listings, buffer)
+    state.asked = state.accesses.indices.filter {
+      !state.accesses[$0].isAbsence && !state.kept.places.contains($0)
     }
-    let hasFewClients = ofClients <= clientLimit
-    let before = state.kept
-    state.lost = nil
-    state.kept = state.accesses.enumerated().map { place, access in
-      if place < before.count {
-        if case .nothing = before[place] {} else { return before[place] }
-      }
-      return switch access {
-      case .contents(let path, let bytes, let isKept):
-        isKept || hasFewClients ? file(path, bytes, host, buffer, isMinor: !isKept) : .nothing
-      case .directories(let path, let parent, let names):
-        directory(path, parent, names, host, listings, buffer)
-      case .names(let path, let names):
-        if let kept = host.memory.directories.directory(path, host, listings, buffer),
-          kept.entries?.map(\.name) == names
-        {
-          .directory(kept)
-        } else {
-          .nothing
-        }
-      case .refused, .present, .absent: .nothing
-      }
-    }
-  }
-
-  private static func file(
-    _ path: String, _ bytes: [UInt8], _ host: HostRoot,
-    _ buffer: UnsafeMutableRawBufferPointer, isMinor: Bool
-  ) -> Kept {
-    // What is empty tells nothing: a file that is gone may be so as well.
-    guard !bytes.isEmpty, host.mayStayOpen(path) else { return .nothing }
-    let files = host.memory.files
-    guard let file = files.take(path) ?? (try? host.openFile(path)),
-      let number = files.lend(file, isMinor: isMinor)
-    else { return .nothing }
-    let reading = KeptReading(path)
-    // Some files can not be read in this way; whatever else it says is seen when it is asked next.
-    if reading.fill(number, buffer) != nil { return .file(number, reading) }
-    files.takeBack([number])
-    return .nothing
-  }
-
-  private static func directory(
-    _ path: String, _ parent: String?, _ names: [String]?, _ host: HostRoot,
-    _ listings: Listings, _ buffer: UnsafeMutableRawBufferPointer
-  ) -> Kept {
-    let directories = host.memory.directories
-    guard let names else {
-      guard let parent, let kept = directories.directory(parent, host, listings, buffer),
-        let entries = kept.entries, !entries.contains(where: { "\(parent)/\($0.name)" == path })
-      else { return .nothing }
-      return .directory(kept)
-    }
-    guard let kept = directories.directory(path, host, listings, buffer),
-      let entries = kept.entries,
-      // A link of sysfs is there as long as what it leads to.
-      path.hasPrefix("/sys/class/") || entries.allSatisfy({ $0.isDirectory != nil }),
-      host.directories(among: entries, in: path) == names
-    else { return .nothing }
-    return .directory(kept)
-  }
-
-  /// The work is done anew: what is open is for whoever does it.
-  private func giveAll(_ state: inout State) {
-    for (place, kept) in state.kept.enumerated() {
-      guard case .file(let number, _) = kept else { continue }
-      if case .contents(let path, _, true) = state.accesses[place] {
-        files.takeBack(number, at: path)
-      } else {
-        files.takeBack([number])
-      }
-    }
-    state.kept = []
+    state.kept.places = []
+    state.lacks = nil
   }
 }

@@ -6,7 +6,7 @@ import Synchronization
 final class ReadRecorder: Sendable {
   /// Beyond it a piece of work is done anew each time: a target of some hundred clients stays below.
   private static let accessLimit = 1_024
-  private static let byteLimit = 128 << 10
+  private static let byteLimit = 256 << 10
 
   private struct State {
     var known: [ReadTrace.Access]

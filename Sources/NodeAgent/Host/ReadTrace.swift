@@ -18,10 +18,12 @@ struct ReadTrace: Sendable {
     /// Names in a directory.
     case names(path: String, [String])
 
-    /// About the memory that it takes.
+    var isAbsence: Bool { if case .absent = self { true } else { false } }
+
+    /// About the memory that it takes; contents twice, once they are kept.
     var bytes: Int {
       switch self {
-      case .contents(let path, let bytes, _): 96 + path.utf8.count + bytes.count
+      case .contents(let path, let bytes, _): 96 + path.utf8.count + 2 * bytes.count
       case .refused(let path, _), .present(let path): 96 + path.utf8.count
       case .absent(let paths, _): paths.reduce(96) { $0 + 32 + $1.utf8.count }
       case .directories(let path, _, let names):

@@ -79,6 +79,8 @@ private struct RoundsState {
   /// Lanes of what is listed.
   private var lanes: [String: ReadBoard.Lane] = [:]
   private var finished: [CollectorRunner.Finished] = []
+  /// The places of what finished last time, by name.
+  private var order: [(place: Int, name: String)] = []
 
   init(_ tasks: [CollectorTask]) {
     self.tasks = tasks.map { ($0, Seat($0.name, ReadBoard.Lane())) }
@@ -87,10 +89,10 @@ private struct RoundsState {
   var isSettled: Bool { running.isEmpty }
 
   mutating func due() -> [ReadBoard.Work] {
-    let now = Clock.boot()
+    let now = ReadBoard.stamp()
     var works: [ReadBoard.Work] = []
     for (task, seat) in tasks where seat.run == nil && isDue(seat, task.period, now) {
-      let id = begin(seat) { task.period }
+      let id = begin(seat, now) { task.period }
       works.append(
         ReadBoard.Work(id: id, lane: seat.lane, isReserved: true) {
           switch task.work {
@@ -106,8 +108,19 @@ private struct RoundsState {
     let stalled = stalls(board)
     defer { finished.removeAll(keepingCapacity: true) }
     return CollectorRunner.Cycle(
-      finished: finished.sorted { $0.name < $1.name }, stalled: stalled.sorted { $0.name < $1.name }
-    )
+      finished: sorted(), stalled: stalled.sorted { $0.name < $1.name })
+  }
+
+  /// By name; what came back mostly does so in the order in which it did before.
+  private mutating func sorted() -> [CollectorRunner.Finished] {
+    if order.count == finished.count,
+      order.allSatisfy({ finished[$0.place].name == $0.name })
+    {
+      return order.map { finished[$0.place] }
+    }
+    order = finished.indices.sorted { finished[$0].name < finished[$1].name }
+      .map { ($0, finished[$0].name) }
+    return order.map { finished[$0.place] }
   }
 
   /// What has not come back; and of the lists that came back, those that can not count as complete.
@@ -143,19 +156,18 @@ private struct RoundsState {
     return seats.filter { !$0.isRead }.min { $0.name < $1.name }
   }
 
-  private func isDue(_ seat: Seat, _ period: Duration, _ now: Int64) -> Bool {
+  private func isDue(_ seat: Seat, _ period: Duration, _ now: Stamp) -> Bool {
     guard let began = seat.began else { return true }
     // A cycle that begins a little early must not push the run to the next one.
-    return now - began >= period.nanoseconds - 50_000_000
+    return now.bootNanoseconds - began >= period.nanoseconds - 50_000_000
   }
 
   // MARK: Works
 
   /// Notes that it runs from now on.
   private mutating func begin(
-    _ seat: Seat, _ period: @escaping @Sendable () -> Duration
+    _ seat: Seat, _ now: Stamp, _ period: @escaping @Sendable () -> Duration
   ) -> UInt64 {
-    let now = ReadBoard.stamp()
     lastID += 1
     seat.began = now.bootNanoseconds
     seat.run = (lastID, now, period)
@@ -197,11 +209,11 @@ private struct RoundsState {
   }
 
   private mutating func works(_ units: [CollectorUnit], _ seats: [Seat]) -> [ReadBoard.Work] {
-    let now = Clock.boot()
+    let now = ReadBoard.stamp()
     var works: [ReadBoard.Work] = []
     for (unit, seat) in zip(units, seats)
     where seat.run == nil && isDue(seat, min(unit.period(), seat.toldPeriod), now) {
-      let id = begin(seat, unit.period)
+      let id = begin(seat, now, unit.period)
       works.append(
         ReadBoard.Work(id: id, lane: seat.lane, isReserved: false) { .answer(unit.collect()) })
     }

@@ -12,6 +12,8 @@ package struct CycleReport: Sendable {
   private var collectors: [String: CollectorsSection.Collector] = [:]
   /// When the last cycle began.
   private var lastCycle: Stamp?
+  /// How many samples the last cycle had: the next has about as many.
+  private var lastSamples = 0
   /// Encoded anew only when something has changed.
   private var last: (body: CollectorsSection, section: Section)?
   package init() {}
@@ -26,7 +28,10 @@ package struct CycleReport: Sendable {
     jobs: [JobReport]
   ) {
     var ends: [(end: CycleEnd, sections: [Section])] = []
+    ends.reserveCapacity(cycle.finished.count + cycle.stalled.count + 2)
     var samples: [Sample] = []
+    samples.reserveCapacity(lastSamples)
+    defer { lastSamples = samples.count }
     var jobs: [JobReport] = []
     var late: LateSamples?
     for result in cycle.finished {
@@ -43,7 +48,7 @@ package struct CycleReport: Sendable {
         (
           CycleEnd(
             collector: result.name, outcome: outcome, reason: reason, began: result.began,
-            periodMilliseconds: Int64(result.period / .milliseconds(1))),
+            periodMilliseconds: result.period.nanoseconds / 1_000_000),
           collection.sections
         ))
       let isDull =

@@ -41,8 +41,9 @@ package struct OutboundLanes {
     var payload: [UInt8]
     var sent = 0
   }
-  private var waiting: [Lane: [Waiting]] = [:]
-  private var heads: [Lane: Int] = [:]
+  /// By lane.
+  private var waiting = [[Waiting]](repeating: [], count: Lane.allCases.count)
+  private var heads = [Int](repeating: 0, count: Lane.allCases.count)
   private var stateTurns = 0
   package private(set) var queuedBytes = 0
   package init() {}
@@ -50,7 +51,7 @@ package struct OutboundLanes {
   package var isEmpty: Bool { queuedMessages == 0 }
   package private(set) var queuedMessages = 0
   package func queuedMessages(in lane: Lane) -> Int {
-    (waiting[lane]?.count ?? 0) - (heads[lane] ?? 0)
+    waiting[lane.rawValue].count - heads[lane.rawValue]
   }
 
   package mutating func enqueue(_ message: Message) throws {
@@ -58,16 +59,16 @@ package struct OutboundLanes {
   }
 
   package mutating func enqueue(type: UInt8, payload: [UInt8]) {
-    waiting[lane(ofType: type), default: []].append(Waiting(type: type, payload: payload))
+    waiting[lane(ofType: type).rawValue].append(Waiting(type: type, payload: payload))
     queuedMessages += 1
     queuedBytes += payload.count
   }
 
   /// The next frame to write, stamped now; `nil` when nothing waits.
   package mutating func nextFrame(stamp: Stamp) -> Frame? {
-    guard let lane = nextLane() else { return nil }
-    let head = heads[lane] ?? 0
-    guard var item = waiting[lane]?[head] else { return nil }
+    guard let lane = nextLane()?.rawValue else { return nil }
+    let head = heads[lane]
+    var item = waiting[lane][head]
     let end = min(item.sent + WireLimits.framePayloadBytes, item.payload.count)
     let frame = Frame(
       type: item.type, isContinued: end < item.payload.count, stamp: stamp,
@@ -77,7 +78,7 @@ package struct OutboundLanes {
     if end == item.payload.count {
       removeHead(of: lane)
     } else {
-      waiting[lane]?[head] = item
+      waiting[lane][head] = item
     }
     return frame
   }
@@ -94,19 +95,19 @@ package struct OutboundLanes {
     return hasBulk ? .bulk : nil
   }
 
-  private mutating func removeHead(of lane: Lane) {
+  private mutating func removeHead(of lane: Int) {
     queuedMessages -= 1
-    let head = (heads[lane] ?? 0) + 1
-    if head == waiting[lane]?.count {
+    let head = heads[lane] + 1
+    if head == waiting[lane].count {
       waiting[lane] = []
       heads[lane] = 0
-    } else if head >= 64 && head * 2 >= waiting[lane]?.count ?? 0 {
+    } else if head >= 64 && head * 2 >= waiting[lane].count {
       // A lane that is never quite empty must not keep what it sent; moving the rest only when
       // half is gone costs each message one move at most.
-      waiting[lane]?.removeFirst(head)
+      waiting[lane].removeFirst(head)
       heads[lane] = 0
     } else {
-      waiting[lane]?[head - 1].payload = []
+      waiting[lane][head - 1].payload = []
       heads[lane] = head
     }
   }

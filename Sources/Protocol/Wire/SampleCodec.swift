@@ -3,7 +3,8 @@
 /// wrapping difference to its last value on this connection (0 at first). A difference of 0 is
 /// followed by how many more of them follow, so that what stands still costs nearly nothing.
 package struct SampleEncoder {
-  private var last: [UInt32: SampleBits] = [:]
+  /// The last value of each series, by id: ids count up from 0, and a slot is found without a hash.
+  private var last: [SampleBits] = []
   package init() {}
 
   package mutating func encode(_ batch: SampleBatch) -> [UInt8] {
@@ -29,6 +30,8 @@ package struct SampleEncoder {
   private mutating func encodeRun(
     _ batch: SampleBatch, _ run: Range<Int>, into writer: inout ByteWriter
   ) {
+    let most = Int(batch.ids[run.upperBound - 1])
+    if most >= last.count { last += repeatElement(0, count: most + 1 - last.count) }
     var zeros: UInt64 = 0
     func flush(_ writer: inout ByteWriter) {
       guard zeros > 0 else { return }
@@ -37,8 +40,8 @@ package struct SampleEncoder {
       zeros = 0
     }
     for position in run {
-      let id = batch.ids[position]
-      let difference = Int64(bitPattern: batch.bits[position] &- (last[id] ?? 0))
+      let id = Int(batch.ids[position])
+      let difference = Int64(bitPattern: batch.bits[position] &- last[id])
       if difference == 0 {
         zeros += 1
       } else {
