@@ -50,7 +50,9 @@ package final class CollectorContext: Sendable {
     bootID = host.bootID(recorder)
     facts = NodeFacts(host, listings, NodeFacts.lustre(host, recorder), recorder)
     factsNumber = 0
-    trace = recorder?.finish().map { AskedTrace($0.trace, host, turn: 0, epoch: epoch) }
+    trace = recorder?.finish().map {
+      AskedTrace($0.trace, host, turn: 0, epoch: epoch, looksAlways: true)
+    }
   }
 
   private init(_ other: CollectorContext, _ number: UInt64, _ listings: Listings) {

@@ -24,6 +24,7 @@ final class AskedTrace: Sendable {
     var absences: [Int]
     var turn: Int
     let first: Int
+    let looksAlways: Bool
     /// Of the host's memory, when all that was not there was last looked for.
     var epoch: Int
     /// Places of what is asked by its path; all, until the trace has stood for long enough.
@@ -42,13 +43,14 @@ final class AskedTrace: Sendable {
 
   /// - Parameter turn: grows by one each time; traces that begin with different ones look for what was
   ///   not there in different cycles.
-  init(_ trace: ReadTrace, _ host: HostRoot, turn: Int, epoch: Int) {
+  /// - Parameter looksAlways: for what was not there, however often it was looked for.
+  init(_ trace: ReadTrace, _ host: HostRoot, turn: Int, epoch: Int, looksAlways: Bool = false) {
     files = host.memory.files
     let absences = trace.accesses.indices.filter { trace.accesses[$0].isAbsence }
     state = Mutex(
       State(
         accesses: trace.accesses, counted: trace.counted, absences: absences, turn: turn,
-        first: turn, epoch: epoch,
+        first: turn, looksAlways: looksAlways, epoch: epoch,
         asked: trace.accesses.indices.filter { !trace.accesses[$0].isAbsence }, lacks: turn))
   }
 
@@ -100,7 +102,7 @@ final class AskedTrace: Sendable {
     let age = state.turn &- state.first
     for place in state.absences {
       guard case .absent(let paths, let looks) = state.accesses[place],
-        state.epoch != now || looks + age < ReadTrace.absenceTurns
+        state.looksAlways || state.epoch != now || looks + age < ReadTrace.absenceTurns
           || (state.turn &+ place) % ReadTrace.absenceTurns == 0,
         !paths.allSatisfy({ listings.isAbsent($0, host) })
       else { continue }

@@ -57,7 +57,7 @@ package struct HostRoot: Sendable {
   func readAgain(_ path: String, limit: Int = HostRoot.readLimit) throws(HostError) -> [UInt8] {
     guard mayStayOpen(path) else { return try read(path, limit: limit) }
     let kept = memory.files.take(path)
-    // What is empty may be of an entry that is gone as well.
+    // What is empty may be of an entry that is gone as well, and is never kept.
     if let kept, let bytes = try? HostRoot.contents(of: kept, path, limit), !bytes.isEmpty {
       memory.files.give(path, kept, isKnown: true)
       return bytes
@@ -66,7 +66,7 @@ package struct HostRoot: Sendable {
     if kept != nil { memory.lookAgain() }
     let file = try openFile(path)
     let bytes = try HostRoot.contents(of: file, path, limit)
-    memory.files.give(path, file, isKnown: false)
+    if !bytes.isEmpty { memory.files.give(path, file, isKnown: false) }
     return bytes
   }
 

@@ -183,6 +183,35 @@ import Testing
     #expect(told(trace, site.host) == "other")
   }
 
+  /// A file that has nothing to say is no sign that something went away.
+  @Test func anEmptyFileIsReadByItsPath() throws {
+    let site = try Site()
+    let path = "/proc/fs/lustre/x"
+    try site.tree.write(path, "")
+    let epoch = site.host.memory.epoch
+    for _ in 0..<3 { #expect(try site.host.readAgain(path).isEmpty) }
+    #expect(site.files.count == 0)
+    #expect(site.host.memory.epoch == epoch)
+    try site.tree.write(path, "1\n")
+    for _ in 0..<2 { #expect(try site.host.readAgain(path) == Array("1\n".utf8)) }
+    #expect(site.files.count == 1)
+    try site.tree.write(path, "")
+    for _ in 0..<2 { #expect(try site.host.readAgain(path).isEmpty) }
+    #expect(site.host.memory.epoch == epoch + 1)
+  }
+
+  @Test func whatIsLookedForEachTimeIsSeenWhenItComes() throws {
+    let site = try Site()
+    let path = "/sys/fs/lustre/version"
+    let access = ReadTrace.Access.absent([path], looks: ReadTrace.absenceTurns)
+    let trace = AskedTrace(
+      ReadTrace(accesses: [access]), site.host, turn: 0, epoch: site.host.memory.epoch,
+      looksAlways: true)
+    for _ in 0..<(3 * ReadTrace.absenceTurns) { #expect(told(trace, site.host) == nil) }
+    try site.tree.write(path, "2.15.0\n")
+    #expect(told(trace, site.host) == "other")
+  }
+
   @Test func noMoreStaysOpenThanMay() throws {
     let site = try Site(limit: 2)
     let paths = (0..<5).map { "/proc/fs/lustre/x\($0)" }
