@@ -243,6 +243,34 @@ class Certificates(Site):
         self.assertLessEqual(len(replaced), 1, "proven when the first one comes back")
 
 
+class Greedy(Site):
+    """What one that belongs here may not do to the others."""
+
+    def test_a_token_whose_holder_never_reads_cuts_no_agent(self):
+        token = json.loads(
+            self.server.cli("token", "create", "--role", "viewer", "-o", "json"))["secret"]
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        ask = (f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n").encode()
+        readers = []
+        for _ in range(40):
+            raw = socket.create_connection(("127.0.0.1", self.server.https_port), timeout=20)
+            readers.append(context.wrap_socket(raw))
+        try:
+            for reader in readers:
+                reader.settimeout(0.2)
+                try:
+                    reader.sendall(ask * 300)
+                except (TimeoutError, OSError):
+                    pass  # it takes no more: that is its way to say so
+            for _ in range(5):
+                self.check_honest()
+                time.sleep(1)
+        finally:
+            for reader in readers:
+                reader.close()
+
+
 class Crowds(Site):
     """Many connections from one address that say nothing, or too little, keep nobody out."""
 
@@ -523,6 +551,9 @@ class Garbage(Site):
             ("a section without its digest", [greeting, wire.frame(wire.SECTION, {
                 "key": {"name": "host", "subject": ""}, "collector": "host", "digest": 1,
                 "body": {"hostname": "evil"}})], {"message-malformed"}),
+            ("a section that is too deep", [greeting, wire.frame(
+                wire.SECTION, b'{"key":{"name":"host","subject":""},"collector":"host","digest":1,'
+                b'"body":' + b'{"a":[' * 255 + b"1" + b"]}" * 255 + b"}")], {"message-malformed"}),
             ("a message without end", [greeting] + [
                 wire.frame(wire.SECTION, b"x" * 65_000, flags=1)] * 300, {"message-too-large"}),
         ]

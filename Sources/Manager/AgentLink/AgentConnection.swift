@@ -39,8 +39,11 @@ struct AgentConnection: Sendable {
   }
 
   private func refused(_ diagnostic: Diagnostic) {
+    // A renewal that is to be used at once ends its session too.
+    let isFault = diagnostic.severity != .info
     serverLog.log(
-      .warning, "an agent was refused", about: prover,
+      isFault ? .warning : .info,
+      isFault ? "an agent was refused" : "an agent's session ended", about: prover,
       [
         "peer": "\(address)", "code": "\(diagnostic.code)", "subject": "\(diagnostic.subject)",
         "reason": "\(diagnostic.reason)",

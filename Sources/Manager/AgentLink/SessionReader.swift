@@ -111,8 +111,9 @@ struct SessionReader {
     await connection.site.renewed(session.server)
     if session.admission == .renewalOnly {
       throw DiagnosticError(
-        .certificateExpired, subject: session.hello?.hostname ?? session.server.text,
-        reason: "its certificate had expired and was renewed; connect again with the new one")
+        Diagnostic(
+          .certificateExpired, .info, subject: session.hello?.hostname ?? session.server.text,
+          reason: "its certificate had expired and was renewed; connect again with the new one"))
     }
   }
 

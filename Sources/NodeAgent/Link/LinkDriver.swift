@@ -154,8 +154,8 @@ package actor LinkDriver {
     let entropy = UInt64.random(in: .min ... .max)
     switch ending {
     case .refused(let diagnostic):
-      logger.error(
-        "the manager ended the session",
+      logger.log(
+        level: diagnostic.severity == .info ? .notice : .error, "the manager ended the session",
         metadata: [
           "code": "\(diagnostic.code)", "reason": "\(diagnostic.reason)",
           "remedy": "\(diagnostic.remedy)",
