@@ -45,41 +45,28 @@ extension HistoryFiles {
     _ series: [SeriesID], _ range: ClosedRange<Int64>, _ dirty: [ServerID: Set<Int64>],
     _ tier: RollUpTier
   ) async throws(DiagnosticError) -> [SeriesID: [RollUp]] {
-    var rollUps: [SeriesID: [RollUp]] = [:]
+    let question = RollUpRows.Question(series: series, tier: tier)
     // What comes late for a day that is gone is not all there is of its hour.
-    let dirty = withoutKept(dirty)
+    let hours = RollUpRows.Hours(range, without: withoutKept(dirty))
+    let remembered = rollUpsRead.recall(question)
+    var touched: [RollUpRows.Place: RollUpRows.Day] = [:]
+    var rollUps: [SeriesID: [RollUp]] = [:]
     // Of series and servers that still have hours of a day, these count.
     var known: Set<LooseDay> = []
     // The hours first: when they are gone, the day was put together before, in the wider tiers too. A
-    // day that is taken apart keeps its wider buckets. What is of one file is read at one moment.
-    for file in files.sorted(by: { $0.end < $1.end }) {
-      guard case .rollUps(.minute, _) = file, file.begin <= range.upperBound,
-        range.lowerBound < file.end
-      else { continue }
-      let days = tier == .minute ? days(of: file, in: range) : nil
-      // Before the read: what is wrong with this file says nothing of one in its place.
-      let turn = turn(of: file)
-      let (hours, whole) = try await minutes(series, range, dirty, days, in: file, turn)
-      let loose = await decoded(hours, in: file, turn)
-      for item in loose {
-        known.insert(LooseDay(series: item.series, server: item.server, day: item.day))
-      }
-      // Days are mostly older than hours: so they are in order.
-      for item in await decoded(whole, in: file, turn)
-      where !known.contains(LooseDay(series: item.series, server: item.server, day: item.day)) {
-        rollUps[item.series, default: []].append(item.rollUp)
-      }
-      for item in loose { rollUps[item.series, default: []].append(item.rollUp) }
-    }
-    for file in files where tier != .minute {
-      guard case .rollUps(tier, _) = file, let days = days(of: file, in: range) else { continue }
-      let turn = turn(of: file)
-      let found = try await readable(file) { db in try RollUpRows.days(series, days, db) }
-      for item in await decoded(found ?? [], in: file, turn)
-      where !known.contains(LooseDay(series: item.series, server: item.server, day: item.day)) {
-        rollUps[item.series, default: []].append(item.rollUp)
+    // day that is taken apart keeps its wider buckets.
+    let minutes = files.filter { $0.tier == .minute }.sorted { $0.end < $1.end }
+    for file in minutes + (tier == .minute ? [] : files.filter { $0.tier == tier }) {
+      for day in try await self.days(question, range, hours, in: file, remembered, &touched) {
+        let loose = day.loose.filter(hours.counts)
+        if tier != .minute || !day.whole.isEmpty { known.formUnion(loose.map(LooseDay.init)) }
+        for item in day.whole where !known.contains(LooseDay(item)) {
+          rollUps[item.series, default: []].append(item.rollUp)
+        }
+        for item in loose { rollUps[item.series, default: []].append(item.rollUp) }
       }
     }
+    rollUpsRead.keep(touched, of: question)
     return rollUps
   }
 
@@ -92,26 +79,60 @@ extension HistoryFiles {
     return from <= through ? HistoryDay.clamped(from...through) : nil
   }
 
-  /// The hours that are not yet put together, and the days that are, of one moment. What is damaged of
-  /// them is noted, and costs no more than itself.
-  private func minutes(
-    _ series: [SeriesID], _ range: ClosedRange<Int64>, _ dirty: [ServerID: Set<Int64>],
-    _ days: ClosedRange<HistoryDay>?, in file: HistoryFile, _ turn: Int
-  ) async throws(DiagnosticError) -> (hours: [RollUpRows.Stored], days: [RollUpRows.Stored]) {
-    let path = path(file)
-    let found = try await readable(file) { db in
-      let damage: @Sendable (any Error) -> Void = {
-        self.noteDamage(file, StoreFailure.diagnose($0, path: path), turn: turn)
-      }
-      let hours = try RollUpRows.hours(series, range, dirty, db, damage)
-      do {
-        return (hours, try days.map { try RollUpRows.days(series, $0, db) } ?? [])
-      } catch  where Self.isUnreadable(error) {
-        damage(error)
-        return (hours, [])
+  /// What a file has of each day, of one moment: remembered as long as nothing was written to it. What is
+  /// damaged of it is noted, and costs no more than itself.
+  private func days(
+    _ question: RollUpRows.Question, _ range: ClosedRange<Int64>, _ hours: RollUpRows.Hours,
+    in file: HistoryFile, _ remembered: [RollUpRows.Place: RollUpRows.Day],
+    _ touched: inout [RollUpRows.Place: RollUpRows.Day]
+  ) async throws(DiagnosticError) -> [RollUpRows.Day] {
+    guard let days = days(of: file, in: range) else { return [] }
+    // Before the read, and in this order: what is written meanwhile is not known to be in it, and what is
+    // wrong with this file says nothing of one in its place.
+    let changes = changes(of: file)
+    let turn = turn(of: file)
+    let isRemembered = !isDamaged(file)
+    var found: [RollUpRows.Day] = []
+    var missing: [RollUpRows.Day] = []
+    for number in days.lowerBound.number...days.upperBound.number {
+      let day = HistoryDay(number: number)
+      let new = RollUpRows.Day(day, hours.of(day), changes.state(of: day))
+      if isRemembered, let known = remembered[RollUpRows.Place(file: file, day: day)],
+        known.holds(new)
+      {
+        found.append(known)
+      } else {
+        missing.append(new)
       }
     }
-    return found ?? ([], [])
+    if !missing.isEmpty { try await read(&missing, question, hours, in: file, turn) }
+    found += missing
+    if !isDamaged(file) {
+      for day in found where day.isAll {
+        touched[RollUpRows.Place(file: file, day: day.day)] = day
+      }
+    }
+    return found.sorted { $0.day < $1.day }
+  }
+
+  private func read(
+    _ days: inout [RollUpRows.Day], _ question: RollUpRows.Question, _ hours: RollUpRows.Hours,
+    in file: HistoryFile, _ turn: Int
+  ) async throws(DiagnosticError) {
+    let path = path(file)
+    let rows = try await readable(file) { [days] db in
+      try RollUpRows.stored(question, days, hours, in: file, db) {
+        self.noteDamage(file, StoreFailure.diagnose($0, path: path), turn: turn)
+      }
+    }
+    guard let rows else { return }
+    let found = await decoded(rows.stored, in: file, turn)
+    var next = 0
+    for place in days.indices {
+      let begin = next
+      while next < found.count, found[next].day == days[place].day { next += 1 }
+      days[place].fill(found[begin..<next], isAll: !rows.leftOut.contains(days[place].day))
+    }
   }
 
   /// On two cores, beside the database, which gives one row at a time.
@@ -140,6 +161,10 @@ extension HistoryFiles {
     var series: SeriesID
     var server: String
     var day: HistoryDay
+
+    init(_ found: RollUpRows.Found) {
+      (series, server, day) = (found.series, found.server, found.day)
+    }
   }
 
   private func sampled(

@@ -237,6 +237,7 @@ extension HistoryFiles {
   ) async throws(DiagnosticError) {
     do {
       try step("store roll-ups")
+      defer { noteChange(of: task.day, in: file) }
       try await pool(file, creating: true)?.write { db in
         let server = try RollUpRows.server(task.server, db)
         for hour in task.hours {
@@ -342,6 +343,7 @@ extension HistoryFiles {
     let file = HistoryFile.rollUps(tier, month: day.month)
     do {
       try step("store days")
+      defer { noteChange(of: day, in: file) }
       try await pool(file, creating: true)?.write { db in
         let server = try RollUpRows.server(server, db)
         let insert = try db.cachedStatement(

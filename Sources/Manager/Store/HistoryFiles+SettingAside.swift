@@ -110,7 +110,7 @@ extension HistoryFiles {
     state.withLock { state in
       state.files.remove(file)
       state.damaged[file.name] = nil
-      state.turns[file, default: 0] += 1
+      state.noteReplaced(file)
       forget(file, &state)
       writeList(state)
     }

@@ -20,6 +20,7 @@ package final class HistoryFiles: Sendable {
   let step: @Sendable (String) throws -> Void
   let state: Mutex<State>
   let samplesRead = SamplesRead()
+  let rollUpsRead = RollUpsRead()
   let queries = QueryGate()
   /// Sets aside one file at a time, and keeps those that wait for it from holding up anything else.
   let asides = DispatchQueue(label: "history: set aside")
@@ -42,6 +43,8 @@ package final class HistoryFiles: Sendable {
     var closing: Set<HistoryFile> = []
     /// How often a file of that name was set aside: an error of the one before says nothing of the next.
     var turns: [HistoryFile: Int] = [:]
+    /// Of files of roll-ups.
+    var changes: [HistoryFile: RollUpChanges] = [:]
     /// Since when the disk does not give all of a file, and how long that may last: longer than a path
     /// to a disk is away.
     var unreadSince: [HistoryFile: Int64] = [:]
@@ -52,6 +55,12 @@ package final class HistoryFiles: Sendable {
     var newest: [ServerID: Int64] = [:]
     /// Servers that have roll-ups of hours which are not yet put together, by day.
     var loose: [HistoryDay: Set<ServerID>] = [:]
+
+    /// It was set aside.
+    mutating func noteReplaced(_ file: HistoryFile) {
+      turns[file, default: 0] += 1
+      changes[file, default: RollUpChanges()].noteAll()
+    }
   }
 
   /// - Parameter folder: made when it is not there.
@@ -240,6 +249,7 @@ package final class HistoryFiles: Sendable {
       state.open.removeAll { $0.file == file }
       state.files.remove(file)
       state.damaged[file.name] = nil
+      state.changes[file, default: RollUpChanges()].noteAll()
       let isWritten = writeList(state)
       if case .raw(let day) = file {
         for server in state.dirty.keys {
@@ -309,5 +319,17 @@ package final class HistoryFiles: Sendable {
       state.loose[day]?.remove(server)
       if state.loose[day]?.isEmpty == true { state.loose[day] = nil }
     }
+  }
+
+  // MARK: Changes of roll-ups
+
+  func changes(of file: HistoryFile) -> RollUpChanges {
+    state.withLock { $0.changes[file] ?? RollUpChanges() }
+  }
+
+  /// To be called after each write, also when it failed, and before anybody hears of it: nobody then takes
+  /// what was read before for what is there.
+  func noteChange(of day: HistoryDay, in file: HistoryFile) {
+    state.withLock { $0.changes[file, default: RollUpChanges()].note(day) }
   }
 }

@@ -80,6 +80,15 @@ package struct RollUp: Hashable, Sendable {
     lives.count == 1 ? lives[0].lastNanoseconds : lives.map(\.lastNanoseconds).max() ?? 0
   }
 
+  /// About what it takes in memory.
+  package var heldBytes: Int {
+    let columns = [buckets.count, counts.count, last.count, increases.count, peaks.count]
+    let others = [resets.count, excesses.count, minima.count, maxima.count]
+    let numbers = (columns + others).filter { $0 > 0 }
+    return MemoryLayout<RollUp>.size + numbers.reduce(0) { $0 + 40 + 8 * $1 }
+      + 40 + lives.count * MemoryLayout<Life>.stride
+  }
+
   private mutating func count(_ point: HistoryPoint, _ place: Int, width: UInt8) {
     guard let life = lives.firstIndex(where: { $0.source == point.source }) else {
       lives.append(Life(point, source: point.source))

@@ -9,8 +9,8 @@ import Testing
 /// Roll-ups in the store: whatever came late and wherever the manager was killed, they say what the
 /// samples say.
 @Suite struct HistoryRollUpTests {
-  private static let hour = RollUpTier.hour.nanoseconds
-  private static let seriesCount = 40
+  static let hour = RollUpTier.hour.nanoseconds
+  static let seriesCount = 40
 
   private static func series(_ id: Int) -> StoredSeries {
     StoredSeries(
@@ -20,7 +20,7 @@ import Testing
   }
 
   /// Two days and a bit of one server, a batch a minute with jitter, as blocks of an hour and a half.
-  private static func blocks(_ server: Int = 1) -> [HistoryBlock] {
+  static func blocks(_ server: Int = 1) -> [HistoryBlock] {
     var values = (0..<seriesCount).map { UInt64($0) * 1_000 + 0xffff_0000 }
     var state = UInt64(server) &* 77
     func random(_ bound: UInt64) -> UInt64 {
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  private func store(
+  func store(
     _ directory: TemporaryDirectory, step: @escaping @Sendable (String) throws -> Void = { _ in }
   ) async throws -> StateStore {
     try StateStore(
@@ -60,7 +60,7 @@ import Testing
       patienceSeconds: 2, step: step)
   }
 
-  private func append(_ blocks: [HistoryBlock], to store: StateStore) async throws {
+  func append(_ blocks: [HistoryBlock], to store: StateStore) async throws {
     var write = HistoryWrite()
     write.series = (0..<Self.seriesCount).map { (SeriesID($0), Self.series($0)) }
     write.blocks = blocks
@@ -68,7 +68,7 @@ import Testing
   }
 
   /// All rounds that there are.
-  private func rollUp(_ store: StateStore, now: Int64 = .max) async throws {
+  func rollUp(_ store: StateStore, now: Int64 = .max) async throws {
     let natures: HistoryFiles.Natures = { ids throws(DiagnosticError) in
       try await store.natures(of: ids)
     }
@@ -80,7 +80,7 @@ import Testing
     }
   }
 
-  private func answer(
+  func answer(
     _ store: StateStore, tier: RollUpTier?, _ blocks: [HistoryBlock]
   ) async throws -> [MetricAnswer.Group] {
     let candidates = (0..<Self.seriesCount).filter { $0 % 4 != 3 }.map {
@@ -106,7 +106,7 @@ import Testing
     ).groups
   }
 
-  private func compare(
+  func compare(
     _ store: StateStore, with blocks: [HistoryBlock], _ comment: String = ""
   ) async throws {
     let raw = try await answer(store, tier: nil, blocks)
