@@ -113,29 +113,27 @@ extension Site {
         .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
         remedy: "Leave --rate out.")
     }
-    // Most series of a metric are out by their own labels, before any of their targets are looked up.
-    let all = { (ids: [SeriesID], isEarly: Bool) in
+    let all = { (ids: [SeriesID]) in
       ids.compactMap { id -> MetricQuery.Candidate? in
-        guard let series = catalogue.series(id) else { return nil }
-        if isEarly,
-          request.match.contains(where: { key, value in
-            !["server", "target", "fs", "mgs"].contains(key)
-              && series.labels[key].map { $0 != value } ?? false
-          })
-        {
-          return nil
-        }
-        guard let subject = self.labels(of: series.subject, names) else { return nil }
+        guard let series = catalogue.series(id),
+          let subject = self.labels(of: series.subject, names)
+        else { return nil }
         return MetricQuery.Candidate(
           id: id, series: series, labels: series.labels.merging(subject) { $1 })
       }
     }
-    let candidates = all(ids, true).filter(query.chooses)
+    // Most series of a metric are out by their own labels, before any of their targets are looked up.
+    let early = catalogue.ids(ofMetric: request.metric) { labels in
+      request.match.allSatisfy { key, value in
+        ["server", "target", "fs", "mgs"].contains(key) || labels[key].map { $0 == value } ?? true
+      }
+    }
+    let candidates = all(early).filter(query.chooses)
     let asked = request.by + request.match.keys.sorted()
     if let first = candidates.first, asked.allSatisfy({ first.labels[$0] != nil }) {
       // All labels that were asked for are there.
     } else {
-      let known = Set(all(ids, false).flatMap { $0.labels.keys })
+      let known = Set(all(ids).flatMap { $0.labels.keys })
       if let unknown = asked.first(where: { !known.contains($0) }) {
         throw DiagnosticError(
           .requestMalformed, subject: request.metric,
@@ -172,6 +170,7 @@ extension Site {
   ) async throws(DiagnosticError) -> MetricAnswer {
     store.history.queries.enter()
     defer { store.history.queries.leave() }
+    HeapMemory.keepForNow()
     let range = query.fromNanoseconds...query.throughNanoseconds
     let wanted = Set(candidates.map(\.id))
     var found = MetricMaterial(columns: held)

@@ -190,10 +190,20 @@ extension HistoryFiles {
       }
       for (server, key, samples) in found ?? [] {
         touched[key] = samples
+        let hours = ofDay[server] ?? []
+        // Mostly all of a block counts.
+        let isWhole =
+          key.from <= key.through && range.contains(key.from) && range.contains(key.through)
+          && (RollUpTier.hour.bucket(of: key.from)...RollUpTier.hour.bucket(of: key.through))
+            .allSatisfy(hours.contains)
         for (id, points) in samples {
+          guard !isWhole else {
+            columns[id, default: []] += points
+            continue
+          }
           columns[id, default: []] += points.lazy.filter {
             range.contains($0.nanoseconds)
-              && ofDay[server]?.contains(RollUpTier.hour.bucket(of: $0.nanoseconds)) == true
+              && hours.contains(RollUpTier.hour.bucket(of: $0.nanoseconds))
           }
         }
       }

@@ -31,9 +31,13 @@ enum RateCode {
     return UInt64(exponent) * 128 + UInt64(step.rounded(.up)) + 1
   }
 
+  /// 0 for what no rate has. Of codes that are known the greater one is of the greater rate.
+  static func known(_ code: UInt64) -> UInt64 { code < 64 * 1_024 ? code : 0 }
+
   /// Per second.
   static func decode(_ code: UInt64) -> Double {
-    guard code > 0, code < 64 * 1_024 else { return 0 }
+    let code = known(code)
+    guard code > 0 else { return 0 }
     let exponent = Int((code - 1) / 128)
     return Double(sign: .plus, exponent: exponent, significand: 1 + Double((code - 1) % 128) / 128)
       / 1_000

@@ -113,12 +113,13 @@ struct SampleTrack: Sendable {
     var lives = TrackLives(rollUps, raw)
     points.reserveCapacity(raw.count + rollUps.reduce(0) { $0 + $1.buckets.count + 1 })
     var next = 0
-    for rollUp in rollUps {
-      while next < raw.count, raw[next].nanoseconds < rollUp.firstNanoseconds {
+    // By place: a loop over them would copy each, and a roll-up has many arrays to hold.
+    for place in rollUps.indices {
+      while next < raw.count, raw[next].nanoseconds < rollUps[place].firstNanoseconds {
         take(raw[next], &lives)
         next += 1
       }
-      take(rollUp, &lives, from: from, through: through)
+      take(rollUps[place], &lives, from: from, through: through)
     }
     while next < raw.count {
       take(raw[next], &lives)
@@ -139,8 +140,6 @@ struct SampleTrack: Sendable {
   private mutating func take(
     _ rollUp: RollUp, _ lives: inout TrackLives, from: Int64, through: Int64
   ) {
-    let tier = rollUp.tier
-    let end = tier.bucket(of: through)
     var place = 0
     var before: Int64
     if rollUp.firstNanoseconds < from {
@@ -164,22 +163,33 @@ struct SampleTrack: Sendable {
       lives.reach(
         HistoryPoint(nanoseconds: life.lastNanoseconds, source: life.source, bits: life.lastBits))
     }
-    while place < rollUp.buckets.count, rollUp.buckets[place] <= end {
+    takeBuckets(of: rollUp, place, through: rollUp.tier.bucket(of: through), after: before)
+  }
+
+  private mutating func takeBuckets(
+    of rollUp: RollUp, _ first: Int, through end: Int64, after time: Int64
+  ) {
+    var before = time
+    var newest = points.last?.nanoseconds ?? .min
+    var greatest: UInt64?
+    for place in first..<rollUp.buckets.count {
+      guard rollUp.buckets[place] <= end else { break }
       let time = rollUp.end(of: place)
-      if points.last.map({ $0.nanoseconds < time }) ?? true {
+      if newest < time {
         points.append(HistoryPoint(nanoseconds: time, source: 0, bits: rollUp.last[place]))
+        newest = time
       }
       samples += Int(clamping: rollUp.counts[place])
       if rollUp.isCounter {
         resets &+= Int(clamping: rollUp.resets[place])
         add(from: before, through: time, rollUp.increases[place])
-        crest(RateCode.decode(rollUp.peaks[place]))
+        greatest = max(greatest ?? 0, RateCode.known(rollUp.peaks[place]))
       } else {
         widen(value(rollUp.minima[place]), value(rollUp.maxima[place]))
       }
       before = time
-      place += 1
     }
+    if let greatest { crest(RateCode.decode(greatest)) }
   }
 
   private mutating func begin(

@@ -91,6 +91,21 @@ package struct SeriesCatalogue: Sendable {
   /// All series of one metric, ascending by number.
   package func ids(ofMetric metric: String) -> [SeriesID] { idsByMetric[metric] ?? [] }
 
+  /// The same of those whose own labels are wanted: asked once for all that have the same ones.
+  package func ids(
+    ofMetric metric: String, where isWanted: ([String: String]) -> Bool
+  ) -> [SeriesID] {
+    var known: [UInt32: Bool] = [:]
+    return ids(ofMetric: metric).filter { id in
+      guard let place = place(of: id) else { return false }
+      let number = records[place].labels
+      if let answer = known[number] { return answer }
+      let answer = isWanted(labels[number])
+      known[number] = answer
+      return answer
+    }
+  }
+
   /// The names of all metrics, sorted.
   package var metrics: [String] { idsByMetric.keys.sorted() }
 

@@ -30,6 +30,22 @@ import Testing
     #expect(catalogue.metrics == ["m"])
   }
 
+  @Test func ofLabelsThatAreTheSameOneIsAskedFor() {
+    var catalogue = SeriesCatalogue()
+    let wanted = [counter(labels: ["x": "1"]), counter(labels: ["x": "1"], width: 32)]
+      .map { catalogue.id(of: $0) }
+    _ = catalogue.id(of: counter(labels: ["x": "2"]))
+    _ = catalogue.id(of: counter())
+    var asked: [[String: String]] = []
+    let found = catalogue.ids(ofMetric: "m") { labels in
+      asked.append(labels)
+      return labels["x"] == "1"
+    }
+    #expect(found == wanted)
+    #expect(asked == [["x": "1"], ["x": "2"], [:]])
+    #expect(catalogue.ids(ofMetric: "n") { _ in true }.isEmpty)
+  }
+
   @Test func theLastNumberOfAllIsNoEnd() {
     var catalogue = SeriesCatalogue(entries: [(.max, counter("a")), (0, counter("b"))])
     #expect(catalogue.id(of: counter("c")) == 1)
