@@ -38,12 +38,12 @@ package struct Answer: Sendable {
   /// Bytes of the body.
   package var length: Int { pieces.reduce(0) { $0 + $1.count } }
 
-  package static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws
-    -> Answer
-  {
+  package static func json(
+    _ value: some Encodable, status: HTTPResponse.Status = .ok
+  ) async throws -> Answer {
     Answer(
       status: status, contentType: "application/json",
-      pieces: try (value as? any DirectJSON)?.canonicalJSON ?? [CanonicalJSON.encode(value)])
+      pieces: try await (value as? any DirectJSON)?.canonicalJSON ?? [CanonicalJSON.encode(value)])
   }
 
   package static func text(_ text: String, type: String = "text/plain; charset=utf-8") -> Answer {
@@ -106,7 +106,7 @@ extension Route {
       request: nil, response: typeName(Output.self), problems: problems
     ) { request, site in
       try request.query.only(names)
-      return try .json(try await handler(request, site))
+      return try await .json(try await handler(request, site))
     }
   }
 
@@ -127,7 +127,7 @@ extension Route {
       } catch {
         throw DiagnosticError.malformed(Route.reason(of: error))
       }
-      return try .json(try await handler(input, request, site), status: status)
+      return try await .json(try await handler(input, request, site), status: status)
     }
   }
 

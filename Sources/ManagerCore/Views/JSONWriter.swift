@@ -15,6 +15,9 @@ struct JSONWriter {
     return pieces
   }
 
+  /// Pieces that another one wrote.
+  mutating func add(_ others: [[UInt8]]) { pieces = end() + others }
+
   mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
   mutating func raw(_ text: StaticString) {
     bytes.append(

@@ -4,7 +4,7 @@ import Testing
 @testable import ManagerCore
 
 @Suite struct MetricAnswerJSONTests {
-  @Test func itsOwnJSONIsThatOfTheEncoder() throws {
+  @Test func itsOwnJSONIsThatOfTheEncoder() async throws {
     var random = SplitMix(seed: 4)
     for round in 0..<300 {
       var answer = MetricAnswer(
@@ -28,12 +28,12 @@ import Testing
         }
         answer.groups.append(group)
       }
-      let text = String(decoding: Array(answer.canonicalJSON.joined()), as: UTF8.self)
+      let text = String(decoding: Array(await answer.canonicalJSON.joined()), as: UTF8.self)
       #expect(text == String(decoding: try CanonicalJSON.encode(answer), as: UTF8.self))
     }
   }
 
-  @Test func groupsThatShareTheirTimesAndHaveHolesAreThoseOfTheEncoder() throws {
+  @Test func groupsThatShareTheirTimesAndHaveHolesAreThoseOfTheEncoder() async throws {
     var random = SplitMix(seed: 9)
     for round in 0..<60 {
       var answer = MetricAnswer(
@@ -49,7 +49,7 @@ import Testing
         }
         answer.groups.append(group)
       }
-      let text = String(decoding: Array(answer.canonicalJSON.joined()), as: UTF8.self)
+      let text = String(decoding: Array(await answer.canonicalJSON.joined()), as: UTF8.self)
       // The encoder knows no number that is none; ours leaves its point out.
       for place in answer.groups.indices {
         answer.groups[place].points.removeAll { !$0.value.isFinite }
