@@ -1,6 +1,7 @@
 """A 24 h panel of 100 series with 1,000 points each, through the API: one counter of bytes of each of
 the fixed load's 100 servers, as rates. The manager holds a day of the whole load. The 99th
-percentile of the time from the request to the last byte of the answer; the state of a manager
+percentile (nearest rank) of the time from the request to the last byte of the answer, the very first
+request, which reads all of the day, among them and printed by itself; the state of a manager
 filled before can be given with IML_BENCH_DAY (it is copied); IML_BENCH_SERIES makes the servers
 smaller, and then the figure is not that of the fixed load."""
 
@@ -13,7 +14,7 @@ import time
 
 from bench_lab import Figure, Impossible, Manager, load
 
-SERVERS, CYCLES, REQUESTS = 100, 8_640, 100
+SERVERS, CYCLES, REQUESTS = 100, 8_640, 200
 SERIES = int(os.environ.get("IML_BENCH_SERIES") or 500)
 PATH = ("/api/v1/metrics/lustre_write_bytes_total?seconds=86400&by=target&rate=true"
         "&match=operation=write")
@@ -55,9 +56,11 @@ def measure(directory):
                              f"{min(len(group['points']) for group in groups)} points or more")
     finally:
         manager.program.stop()
+    first = times[0]
     times.sort()
     print(f"    {hours} hours of servers were read from samples, after {waited:.0f} s; {len(times)} requests, "
+          f"the first {first:.1f} ms, the slowest {times[-1]:.1f} ms, "
           f"median {times[len(times) // 2]:.1f} ms, {len(body)} bytes each, from "
           f"{json.loads(body)['tiers']}", flush=True)
-    return [Figure("panel-24h-p99", times[min(len(times) - 1, len(times) * 99 // 100)], "ms", "<=25",
+    return [Figure("panel-24h-p99", times[-(-len(times) * 99 // 100) - 1], "ms", "<=25",
                    "<=10", digits=1)]

@@ -75,6 +75,8 @@ package struct HostRoot: Sendable {
     guard isLive || keepsTree else { return false }
     return path.hasPrefix("/proc/")
       || path.hasPrefix("/sys/") && !path.hasPrefix("/sys/kernel/debug")
+        // Interfaces are renamed, and an open file goes with its device.
+        && !path.hasPrefix("/sys/class/net")
   }
 
   private enum Filling { case end, full, failed(Int32) }

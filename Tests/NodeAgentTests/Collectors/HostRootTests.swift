@@ -170,4 +170,15 @@ import Testing
     }
     #expect(try HostRoot("/").list("/proc/self/fd").count < before + 500)
   }
+
+  @Test(arguments: [
+    ("/proc/fs/lustre/obdfilter/a/stats", true), ("/sys/fs/lustre/version", true),
+    ("/sys/kernel/debug/lustre/devices", false), ("/sys/kernel/debug", false),
+    // An interface may get another's name, and an open file would go on with its own.
+    ("/sys/class/net/eth0/address", false), ("/sys/class/net", false), ("/etc/hostname", false),
+  ])
+  func onlyFilesThatEndWithTheirNameStayOpen(path: String, mayStay: Bool) {
+    #expect(HostRoot("/").mayStayOpen(path) == mayStay)
+    #expect(!HostRoot("/tmp").mayStayOpen(path))
+  }
 }
