@@ -42,6 +42,8 @@ struct JobsCollector: TargetCollecting {
             gathering.recorder = recorder
             let identity = reader.identity(directory, &gathering, context.facts)
             let instance = reader.instance.flatMap { gathering.number($0, directory) }
+            // What is not understood is told in each cycle.
+            if !gathering.collection.leftovers.isEmpty { recorder?.giveUp() }
             gathering.recorder = nil
             return (identity, instance)
           }

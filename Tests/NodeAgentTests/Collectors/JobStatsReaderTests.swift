@@ -30,6 +30,14 @@ import Testing
       try tree.write("/sys/fs/lustre/obdfilter/\(target)/instance", "\(instance)\n")
     }
 
+    func leftovers() throws -> [String] {
+      guard case .units(let list) = task.work, case .units(let units) = list() else { return [] }
+      return units.flatMap { unit -> [String] in
+        guard case .sampled(let collection) = unit.collect() else { return [] }
+        return collection.leftovers.map(\.text)
+      }
+    }
+
     /// Bytes read by target and job.
     func read() throws -> [String: [String: UInt64]] {
       guard case .units(let list) = task.work, case .units(let units) = list() else { return [:] }
@@ -44,6 +52,14 @@ import Testing
       }
       return found
     }
+  }
+
+  @Test(arguments: [false, true])
+  func whatIsNotUnderstoodIsToldInEachCycle(keeping: Bool) throws {
+    let site = try Site(keeping: keeping)
+    try site.write("fs-OST0000", ["dd.0": 100])
+    try site.tree.write("/sys/fs/lustre/obdfilter/fs-OST0000/instance", "none\n")
+    for _ in 0..<6 { #expect(try site.leftovers() == ["none\n"]) }
   }
 
   @Test func aTargetsOwnReportDoesNotWaitForItsJobs() throws {
