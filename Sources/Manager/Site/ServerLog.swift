@@ -2,7 +2,7 @@ import Logging
 import Protocol
 import Synchronization
 
-/// Lines of the log about servers, with a budget for each kind and server: one that comes again without
+/// Lines of the log about servers, with a budget for each message, code and server: one that comes again without
 /// end fills no disk, and hides no other.
 final class ServerLog: Sendable {
   /// Of budgets that are in use at once: some kinds for each server of the largest site known.
@@ -13,6 +13,8 @@ final class ServerLog: Sendable {
   private struct Key: Hashable {
     var server: String
     var message: String
+    /// Of the diagnostic that it tells, so that one reason hides no other.
+    var code: String
   }
   private let budgets = Mutex<[Key: Refusals]>([:])
   private let logger: Logger
@@ -26,7 +28,10 @@ final class ServerLog: Sendable {
     _ level: Logger.Level, _ message: Logger.Message, about server: String?,
     _ metadata: Logger.Metadata
   ) {
-    budget(Key(server: server ?? "", message: message.description), message).log(level, metadata)
+    let key = Key(
+      server: server ?? "", message: message.description,
+      code: metadata["code"].map { "\($0)" } ?? "")
+    budget(key, message).log(level, metadata)
   }
 
   private func budget(_ key: Key, _ message: Logger.Message) -> Refusals {
@@ -36,7 +41,7 @@ final class ServerLog: Sendable {
         let now = ContinuousClock.now
         budgets = budgets.filter { !$0.value.isQuiet(at: now) }
       }
-      let place = budgets.count < Self.limit ? key : Key(server: "", message: key.message)
+      let place = budgets.count < Self.limit ? key : Key(server: "", message: key.message, code: "")
       if let known = budgets[place] { return known }
       let new = Refusals(logger: logger, message: message, lines: Self.lines)
       budgets[place] = new
