@@ -63,6 +63,14 @@ import Testing
     #expect(answer.contains("its body did not come in time"))
   }
 
+  @Test func aBodyBehindAnotherRequestThatDoesNotComeIsAnswered() async throws {
+    let answer = try await saidInTime(
+      "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+        + "POST /api/v1/enrol HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n", limit: \.request)
+    #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(answer)")
+    #expect(answer.contains("HTTP/1.1 408 Request Timeout\r\n"), "\(answer)")
+  }
+
   @Test func aBodyThatWasRefusedIsAnsweredOnce() async throws {
     let answer = try await said(
       "POST /api/v1/enrol HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n{",

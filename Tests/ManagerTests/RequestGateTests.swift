@@ -57,7 +57,7 @@ import Testing
         let reply = try await api.ask(client, url, "GET", token: "viewer-secret", body: nil)
         #expect(reply.status == 200)
       }
-      while !api.log.lines.contains(where: { $0.contains("nothing was asked on it") }) {
+      while !api.log.lines.contains(where: { $0.contains("no request of it is worked on") }) {
         guard (try? await Task.sleep(for: .milliseconds(10))) != nil else { return }
       }
       #expect(try await api.https("GET", "/api/v1/status", token: "viewer-secret").status == 200)

@@ -43,7 +43,7 @@ package struct APILimits: Sendable {
   /// Requests that are worked on at once; see `RequestGate`.
   package var atOnce = 8
   /// Requests of one caller that are under way, most of them waiting for their turn or for a reader.
-  package var perCaller = 32
+  package var perCaller = 64
   /// Operators' shells on the management host that have a request under way or had one.
   package var localConnections = 64
   /// On the Unix socket, connections without a request by somebody who may: the oldest gives way to a

@@ -90,7 +90,7 @@ package struct APIServer: Service {
     }
     let malformed = Refusals(logger: logger, message: "a request over HTTPS was refused")
     let resting = UnprovenConnections(limit: limits.resting, limitPerAddress: limits.resting) {
-      plain.log(address: $0, reason: "nothing was asked on it, and others wait")
+      plain.log(address: $0, reason: "no request of it is worked on, and others wait")
     }
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger,

@@ -59,7 +59,7 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
         return refuse("it has not one Host header", HTTPParserError.unknown, context)
       }
       unanswered += 1
-      isInBody = true
+      (isInBody, bytes.isPartial) = (true, true)
       isGoOnDue = asksToGoOn(head)
       if unanswered == 1 { goOn(context) }
       // RFC 9112, §9.3: a client of that age waits for the end.
