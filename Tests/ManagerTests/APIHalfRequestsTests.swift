@@ -79,8 +79,18 @@ import Testing
     #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 2, "\(answer)")
   }
 
+  /// Sends the body after longer and longer waits, until it came behind the word that it waits for: who
+  /// has sent it before needs none.
+  private func toldToGoOn(_ text: String, body: String) async throws -> String {
+    for seconds in [0.3, 3, 20] {
+      let answer = try await said(text, then: body, after: .seconds(seconds))
+      if answer.contains(" 100 ") { return answer }
+    }
+    return ""
+  }
+
   @Test func aClientThatAsksBeforeItsBodyIsToldToGoOn() async throws {
-    let answer = try await said(
+    let answer = try await toldToGoOn(
       """
       POST /api/v1/enrol HTTP/1.1\r
       Host: a\r
@@ -89,12 +99,12 @@ import Testing
       Connection: close\r
       \r
 
-      """, then: "[]", after: .milliseconds(300))
+      """, body: "[]")
     #expect(answer.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 4"), "\(answer)")
   }
 
   @Test func aClientThatAsksBehindAnotherRequestIsToldWhenItIsItsTurn() async throws {
-    let answer = try await said(
+    let answer = try await toldToGoOn(
       """
       GET /healthz HTTP/1.1\r
       Host: a\r
@@ -106,7 +116,7 @@ import Testing
       Connection: close\r
       \r
 
-      """, then: "[]", after: .milliseconds(500))
+      """, body: "[]")
     #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(answer)")
     #expect(answer.contains("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 4"), "\(answer)")
   }
