@@ -26,10 +26,13 @@ struct LeftOut: Sendable {
   var reason: String? {
     var parts: [String] = []
     if !sections.isEmpty {
-      let number = sections.count < StateLimits.leftOut ? "\(sections.count)" : "many"
+      let number =
+        sections.count == 1
+        ? "a section" : sections.count < StateLimits.leftOut
+          ? "\(sections.count) sections" : "many sections"
       let one = sections.min().map { ", such as \($0)" } ?? ""
       parts.append(
-        "\(number) sections\(one): more than \(StateLimits.sectionBytesPerServer >> 20) MiB or"
+        "\(number)\(one): more than \(StateLimits.sectionBytesPerServer >> 20) MiB or"
           + " \(StateLimits.sectionsPerServer) in all")
     }
     if series > 0 {

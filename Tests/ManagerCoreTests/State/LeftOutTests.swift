@@ -23,7 +23,7 @@ import Testing
     let finding = try #require(stage.findings(.reportLeftOut).first)
     #expect(finding.diagnostic.subject == "oss01")
     #expect(finding.diagnostic.severity == .warning)
-    #expect(finding.diagnostic.reason.contains("1 sections, such as exports/d: more than 48 MiB"))
+    #expect(finding.diagnostic.reason.contains("a section, such as exports/d: more than 48 MiB"))
     #expect(stage.server("oss01")?.health == .degraded)
     #expect(try stage.site.serverDetail("oss01", at: stage.now).sections.count > 3)
     // Another takes no more room than the one in whose place it comes.
