@@ -14,9 +14,10 @@ import Testing
     let gate = RequestGate(limit: 3)
     let inside = Inside()
     await withTaskGroup(of: Void.self) { tasks in
-      for _ in 0..<50 {
+      for number in 0..<50 {
+        let caller = "\(number % 3)"
         tasks.addTask {
-          await gate.enter()
+          await gate.enter(caller)
           inside.state.withLock {
             $0.now += 1
             $0.most = max($0.most, $0.now)
@@ -26,7 +27,7 @@ import Testing
             $0.now -= 1
             $0.done += 1
           }
-          gate.leave()
+          gate.leave(caller)
         }
       }
     }
@@ -35,6 +36,38 @@ import Testing
     #expect(most <= 3)
     #expect(done == 50)
     #expect(gate.waiting == 0)
+  }
+
+  @Test func whoAsksMuchKeepsNoOtherWaiting() async {
+    let gate = RequestGate(limit: 1)
+    let order = Order()
+    await gate.enter("a")
+    await withTaskGroup(of: Void.self) { tasks in
+      for _ in 0..<5 {
+        tasks.addTask {
+          await gate.enter("a")
+          order.add("a")
+          gate.leave("a")
+        }
+      }
+      while gate.waiting < 5 { await Task.yield() }
+      tasks.addTask {
+        await gate.enter("b")
+        order.add("b")
+        gate.leave("b")
+      }
+      while gate.waiting < 6 { await Task.yield() }
+      // With one of its own still counted, the next is the other's.
+      gate.leave("c")
+    }
+    #expect(order.names.first == "b")
+    #expect(order.names.count == 6)
+  }
+
+  private final class Order: Sendable {
+    private let state = Mutex<[String]>([])
+    var names: [String] { state.withLock { $0 } }
+    func add(_ name: String) { state.withLock { $0.append(name) } }
   }
 
   @Test func aCallerHasSoManyUnderWayAndAnotherIsNotInItsWay() {

@@ -42,6 +42,9 @@ package struct APILimits: Sendable {
   package var resting = 96
   /// Requests that are worked on at once; see `RequestGate`.
   package var atOnce = 8
+  /// The same for what reads history: as many as there are threads for it (`QueryThreads`). Each may need
+  /// some hundred bytes for each of a million series.
+  package var longAtOnce = 2
   /// Requests of one caller that are under way, most of them waiting for their turn or for a reader.
   package var perCaller = 64
   /// Operators' shells on the management host that have a request under way or had one.

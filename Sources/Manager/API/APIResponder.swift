@@ -39,6 +39,7 @@ struct APIResponder: Sendable {
   /// Called with a connection on which such a caller has got their answer.
   var onRest: @Sendable (any Channel) -> Void = { _ in }
   let gate: RequestGate
+  let longGate: RequestGate
   let callers: CallersAtWork
 
   @Sendable func serve(
@@ -127,9 +128,17 @@ struct APIResponder: Sendable {
     }
     routed.query = try QueryParameters(exchange.request.uri.query, limits: limits)
     if route.request != nil { routed.body = try await exchange.readBody(limits) }
-    await gate.enter()
-    defer { gate.leave() }
-    return try await route.handler(routed, site)
+    // Watchdogs and enrolments wait for nobody.
+    guard case .role = route.access else { return try await route.handler(routed, site) }
+    let gate = route.takesLong ? longGate : gate
+    let name = routed.caller.name
+    await gate.enter(name)
+    defer { gate.leave(name) }
+    guard route.takesLong else { return try await route.handler(routed, site) }
+    let (handler, request, site) = (route.handler, routed, site)
+    return try await withTaskExecutorPreference(QueryThreads.shared) {
+      try await handler(request, site)
+    }
   }
 
   private func count(_ caller: Caller, _ exchange: inout Exchange) throws(DiagnosticError) {

@@ -96,6 +96,7 @@ package struct APIServer: Service {
       table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger,
       onHead: resting.leave, onRefusal: { malformed.log(address: $0, reason: $1) },
       onProof: unproven.leave, onRest: resting.enter, gate: RequestGate(limit: limits.atOnce),
+      longGate: RequestGate(limit: limits.longAtOnce),
       callers: CallersAtWork(limit: limits.perCaller))
     let (context, logger) = (context, logger)
     let builder = HTTPServerBuilder { respond in
@@ -138,7 +139,8 @@ package struct APIServer: Service {
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .local(admit: configuration.localCaller),
       limits: limits, logger: logger, onHead: greetings.greeted, onProof: unproven.leave,
-      gate: RequestGate(limit: limits.atOnce), callers: CallersAtWork(limit: limits.perCaller))
+      gate: RequestGate(limit: limits.atOnce), longGate: RequestGate(limit: limits.longAtOnce),
+      callers: CallersAtWork(limit: limits.perCaller))
     let logger = logger
     let builder = HTTPServerBuilder { respond in
       LocalListenerChannel(

@@ -1,12 +1,26 @@
 import Synchronization
 
-/// How many requests of one listener are worked on at once; the others wait in their sequence. Agents are
-/// heard by the same few threads, and must not be taken for silent because many ask at once.
+/// How many requests of one listener are worked on at once; the others wait. Agents are heard by the same
+/// few threads, and must not be taken for silent because many ask at once. Whose requests are worked on
+/// least is next, and among them who came first, so that one who asks much keeps no other waiting.
 final class RequestGate: Sendable {
   private struct State {
     var free: Int
-    /// The first is the next.
-    var waiting: [CheckedContinuation<Void, Never>] = []
+    var working: [String: Int] = [:]
+    /// As they came.
+    var waiting: [(caller: String, turn: CheckedContinuation<Void, Never>)] = []
+
+    mutating func takeNext() -> CheckedContinuation<Void, Never>? {
+      guard free > 0,
+        let place = waiting.indices.min(by: {
+          (working[waiting[$0].caller] ?? 0, $0) < (working[waiting[$1].caller] ?? 0, $1)
+        })
+      else { return nil }
+      let next = waiting.remove(at: place)
+      free -= 1
+      working[next.caller, default: 0] += 1
+      return next.turn
+    }
   }
   private let state: Mutex<State>
 
@@ -14,27 +28,22 @@ final class RequestGate: Sendable {
 
   var waiting: Int { state.withLock { $0.waiting.count } }
 
-  func enter() async {
+  func enter(_ caller: String) async {
     await withCheckedContinuation { turn in
-      let isFree = state.withLock { state in
-        guard state.free > 0 else {
-          state.waiting.append(turn)
-          return false
-        }
-        state.free -= 1
-        return true
+      let next = state.withLock { state in
+        state.waiting.append((caller, turn))
+        return state.takeNext()
       }
-      if isFree { turn.resume() }
+      next?.resume()
     }
   }
 
-  func leave() {
-    let next: CheckedContinuation<Void, Never>? = state.withLock { state in
-      guard !state.waiting.isEmpty else {
-        state.free += 1
-        return nil
-      }
-      return state.waiting.removeFirst()
+  func leave(_ caller: String) {
+    let next = state.withLock { state in
+      state.free += 1
+      let rest = (state.working[caller] ?? 1) - 1
+      state.working[caller] = rest > 0 ? rest : nil
+      return state.takeNext()
     }
     next?.resume()
   }

@@ -81,6 +81,8 @@ package struct Route: Sendable {
   /// Beside those that every route may answer with.
   package var problems: [DiagnosticCode]
   package var handler: Handler
+  /// It reads history: seconds of work, where others take milliseconds.
+  package var takesLong = false
 
   /// `unauthenticated` and `forbidden` where a role is needed, a store that can not be written or
   /// read, and `internal-error` everywhere.
@@ -155,6 +157,12 @@ extension Route {
     Route(
       method: .get, path: PathPattern(path), access: access, summary: summary, request: nil,
       response: "text", problems: problems, handler: handler)
+  }
+
+  func takingLong() -> Route {
+    var route = self
+    route.takesLong = true
+    return route
   }
 
   func needing(_ role: Role) -> Route {

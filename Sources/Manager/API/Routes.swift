@@ -65,12 +65,12 @@ private let metricRoutes: [Route] = [
     "/api/v1/metrics/{name}",
     "A metric's history: `by` and `match=LABEL=VALUE` repeat, `seconds` back, `rate=true`.",
     query: ["by", "match", "seconds", "rate"], problems: [.notFound]
-  ) { request, site in try await site.query(try MetricRequest(request)) },
+  ) { request, site in try await site.query(try MetricRequest(request)) }.takingLong(),
   .read(
     "/api/v1/jobs/top",
     "The jobs that did most: `by` read, write, iops or metadata, on a `target` or `fs` (names with commas between), `seconds` back, at most `limit`.",
     query: ["by", "target", "fs", "seconds", "limit"], problems: [.notFound, .ambiguousName]
-  ) { request, site in try await site.jobTop(try JobTopRequest(request)) },
+  ) { request, site in try await site.jobTop(try JobTopRequest(request)) }.takingLong(),
 ]
 
 private let accessRoutes: [Route] = [

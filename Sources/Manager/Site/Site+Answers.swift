@@ -113,39 +113,7 @@ extension Site {
         .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
         remedy: "Leave --rate out.")
     }
-    let all = { (ids: [SeriesID]) in
-      ids.compactMap { id -> MetricQuery.Candidate? in
-        guard let series = catalogue.series(id),
-          let subject = self.labels(of: series.subject, names)
-        else { return nil }
-        return MetricQuery.Candidate(
-          id: id, series: series, labels: series.labels.merging(subject) { $1 })
-      }
-    }
-    // Most series of a metric are out by their own labels, before any of their targets are looked up.
-    let early = catalogue.ids(ofMetric: request.metric) { labels in
-      request.match.allSatisfy { key, value in
-        ["server", "target", "fs", "mgs"].contains(key) || labels[key].map { $0 == value } ?? true
-      }
-    }
-    let candidates = all(early).filter(query.chooses)
-    let asked = request.by + request.match.keys.sorted()
-    if let first = candidates.first, asked.allSatisfy({ first.labels[$0] != nil }) {
-      // All labels that were asked for are there.
-    } else {
-      let known = Set(all(ids).flatMap { $0.labels.keys })
-      if let unknown = asked.first(where: { !known.contains($0) }) {
-        throw DiagnosticError(
-          .requestMalformed, subject: request.metric,
-          reason: "no series of it has a label \(unknown)",
-          remedy: "Its labels are: \(known.sorted().joined(separator: ", ")).")
-      }
-    }
-    if candidates.isEmpty {
-      throw DiagnosticError(
-        .notFound, subject: request.metric, reason: "no series of it has these labels",
-        remedy: "See what there is: iml metrics query \(request.metric)")
-    }
+    let candidates = try await Self.candidates(query, catalogue, observed, names)
     let held: [SeriesID: [HistoryPoint]]
     do {
       held = try head.columns(
@@ -158,6 +126,48 @@ extension Site {
       query, candidates, held, store,
       tier: settings.keeping.tier(forSpan: length, raw: settings.retention.wholeNanoseconds),
       blocksPerPage: settings.blocksPerPage, now)
+  }
+
+  /// The series that a query is about. Of a large site they are many, so they are looked for beside the
+  /// actor, in what it knew a moment ago.
+  private nonisolated static func candidates(
+    _ query: MetricQuery, _ catalogue: SeriesCatalogue, _ observed: ObservedSite,
+    _ names: [ServerID: String]
+  ) async throws(DiagnosticError) -> [MetricQuery.Candidate] {
+    let all = { (ids: [SeriesID]) in
+      ids.compactMap { id -> MetricQuery.Candidate? in
+        guard let series = catalogue.series(id),
+          let subject = labels(of: series.subject, names, observed)
+        else { return nil }
+        return MetricQuery.Candidate(
+          id: id, series: series, labels: series.labels.merging(subject) { $1 })
+      }
+    }
+    // Most series of a metric are out by their own labels, before any of their targets are looked up.
+    let early = catalogue.ids(ofMetric: query.metric) { labels in
+      query.match.allSatisfy { key, value in
+        ["server", "target", "fs", "mgs"].contains(key) || labels[key].map { $0 == value } ?? true
+      }
+    }
+    let candidates = all(early).filter(query.chooses)
+    let asked = query.by + query.match.keys.sorted()
+    if let first = candidates.first, asked.allSatisfy({ first.labels[$0] != nil }) {
+      // All labels that were asked for are there.
+    } else {
+      let known = Set(all(catalogue.ids(ofMetric: query.metric)).flatMap { $0.labels.keys })
+      if let unknown = asked.first(where: { !known.contains($0) }) {
+        throw DiagnosticError(
+          .requestMalformed, subject: query.metric,
+          reason: "no series of it has a label \(unknown)",
+          remedy: "Its labels are: \(known.sorted().joined(separator: ", ")).")
+      }
+    }
+    if candidates.isEmpty {
+      throw DiagnosticError(
+        .notFound, subject: query.metric, reason: "no series of it has these labels",
+        remedy: "See what there is: iml metrics query \(query.metric)")
+    }
+    return candidates
   }
 
   /// Adds the store's points to the head's and evaluates; all of it beside the actor, which goes on
@@ -256,14 +266,14 @@ extension Site {
     figures.findings = observed.status(at: now).findings
     let families = latest.families(
       catalogue: catalogue, now: now, isCurrent: current.contains
-    ) { subject in self.labels(of: subject, names) }
+    ) { subject in Self.labels(of: subject, names, self.observed) }
     return PrometheusText.render(families + figures.families)
   }
 
   /// The labels that say whose a series is; `nil` for what is forgotten.
-  private func labels(of subject: StoredSubject, _ servers: [ServerID: String]) -> [String:
-    String]?
-  {
+  private nonisolated static func labels(
+    of subject: StoredSubject, _ servers: [ServerID: String], _ observed: ObservedSite
+  ) -> [String: String]? {
     switch subject {
     case .server(let id): return servers[id].map { ["server": $0] }
     case .target(let id):

@@ -28,7 +28,8 @@ struct LeftOut: Sendable {
     if !sections.isEmpty {
       let number =
         sections.count == 1
-        ? "a section" : sections.count < StateLimits.leftOut
+        ? "a section"
+        : sections.count < StateLimits.leftOut
           ? "\(sections.count) sections" : "many sections"
       let one = sections.min().map { ", such as \($0)" } ?? ""
       parts.append(

@@ -74,6 +74,8 @@ extension ObservedSite {
 
   /// Whether these are the sections that are held of a server, each repeated in this session.
   package func holds(sections: Int, digest: UInt64, of id: ServerID) -> Bool {
+    // What is left out would be asked for again and again.
+    if servers[id]?.leftOut.sections.isEmpty == false { return true }
     guard let server = servers[id], server.awaited.isEmpty, server.sections.count == sections,
       server.sections.values.allSatisfy({ $0.standing != .unconfirmed })
     else { return false }

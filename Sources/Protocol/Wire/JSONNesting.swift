@@ -6,6 +6,8 @@ enum JSONNesting {
     var isText = false
     var isEscaped = false
     for byte in bytes {
+      // RFC 8259, §8.1: UTF-8 alone. Decoders guess at other encodings, all of which have such bytes.
+      guard byte != 0 else { throw .malformed("JSON that is not UTF-8") }
       if isText {
         if isEscaped {
           isEscaped = false

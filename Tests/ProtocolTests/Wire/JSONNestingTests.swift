@@ -26,6 +26,22 @@ import Testing
     }
   }
 
+  @Test func anotherEncodingIsRefused() throws {
+    let message = try Self.section(3)
+    let text = String(decoding: try message.encoded(), as: UTF8.self)
+    let short: [UInt8] = text.utf16.flatMap { unit -> [UInt8] in
+      [UInt8(unit & 0xff), UInt8(unit >> 8)]
+    }
+    let long: [UInt8] = text.utf8.flatMap { byte -> [UInt8] in [0, 0, 0, byte] }
+    let all: [[UInt8]] = [short, [0xff, 0xfe] + short, long]
+    for bytes in all {
+      let error = #expect(throws: WireError.self) {
+        try Message(type: message.type, payload: bytes)
+      }
+      #expect(error?.reason.contains("not UTF-8") == true)
+    }
+  }
+
   @Test func aTextNeverHasMoreBytesThanAreCounted() throws {
     let values: [JSONValue] = [
       .null, .bool(false), .integer(.min), .unsigned(.max), .number(-2.2250738585072014e-308),

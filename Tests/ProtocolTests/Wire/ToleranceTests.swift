@@ -92,7 +92,7 @@ import Testing
       (.heartbeat, ""), (.heartbeat, "{}"), (.heartbeat, #"{"count":-1}"#), (.heartbeat, "[1]"),
       (.heartbeat, #"{"count":18446744073709551616}"#), (.heartbeat, #"{"count":"1"}"#),
       (.hello, #"{"major":1}"#), (.sectionGone, #"{"name":"x"}"#), (.logs, #"{"lines":[{}]}"#),
-      (.digests, "\u{0}"), (.cycle, #"{"began":{},"collector":"c","outcome":"failed"}"#),
+      (.digests, "\u{1}"), (.cycle, #"{"began":{},"collector":"c","outcome":"failed"}"#),
     ]
     for (type, json) in cases {
       #expect(throws: WireError.malformed("\(type): not the JSON that was agreed on")) {
