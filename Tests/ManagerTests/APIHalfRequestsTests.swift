@@ -48,6 +48,13 @@ import Testing
     #expect(answer.contains("HTTP/1.1 408 Request Timeout\r\n"))
   }
 
+  @Test func halfAHeadInOnePieceWithAWholeRequestIsAnsweredToo() async throws {
+    let answer = try await saidInTime(
+      "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HT", limit: \.idle)
+    #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(answer)")
+    #expect(answer.contains("HTTP/1.1 408 Request Timeout\r\n"))
+  }
+
   @Test func whoSaysNothingMoreAfterAnAnswerIsClosedWithoutAWord() async throws {
     let answer = try await said(
       "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", configure: { $0.limits.idle = .seconds(1) })

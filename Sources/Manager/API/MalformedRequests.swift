@@ -59,7 +59,7 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
         return refuse("it has not one Host header", HTTPParserError.unknown, context)
       }
       unanswered += 1
-      (isInBody, bytes.isPartial) = (true, true)
+      (isInBody, bytes.isPartial, bytes.hadBody) = (true, true, false)
       isGoOnDue = asksToGoOn(head)
       if unanswered == 1 { goOn(context) }
       // RFC 9112, §9.3: a client of that age waits for the end.
@@ -67,7 +67,7 @@ final class MalformedRequests: ChannelDuplexHandler, RemovableChannelHandler {
         head.headers.replaceOrAdd(name: "connection", value: "close")
         return context.fireChannelRead(Self.wrapInboundOut(.head(head)))
       }
-    case .body: break
+    case .body: bytes.hadBody = true
     case .end: (isInBody, bytes.isPartial, isGoOnDue) = (false, false, false)
     }
     context.fireChannelRead(data)
@@ -213,9 +213,16 @@ private final class RequestBytes: ChannelInboundHandler, RemovableChannelHandler
 
   /// A request has begun and has not come to its end.
   var isPartial = false
+  /// The last one whose head came.
+  var hadBody = false
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     isPartial = true
+    let end = Self.unwrapInboundIn(data).readableBytesView.suffix(4)
     context.fireChannelRead(data)
+    // Behind a request without a body that has ended, the beginning of another.
+    if !isPartial, !hadBody, end.count == 4 {
+      isPartial = !end.elementsEqual("\r\n\r\n".utf8) && !end.suffix(2).elementsEqual("\n\n".utf8)
+    }
   }
 }
