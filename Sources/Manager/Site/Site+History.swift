@@ -109,7 +109,7 @@ extension Site {
       ? timeline.mark(stream, order: batch.order, nanoseconds: nanoseconds) : 0
     let row =
       isTooOld
-      ? emptied(batch, nanoseconds, of: handle.server, now)
+      ? emptied(batch, now)
       : SampleRow(
         order: batch.order, nanoseconds: nanoseconds, layout: batch.layout.marked(mark),
         bits: batch.bits)
@@ -129,7 +129,7 @@ extension Site {
       counters.batches += 1
       counters.samples += UInt64(row.bits.count)
       observed.batchIngested(handle.server, samples: row.bits.count, at: now)
-      if isTooOld { return }
+      if isTooOld { return noteTooOld(batch, nanoseconds, of: handle.server) }
       closeInterruption(stream, nanoseconds, now)
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.

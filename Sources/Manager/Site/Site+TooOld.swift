@@ -11,11 +11,15 @@ extension Site {
     nanoseconds < now.wallNanoseconds - settings.retention.wholeNanoseconds - Self.grace
   }
 
-  /// Its order is taken, so that what comes after it can be acknowledged; its values are lost, and
-  /// told with the next flush.
-  func emptied(_ batch: ArrangedBatch, _ nanoseconds: Int64, of server: ServerID, _ now: Moment)
-    -> SampleRow
-  {
+  /// Its order is taken, so that what comes after it can be acknowledged; its values are lost.
+  func emptied(_ batch: ArrangedBatch, _ now: Moment) -> SampleRow {
+    SampleRow(
+      order: batch.order, nanoseconds: now.wallNanoseconds,
+      layout: SampleLayout(series: [], sources: []), bits: [])
+  }
+
+  /// Told with the next flush. Only of a batch that was not there before.
+  func noteTooOld(_ batch: ArrangedBatch, _ nanoseconds: Int64, of server: ServerID) {
     let samples = UInt64(batch.bits.count)
     var loss =
       tooOld[server]
@@ -27,9 +31,6 @@ extension Site {
     loss.batches = (loss.batches ?? 0) &+ 1
     loss.samples = (loss.samples ?? 0).addingReportingOverflow(samples).partialValue
     tooOld[server] = loss
-    return SampleRow(
-      order: batch.order, nanoseconds: now.wallNanoseconds,
-      layout: SampleLayout(series: [], sources: []), bits: [])
   }
 
   func tellTooOld() {

@@ -20,8 +20,12 @@ extension ObservedSite {
     guard others + bytes <= StateLimits.sectionBytesPerServer,
       old != nil || server.sections.count < StateLimits.sectionsPerServer
     else {
-      // What was said before does not hold any more.
-      dropSection(section.key, of: id, at: now)
+      // What was said before is no evidence any more, and that it ended was not said either: a target
+      // that is let go here might be believed elsewhere.
+      if let old {
+        servers[id]?.sections[section.key]?.earlierEvidence = server.evidence(of: old)
+        servers[id]?.sections[section.key]?.standing = .unconfirmed
+      }
       servers[id]?.leftOut.leave(section.key, at: monotonic)
       return
     }

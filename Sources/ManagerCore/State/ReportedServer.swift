@@ -102,7 +102,7 @@ struct ReportedServer: Sendable {
   /// Whether a collector's last word tells all there is of its kind.
   func isComplete(_ collector: String, at now: Int64, _ policy: StatePolicy) -> Bool {
     guard let progress = collectors[collector],
-      progress.outcome == .sampled || progress.outcome == .notApplicable
+      progress.outcome == .sampled || progress.outcome == .notApplicable, leftOut.sections.isEmpty
     else { return false }
     return isHeard(at: now, policy) && isFresh(progress, at: now, policy)
   }

@@ -45,8 +45,28 @@ import Testing
       stage.site.sectionArrived(id, try Self.big(subject, "x"), at: stage.now)
     }
     stage.site.sectionArrived(id, try Self.big("c", "\u{1}"), at: stage.now)
-    #expect(stage.site.servers[id]?.sections[SectionKey("exports", "c")] == nil)
+    #expect(stage.site.servers[id]?.sections[SectionKey("exports", "c")]?.standing == .unconfirmed)
     #expect(stage.findings(.reportLeftOut).count == 1)
+  }
+
+  @Test func aTargetWhoseReportIsLeftOutIsUnknownAndNotLetGo() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss01"]?.id)
+    let key = try #require(
+      stage.site.servers[id]?.sections.keys.first {
+        $0.subject == "fs1-OST0000" && $0.name == "target"
+      })
+    #expect(stage.target("fs1-OST0000")?.state == .mounted)
+    for subject in ["a", "b", "c"] {
+      stage.site.sectionArrived(id, try Self.big(subject, "x"), at: stage.now)
+    }
+    var large = try Self.big("d", "x")
+    large.key = key
+    stage.site.sectionArrived(id, large, at: stage.now)
+    #expect(stage.target("fs1-OST0000")?.state == .unknown)
+    #expect(
+      stage.site.servers[id]?.isComplete("ost", at: stage.now.monotonicNanoseconds, StatePolicy())
+        == false)
   }
 
   @Test func newSeriesThatAreLeftOutAreAFindingOfTheSession() throws {
