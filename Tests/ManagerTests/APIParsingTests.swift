@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test func theOldestOfACrowdedAddressGivesWayAndNobodyElse() {
-    var queue = UnprovenQueue(limit: 5, limitPerAddress: 3)
+    var queue = YieldingQueue(limit: 5, limitPerAddress: 3)
     let other = queue.enter(from: "b")
     #expect(other.evicted == nil)
     let crowd = (0..<3).map { _ in queue.enter(from: "a") }
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test func whenAllIsFullTheAddressWithMostGivesWay() {
-    var queue = UnprovenQueue(limit: 4, limitPerAddress: 3)
+    var queue = YieldingQueue(limit: 4, limitPerAddress: 3)
     _ = queue.enter(from: "slow")
     let crowd = (0..<3).map { _ in queue.enter(from: "crowd").number }
     #expect(queue.enter(from: "new").evicted == crowd[0])

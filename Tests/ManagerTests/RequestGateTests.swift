@@ -17,7 +17,7 @@ import Testing
       for number in 0..<50 {
         let caller = "\(number % 3)"
         tasks.addTask {
-          await gate.enter(caller)
+          _ = await gate.enter(caller)
           inside.state.withLock {
             $0.now += 1
             $0.most = max($0.most, $0.now)
@@ -41,18 +41,18 @@ import Testing
   @Test func whoAsksMuchKeepsNoOtherWaiting() async {
     let gate = RequestGate(limit: 1)
     let order = Order()
-    await gate.enter("a")
+    #expect(await gate.enter("a"))
     await withTaskGroup(of: Void.self) { tasks in
       for _ in 0..<5 {
         tasks.addTask {
-          await gate.enter("a")
+          _ = await gate.enter("a")
           order.add("a")
           gate.leave("a")
         }
       }
       while gate.waiting < 5 { await Task.yield() }
       tasks.addTask {
-        await gate.enter("b")
+        _ = await gate.enter("b")
         order.add("b")
         gate.leave("b")
       }
@@ -62,6 +62,15 @@ import Testing
     }
     #expect(order.names.first == "b")
     #expect(order.names.count == 6)
+  }
+
+  @Test func whoWaitsTooLongIsToldAndTheTurnGoesToTheNext() async throws {
+    let gate = RequestGate(limit: 1, patience: .milliseconds(20))
+    #expect(await gate.enter("a"))
+    #expect(await !gate.enter("b"))
+    #expect(gate.waiting == 0)
+    gate.leave("a")
+    #expect(await gate.enter("b"))
   }
 
   private final class Order: Sendable {

@@ -207,34 +207,9 @@ package struct AgentLink: Sendable {
     replay.retry()
     for (end, sections) in ends { state.collected(end, sections: sections) }
     guard !samples.isEmpty else { return }
-    var ids: [UInt32] = []
-    var bits: [SampleBits] = []
-    ids.reserveCapacity(samples.count)
-    bits.reserveCapacity(samples.count)
-    var isAscending = true
-    for sample in samples {
-      let previous = ids.last
-      guard let id = series.id(of: sample.series, after: previous) else { continue }
-      if let previous, previous >= id { isAscending = false }
-      ids.append(id)
-      bits.append(sample.bits)
-    }
-    if !isAscending { (ids, bits) = AgentLink.ascending(ids, bits) }
+    let (ids, bits) = series.numbered(samples)
     buffer.append(stamp: stamp, ids: ids, bits: bits)
     overflow()
-  }
-
-  /// Each id once, with the first of its values.
-  private static func ascending(
-    _ ids: [UInt32], _ bits: [SampleBits]
-  ) -> ([UInt32], [SampleBits]) {
-    var sorted: ([UInt32], [SampleBits]) = ([], [])
-    let places = ids.indices.sorted { (ids[$0], $0) < (ids[$1], $1) }
-    for place in places where sorted.0.last != ids[place] {
-      sorted.0.append(ids[place])
-      sorted.1.append(bits[place])
-    }
-    return sorted
   }
 
   /// A line of the agent's own log. At most 1,000 wait; the oldest go first.

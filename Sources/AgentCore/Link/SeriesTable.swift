@@ -19,6 +19,35 @@ package struct SeriesTable: Sendable {
     Int(id) < known.count ? known[Int(id)].declaration : nil
   }
 
+  /// The values of a cycle by ascending number, each number once, with the first of its values.
+  package mutating func numbered(_ samples: [Sample]) -> (ids: [UInt32], bits: [SampleBits]) {
+    var ids: [UInt32] = []
+    var bits: [SampleBits] = []
+    ids.reserveCapacity(samples.count)
+    bits.reserveCapacity(samples.count)
+    var isAscending = true
+    for sample in samples {
+      let previous = ids.last
+      guard let id = id(of: sample.series, after: previous) else { continue }
+      if let previous, previous >= id { isAscending = false }
+      ids.append(id)
+      bits.append(sample.bits)
+    }
+    return isAscending ? (ids, bits) : SeriesTable.ascending(ids, bits)
+  }
+
+  private static func ascending(
+    _ ids: [UInt32], _ bits: [SampleBits]
+  ) -> (ids: [UInt32], bits: [SampleBits]) {
+    var sorted: (ids: [UInt32], bits: [SampleBits]) = ([], [])
+    let places = ids.indices.sorted { (ids[$0], $0) < (ids[$1], $1) }
+    for place in places where sorted.ids.last != ids[place] {
+      sorted.ids.append(ids[place])
+      sorted.bits.append(bits[place])
+    }
+    return sorted
+  }
+
   /// - Parameter previous: the number that the value before it got.
   package mutating func id(of series: DeclaredSeries, after previous: UInt32?) -> UInt32? {
     let guess = previous.map { Int(successors[Int($0)]) } ?? 0

@@ -45,6 +45,8 @@ package struct APILimits: Sendable {
   /// The same for what reads history: as many as there are threads for it (`QueryThreads`). Each may need
   /// some hundred bytes for each of a million series.
   package var longAtOnce = 2
+  /// How long a request waits for its turn. Half of `request`, so that there is time for it when it comes.
+  package var turn = Duration.seconds(30)
   /// Requests of one caller that are under way, most of them waiting for their turn or for a reader.
   package var perCaller = 64
   /// Operators' shells on the management host that have a request under way or had one.

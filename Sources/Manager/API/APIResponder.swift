@@ -57,7 +57,7 @@ struct APIResponder: Sendable {
     var answer: Answer
     do {
       answer = try await self.answer(&exchange, channel)
-    } catch let interrupted as BodyInterrupted {
+    } catch let interrupted as ClientGone {
       // Nobody is left to answer: the framework ends the connection.
       throw interrupted.cause
     } catch let error as DiagnosticError {
@@ -132,8 +132,15 @@ struct APIResponder: Sendable {
     guard case .role = route.access else { return try await route.handler(routed, site) }
     let gate = route.takesLong ? longGate : gate
     let name = routed.caller.name
-    await gate.enter(name)
+    guard await gate.enter(name) else {
+      throw DiagnosticError(
+        .managerBusy, subject: "manager",
+        reason: "this request has waited \(limits.turn) for its turn among others",
+        remedy: "Ask again later, and for less at once.")
+    }
     defer { gate.leave(name) }
+    // Whoever went away while they waited needs no answer.
+    guard channel.isActive else { throw ClientGone(cause: CancellationError()) }
     guard route.takesLong else { return try await route.handler(routed, site) }
     let (handler, request, site) = (route.handler, routed, site)
     return try await withTaskExecutorPreference(QueryThreads.shared) {
@@ -147,7 +154,7 @@ struct APIResponder: Sendable {
       throw DiagnosticError(
         .rateLimited, subject: caller.name,
         reason: "\(limits.perCaller) requests with this token are under way",
-        remedy: "Read the answers of those first.")
+        remedy: "Send fewer at once, and give each program a token of its own: iml token create.")
     }
     exchange.countedCaller = caller.name
   }
@@ -249,12 +256,12 @@ struct Exchange {
     } catch is NIOTooManyBytesError {
       throw tooLarge
     } catch {
-      throw BodyInterrupted(cause: error)
+      throw ClientGone(cause: error)
     }
   }
 }
 
-/// The client went away, or ran out of time, in the middle of its body.
-private struct BodyInterrupted: Error {
+/// The client went away, or ran out of time, before there was an answer.
+private struct ClientGone: Error {
   let cause: any Error
 }

@@ -79,24 +79,28 @@ package struct APIServer: Service {
     try await serviceGroup.run()
   }
 
+  private func gate(_ limit: Int) -> RequestGate {
+    RequestGate(limit: limit, patience: configuration.limits.turn)
+  }
+
   private func httpsListener(_ bound: BoundListeners, _ quiet: Logger) throws -> any Service {
     let limits = configuration.limits
     let refusals = Refusals(logger: logger)
     let plain = Refusals(logger: logger)
-    let unproven = UnprovenConnections(
+    let unproven = YieldingConnections(
       limit: limits.unproven, limitPerAddress: limits.unprovenPerAddress
     ) { address in
       refusals.log(address: address, reason: "it has proven nothing, and others wait")
     }
     let malformed = Refusals(logger: logger, message: "a request over HTTPS was refused")
-    let resting = UnprovenConnections(limit: limits.resting, limitPerAddress: limits.resting) {
+    let resting = YieldingConnections(limit: limits.resting, limitPerAddress: limits.resting) {
       plain.log(address: $0, reason: "no request of it is worked on, and others wait")
     }
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .network, limits: limits, logger: logger,
       onHead: resting.leave, onRefusal: { malformed.log(address: $0, reason: $1) },
-      onProof: unproven.leave, onRest: resting.enter, gate: RequestGate(limit: limits.atOnce),
-      longGate: RequestGate(limit: limits.longAtOnce),
+      onProof: unproven.leave, onRest: resting.enter, gate: gate(limits.atOnce),
+      longGate: gate(limits.longAtOnce),
       callers: CallersAtWork(limit: limits.perCaller))
     let (context, logger) = (context, logger)
     let builder = HTTPServerBuilder { respond in
@@ -124,7 +128,7 @@ package struct APIServer: Service {
   ) throws -> any Service {
     let limits = configuration.limits
     let refusals = Refusals(logger: logger, message: "connection to the Unix socket closed")
-    let unproven = UnprovenConnections(
+    let unproven = YieldingConnections(
       limit: limits.localUnproven, limitPerAddress: limits.localUnproven
     ) { _ in
       refusals.log(address: socket.path, reason: "it has sent no request, and others wait")
@@ -139,7 +143,7 @@ package struct APIServer: Service {
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .local(admit: configuration.localCaller),
       limits: limits, logger: logger, onHead: greetings.greeted, onProof: unproven.leave,
-      gate: RequestGate(limit: limits.atOnce), longGate: RequestGate(limit: limits.longAtOnce),
+      gate: gate(limits.atOnce), longGate: gate(limits.longAtOnce),
       callers: CallersAtWork(limit: limits.perCaller))
     let logger = logger
     let builder = HTTPServerBuilder { respond in

@@ -11,7 +11,7 @@ struct TLSListenerChannel: ServerChildChannel {
   let base: HTTP1Channel
   let limits: APILimits
   let context: TLSContextProvider
-  let unproven: UnprovenConnections
+  let unproven: YieldingConnections
   let refusals: Refusals
   /// Those that speak no TLS or nothing, apart: they are many, and must not hide why another was
   /// refused.

@@ -7,7 +7,7 @@ import Synchronization
 struct LocalListenerChannel: ServerChildChannel {
   let base: HTTP1Channel
   let limits: APILimits
-  let unproven: UnprovenConnections
+  let unproven: YieldingConnections
   let greetings: Greetings
   let onMalformed: @Sendable (String) -> Void
 

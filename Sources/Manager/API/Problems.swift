@@ -27,7 +27,7 @@ extension DiagnosticCode {
     case .conflict, .ambiguousName, .alreadyEnrolled: .conflict
     case .messageTooLarge: .contentTooLarge
     case .rateLimited: .tooManyRequests
-    case .managerStopping, .databaseLocked: .serviceUnavailable
+    case .managerStopping, .managerBusy, .databaseLocked: .serviceUnavailable
     // A full or read-only disk is the operator's to put right, so it is told as it is.
     case .stateDirectoryUnusable: .insufficientStorage
     default: nil

@@ -4,13 +4,27 @@ import Synchronization
 /// few threads, and must not be taken for silent because many ask at once. Whose requests are worked on
 /// least is next, and among them who came first, so that one who asks much keeps no other waiting.
 final class RequestGate: Sendable {
+  private struct Waiter {
+    var number: UInt64
+    var caller: String
+    var turn: CheckedContinuation<Bool, Never>
+    /// Ends the waiting.
+    var impatience: Task<Void, any Error>?
+
+    func end(itsTurn: Bool) {
+      impatience?.cancel()
+      turn.resume(returning: itsTurn)
+    }
+  }
+
   private struct State {
     var free: Int
     var working: [String: Int] = [:]
-    /// As they came.
-    var waiting: [(caller: String, turn: CheckedContinuation<Void, Never>)] = []
+    /// As they came; never more than there are connections.
+    var waiting: [Waiter] = []
+    var next: UInt64 = 0
 
-    mutating func takeNext() -> CheckedContinuation<Void, Never>? {
+    mutating func takeNext() -> Waiter? {
       guard free > 0,
         let place = waiting.indices.min(by: {
           (working[waiting[$0].caller] ?? 0, $0) < (working[waiting[$1].caller] ?? 0, $1)
@@ -19,22 +33,45 @@ final class RequestGate: Sendable {
       let next = waiting.remove(at: place)
       free -= 1
       working[next.caller, default: 0] += 1
-      return next.turn
+      return next
     }
   }
   private let state: Mutex<State>
+  private let patience: Duration
 
-  init(limit: Int) { state = Mutex(State(free: max(1, limit))) }
+  /// - Parameter patience: how long one waits for a turn.
+  init(limit: Int, patience: Duration = .seconds(600)) {
+    state = Mutex(State(free: max(1, limit)))
+    self.patience = patience
+  }
 
   var waiting: Int { state.withLock { $0.waiting.count } }
 
-  func enter(_ caller: String) async {
+  /// - Returns: whether its turn came in time; then `leave` is due.
+  func enter(_ caller: String) async -> Bool {
     await withCheckedContinuation { turn in
       let next = state.withLock { state in
-        state.waiting.append((caller, turn))
-        return state.takeNext()
+        let number = state.next
+        state.next += 1
+        state.waiting.append(Waiter(number: number, caller: caller, turn: turn))
+        let next = state.takeNext()
+        // The newcomer is the last, if it is there still.
+        if let last = state.waiting.indices.last, state.waiting[last].number == number {
+          state.waiting[last].impatience = impatience(number)
+        }
+        return next
       }
-      next?.resume()
+      next?.end(itsTurn: true)
+    }
+  }
+
+  private func impatience(_ number: UInt64) -> Task<Void, any Error> {
+    Task {
+      try await Task.sleep(for: patience)
+      let waiter = state.withLock { state in
+        state.waiting.firstIndex { $0.number == number }.map { state.waiting.remove(at: $0) }
+      }
+      waiter?.end(itsTurn: false)
     }
   }
 
@@ -45,7 +82,7 @@ final class RequestGate: Sendable {
       state.working[caller] = rest > 0 ? rest : nil
       return state.takeNext()
     }
-    next?.resume()
+    next?.end(itsTurn: true)
   }
 }
 

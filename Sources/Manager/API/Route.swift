@@ -84,12 +84,13 @@ package struct Route: Sendable {
   /// It reads history: seconds of work, where others take milliseconds.
   package var takesLong = false
 
-  /// `unauthenticated` and `forbidden` where a role is needed, a store that can not be written or
+  /// `unauthenticated`, `forbidden` and those of too much at once where a role is needed, a store that can not be written or
   /// read, and `internal-error` everywhere.
   package var allProblems: [DiagnosticCode] {
     let malformed: [DiagnosticCode] =
       request == nil ? [.requestMalformed] : [.requestMalformed, .messageTooLarge]
-    let refused: [DiagnosticCode] = access == .open ? [] : [.unauthenticated, .forbidden]
+    let refused: [DiagnosticCode] =
+      access == .open ? [] : [.unauthenticated, .forbidden, .rateLimited, .managerBusy]
     return (refused + malformed + problems + [.stateDirectoryUnusable, .internalError]).reduce(
       into: []) { all, code in
         if !all.contains(code) { all.append(code) }

@@ -115,7 +115,7 @@ struct AgentConnection: Sendable {
       }
     } catch let error as DiagnosticError {
       await writer.end(error.diagnostic)
-      await reader?.closed(error.diagnostic)
+      await reader?.closed(error.diagnostic, isTold: true)
       throw error
     } catch {
       await reader?.closed(ending(heard))

@@ -24,7 +24,7 @@ package struct AgentListener: Sendable {
   let site: Site
   let renewal: any CertificateRenewal
   let logger: Logger
-  private let unproven: UnprovenConnections
+  private let unproven: YieldingConnections
   /// Each kind by itself, so that a crowd of silent strangers does not hide the reason of another.
   private let handshakes: Refusals
   private let plain: Refusals
@@ -49,7 +49,7 @@ package struct AgentListener: Sendable {
       logger: logger, message: "a connection was closed: no handshake in time")
     crowds = Refusals(logger: logger, message: "a connection was refused: too many are open")
     let refusals = Refusals(logger: logger, message: "an agent's connection gave way")
-    unproven = UnprovenConnections(
+    unproven = YieldingConnections(
       limit: Self.unprovenLimit, limitPerAddress: Self.unprovenPerAddress
     ) { address in
       refusals.log(address: address, reason: "it has not said hello, and others wait")

@@ -117,7 +117,7 @@ struct SessionReader {
     }
   }
 
-  func closed(_ reason: Diagnostic) async {
-    if let handle { await connection.site.closed(handle, reason) }
+  func closed(_ reason: Diagnostic, isTold: Bool = false) async {
+    if let handle { await connection.site.closed(handle, reason, isTold: isTold) }
   }
 }

@@ -124,7 +124,9 @@ extension Site {
     let length = UInt64(query.throughNanoseconds - query.fromNanoseconds)
     return try await Self.answer(
       query, candidates, held, store,
-      tier: settings.keeping.tier(forSpan: length, raw: settings.retention.wholeNanoseconds),
+      tier: settings.keeping.tier(
+        forSpan: length, raw: settings.retention.wholeNanoseconds, series: candidates.count,
+        interval: Int64(settings.collectMilliseconds) * 1_000_000),
       blocksPerPage: settings.blocksPerPage, now)
   }
 

@@ -37,7 +37,7 @@ extension Site {
       return SeriesBinding(
         series: known ?? catalogue.id(of: series),
         source: Site.source(declaration.source, handle.server, boot),
-        kept: ObservedSite.keptMetrics.contains(declaration.key.metric) ? declaration.key : nil)
+        kept: ObservedSite.keeps(declaration) ? declaration.key : nil)
     }
   }
 

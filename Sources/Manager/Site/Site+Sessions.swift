@@ -161,12 +161,14 @@ extension Site {
       ])
   }
 
-  func closed(_ handle: SessionHandle, _ reason: Diagnostic) {
+  /// - Parameter isTold: a line of the log says it already.
+  func closed(_ handle: SessionHandle, _ reason: Diagnostic, isTold: Bool = false) {
     // The agent says this after its last sample; what came before it on the wire was taken.
     if reason.code == DiagnosticCode.agentStopping.rawValue { stopped.insert(handle.stream) }
     observed.sessionClosed(handle.server, session: handle.session, reason: reason, at: now)
     guard live[handle.server]?.handle == handle else { return }
     live[handle.server] = nil
+    guard !isTold else { return }
     serverLog.log(
       .info, "an agent's session ended", about: handle.server.text,
       [
@@ -185,7 +187,14 @@ extension Site {
   func section(_ section: Section, sent: Stamp, _ handle: SessionHandle) {
     guard isLive(handle) else { return }
     observeClock(sent, handle)
-    observed.sectionArrived(handle.server, section, at: now)
+    guard !observed.sectionArrived(handle.server, section, at: now) else { return }
+    serverLog.log(
+      .warning, "a section of an agent's report is left out: more than any server has",
+      about: handle.server.text,
+      [
+        "server": "\(observed.hostname(of: handle.server) ?? handle.server.text)",
+        "section": "\(section.key)",
+      ])
   }
 
   func sectionGone(_ key: SectionKey, _ handle: SessionHandle) {

@@ -67,12 +67,32 @@ package struct HistoryRetention: Hashable, Sendable {
     return gone
   }
 
-  /// The tier that answers over a span: as fine as is of use, and kept long enough.
-  package func tier(forSpan nanoseconds: UInt64, raw: Int64) -> RollUpTier? {
+  /// Values that one answer is made of at most, where a wider tier makes them fewer: some 100 bytes each,
+  /// and two answers are worked on at once.
+  package static let valuesAtOnce: UInt64 = 4_000_000
+
+  /// The tier that answers over a span: as fine as is of use, kept long enough, and no more values than
+  /// memory should hold.
+  ///
+  /// - Parameters:
+  ///   - nanoseconds: the span.
+  ///   - raw: how long samples are kept.
+  ///   - series: how many are asked for.
+  ///   - interval: from one sample to the next.
+  /// - Returns: `nil` for samples.
+  package func tier(
+    forSpan nanoseconds: UInt64, raw: Int64, series: Int = 1, interval: Int64 = 10_000_000_000
+  ) -> RollUpTier? {
+    func isTooMuch(every width: Int64) -> Bool {
+      let (values, overflow) = (nanoseconds / UInt64(max(1, width)) + 1)
+        .multipliedReportingOverflow(by: UInt64(max(1, series)))
+      return overflow || values > HistoryRetention.valuesAtOnce
+    }
     let chosen = RollUpTier.chosen(forSpan: nanoseconds)
-    if chosen == nil, nanoseconds <= UInt64(max(0, raw)) { return nil }
+    if chosen == nil, nanoseconds <= UInt64(max(0, raw)), !isTooMuch(every: interval) { return nil }
     return RollUpTier.allCases.first {
       $0.rawValue >= chosen?.rawValue ?? 0 && UInt64(max(0, ages[$0] ?? .max)) >= nanoseconds
+        && !isTooMuch(every: $0.nanoseconds)
     } ?? .hour
   }
 }

@@ -3,8 +3,11 @@ import Protocol
 /// Sections as they come and go.
 extension ObservedSite {
   /// A section came. It becomes evidence when the cycle that made it has ended.
-  package mutating func sectionArrived(_ id: ServerID, _ section: Section, at now: Moment) {
-    guard let server = servers[id], server.session != nil else { return }
+  ///
+  /// - Returns: whether it is taken; one that is not makes a finding.
+  @discardableResult
+  package mutating func sectionArrived(_ id: ServerID, _ section: Section, at now: Moment) -> Bool {
+    guard let server = servers[id], server.session != nil else { return true }
     heard(id, at: now)
     servers[id]?.awaited.remove(section.key)
     let old = server.sections[section.key]
@@ -12,7 +15,7 @@ extension ObservedSite {
       old.section.body == section.body
     {
       servers[id]?.confirm(section.key)
-      return
+      return true
     }
     let monotonic = now.monotonicNanoseconds
     let bytes = section.body.textBytes
@@ -27,7 +30,7 @@ extension ObservedSite {
         servers[id]?.sections[section.key]?.standing = .unconfirmed
       }
       servers[id]?.leftOut.leave(section.key, at: monotonic)
-      return
+      return false
     }
     servers[id]?.leftOut.settle(section.key)
     servers[id]?.sectionBytes = others + bytes
@@ -43,6 +46,7 @@ extension ObservedSite {
     servers[id]?.sections[section.key] = held
     memoryChanged(section.key, of: id)
     apply(held.fact, key: section.key, of: id, at: now)
+    return true
   }
 
   /// The agent no longer makes a section.

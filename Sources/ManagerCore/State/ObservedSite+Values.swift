@@ -8,6 +8,11 @@ extension ObservedSite {
     CapacityMetric.inodesTotal, CapacityMetric.inodesFree,
   ]
 
+  /// Whether values of a series are: an amount as the kernel tells it, whole and of the target as such.
+  package static func keeps(_ series: SeriesDeclaration) -> Bool {
+    keptMetrics.contains(series.key.metric) && series.key.labels.isEmpty && series.decimals == 0
+  }
+
   /// A value of a target came. Others than the kept metrics are let go, and so is a value that is
   /// older than the one held. `nanoseconds` is when it was true, corrected; `nil` is now.
   package mutating func valueArrived(

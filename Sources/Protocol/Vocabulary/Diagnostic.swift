@@ -58,6 +58,7 @@ package enum DiagnosticCode: String, CaseIterable, Sendable {
   case tokenRevoked = "token-revoked"
   case tokenMalformed = "token-malformed"
   case rateLimited = "rate-limited"
+  case managerBusy = "manager-busy"
   case managerUnreachable = "manager-unreachable"
   case managerUnproven = "manager-unproven"
   case notEnrolled = "not-enrolled"

@@ -176,7 +176,12 @@ extension Message {
         throw WireError.tooLong(
           what: "log lines", length: lines.count, limit: WireLimits.logLines)
       }
-      for line in lines { try WireLimits.check(line.stamp) }
+      for line in lines {
+        try WireLimits.check(line.stamp)
+        guard (0...7).contains(line.priority) else {
+          throw WireError.malformed("a log line of priority \(line.priority)")
+        }
+      }
       self = .logs(lines)
     case .lifeAcknowledged:
       let value = try body(LifeOrderBody.self)

@@ -69,6 +69,24 @@ import Testing
     #expect(retention.tier(forSpan: UInt64(9_000 * day), raw: 7 * day) == .hour)
   }
 
+  @Test func manySeriesAreAnsweredFromAWiderTier() {
+    let retention = HistoryRetention()
+    func tier(_ span: Int64, _ series: Int, _ seconds: Int64 = 10) -> RollUpTier? {
+      retention.tier(
+        forSpan: UInt64(span), raw: 7 * day, series: series, interval: seconds * 1_000_000_000)
+    }
+    // An hour has 361 samples at 10 s, 61 minutes and 7 times ten minutes.
+    #expect(tier(day / 24, 11_080) == nil)
+    #expect(tier(day / 24, 11_081) == .minute)
+    #expect(tier(day / 24, 11_081, 60) == nil)
+    #expect(tier(day / 24, 65_573) == .minute)
+    #expect(tier(day / 24, 65_574) == .tenMinutes)
+    #expect(tier(day, 2_775) == .minute)
+    #expect(tier(day, 2_776) == .tenMinutes)
+    #expect(tier(day, 100_000) == .hour)
+    #expect(tier(365 * day, .max) == .hour)
+  }
+
   @Test func daysAreWrittenAndReadAsTheCalendarHasThem() throws {
     for (number, text) in [
       (0, "1970-01-01"), (-1, "1969-12-31"), (11_016, "2000-02-29"), (20_779, "2026-11-22"),

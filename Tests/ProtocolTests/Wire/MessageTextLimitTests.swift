@@ -44,4 +44,14 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: [-1, 8, Int.max]) func aPriorityThatSyslogDoesNotHaveIsMalformed(_ priority: Int)
+    throws
+  {
+    let line = LogLine(origin: "a", cursor: 1, stamp: Self.stamp, priority: priority, text: "t")
+    let payload = try Message.logs([line]).encoded()
+    #expect(throws: WireError.malformed("a log line of priority \(priority)")) {
+      try Message(type: MessageType.logs.rawValue, payload: payload)
+    }
+  }
 }

@@ -3,10 +3,10 @@ import NIOSSL
 import Synchronization
 
 /// Connections of a port on which nothing is under way, of those that have proven nothing yet or of
-/// others; see `UnprovenQueue`. One that is pushed out is closed.
-final class UnprovenConnections: Sendable {
+/// others; see `YieldingQueue`. One that is pushed out is closed.
+final class YieldingConnections: Sendable {
   private struct State {
-    var queue: UnprovenQueue
+    var queue: YieldingQueue
     var channels: [UInt64: any Channel] = [:]
     var numbers: [ObjectIdentifier: UInt64] = [:]
     /// Whose end is waited for; they may come and leave often.
@@ -26,7 +26,7 @@ final class UnprovenConnections: Sendable {
   init(
     limit: Int, limitPerAddress: Int, onEviction: @escaping @Sendable (String) -> Void = { _ in }
   ) {
-    state = Mutex(State(queue: UnprovenQueue(limit: limit, limitPerAddress: limitPerAddress)))
+    state = Mutex(State(queue: YieldingQueue(limit: limit, limitPerAddress: limitPerAddress)))
     self.onEviction = onEviction
   }
 

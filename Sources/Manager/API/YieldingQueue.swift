@@ -1,7 +1,7 @@
-/// Who has connected and proven nothing yet, and who of them gives way when there are too many: so
-/// that no number of silent strangers keeps out those who have something to say, and what they hold
-/// stays bounded. Whoever has proven who they are is not in it.
-struct UnprovenQueue: Sendable {
+/// Who has connected and has nothing under way, and who of them gives way when there are too many: so
+/// that no number of those who say nothing keeps out those who have something to say, and what they
+/// hold stays bounded.
+struct YieldingQueue: Sendable {
   /// Of all addresses together, and of each.
   let limit: Int
   let limitPerAddress: Int
