@@ -77,8 +77,9 @@ package struct AgentLink: Sendable {
   /// Live batches sent since the last replayed one.
   private var liveTurns = 0
   private static let liveTurnsAtMost = 4
-  /// What a TLS record holds: more at once would spare nothing, and hold up what is more urgent.
-  private static let writeBytes = 16_384
+  /// Each write is a TLS record. More at once would spare little, hold up what is more urgent, and make
+  /// the manager keep a larger buffer for each of its agents.
+  private static let writeBytes = 8_192
   private var heartbeats: UInt64 = 0
   private var nextHeartbeat: Int64 = 0
   private var nextDigests: Int64 = 0

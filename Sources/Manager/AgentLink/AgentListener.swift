@@ -105,6 +105,7 @@ package struct AgentListener: Sendable {
         .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         .childChannelOption(.recvAllocator, value: Self.reads)
+        .childChannelOption(.maxMessagesPerRead, value: 1)
         .bind(host: host, port: port) { channel in
           channel.eventLoop.makeCompletedFuture { try self.accepted(channel) }
         }

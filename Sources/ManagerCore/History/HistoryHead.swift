@@ -34,8 +34,9 @@ package struct HistoryHead: Sendable {
     package var bytes = 256 << 20
     /// Samples of which one `cut` makes blocks only because they waited long enough; the rest waits
     /// for the next one, a second later. A whole site that began at once would otherwise hold up its
-    /// manager for many seconds every ten minutes; a million are a few tenths of a second.
-    package var samplesPerCut = 1_000_000
+    /// manager for many seconds every ten minutes, and need the memory of it. More when all would not be
+    /// through by half of `flushNanoseconds`.
+    package var samplesPerCut = 250_000
     /// Holes in one stream. Each reconnect makes at most one; more is a confused or hostile agent.
     package var rangesPerStream = 1_024
     /// Ended process lives remembered for each server, so that a late replay is recognised.
@@ -114,16 +115,19 @@ package struct HistoryHead: Sendable {
   package mutating func cut(now: Moment, force: Bool = false) -> [HistoryBlock] {
     let all = force || heldBytes > limits.bytes / 2
     var ripe: [(stream: StreamKey, full: Bool, due: Bool)] = []
+    var held = 0
     var index = streams.startIndex
     while index != streams.endIndex {
       let state = streams.values[index].isRipe(now: now.monotonicNanoseconds, limits: limits)
+      held += streams.values[index].heldSamples
       if all || state.full || state.due {
         ripe.append((streams.keys[index], state.full, state.due))
       }
       streams.formIndex(after: &index)
     }
     var blocks: [HistoryBlock] = []
-    var budget = limits.samplesPerCut
+    let seconds = max(1, Int(limits.flushNanoseconds / 2_000_000_000))
+    var budget = max(limits.samplesPerCut, held / seconds)
     for item in ripe.sorted(by: { StreamKey.isBefore($0.stream, $1.stream) }) {
       guard all || item.full || budget > 0,
         var head = streams.removeValue(forKey: item.stream)

@@ -174,4 +174,19 @@ import Testing
     let forced = head.cut(now: moment(34), force: true)
     #expect(forced.count == 9)
   }
+
+  @Test func moreIsCutWhenAllWouldTakeTooLong() throws {
+    var limits = HistoryHead.Limits()
+    limits.samplesPerCut = 1
+    limits.flushNanoseconds = 10 * second
+    var head = HistoryHead(limits: limits)
+    for key in try (1...9).map({ try stream("a", server: $0) }) {
+      _ = head.append(batch(1, [1, 2, 3]), to: key)
+    }
+    _ = head.cut(now: moment(0))
+    var cuts: [Int] = []
+    for second in Int64(10)...16 { cuts.append(head.cut(now: moment(second)).count) }
+    // A fifth of 27 samples, then a fifth of what is left, and of each stream all.
+    #expect(cuts == [2, 2, 1, 1, 1, 1, 1])
+  }
 }
