@@ -54,6 +54,7 @@ private func samplePath(_ route: Route) -> String {
         GET /api/v1/filesystems/{name} viewer - FileSystemDetail
         GET /api/v1/targets viewer - [TargetSummary]
         GET /api/v1/targets/{name} viewer - TargetDetail
+        DELETE /api/v1/targets/{name} admin - nothing
         GET /api/v1/metrics viewer - [MetricListing]
         GET /api/v1/metrics/{name} viewer - MetricAnswer
         GET /api/v1/jobs/top viewer - JobTopView

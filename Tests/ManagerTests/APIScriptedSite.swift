@@ -56,6 +56,10 @@ final class APIScriptedSite: SiteService {
     note("forget \(server) by \(caller.name)")
     try check(server)
   }
+  func forget(target: String, by caller: Caller) async throws(DiagnosticError) {
+    note("forget target \(target) by \(caller.name)")
+    try check(target)
+  }
   func revoke(server: String, by caller: Caller) async throws(DiagnosticError) {
     note("revoke \(server) by \(caller.name)")
     try check(server)

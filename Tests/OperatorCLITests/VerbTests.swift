@@ -172,6 +172,20 @@ import Testing
     }
   }
 
+  @Test func forgettingATargetNeedsConsentToo() async throws {
+    try await serving(Fixture.soundServers[1]) { directory, stub in
+      let silent = RecordingConsole()
+      #expect(
+        await silent.run("target", "forget", "fs1-OST0000", "--state-dir", directory) == 4)
+      #expect(stub.received == [])
+      let agreed = RecordingConsole()
+      #expect(
+        await agreed.run("target", "forget", "fs1-OST0000", "--yes", "--state-dir", directory) == 0)
+      #expect(stub.received == ["DELETE /api/v1/targets/fs1-OST0000"])
+      #expect(agreed.errors + agreed.output == "fs1-OST0000 is forgotten.\n")
+    }
+  }
+
   @Test func unreachableManagerIsThreeAndARefusalFour() async throws {
     let alone = RecordingConsole()
     #expect(await alone.run("status", "--socket", "/nonexistent/s") == 3)
@@ -247,6 +261,7 @@ import Testing
     ["server", "forget", "nosuch", "--yes"], ["fs", "list", "nosuch"], ["fs", "show", "nosuch"],
     ["target", "list", "nosuch"], ["target", "list", "--fs", "nosuch"],
     ["target", "list", "--server", "nosuch"], ["target", "show", "nosuch"],
+    ["target", "forget", "nosuch", "--yes"],
     ["job", "top", "--target", "nosuch"], ["job", "top", "--fs", "nosuch"], ["metrics", "list"],
     ["metrics", "query", "nosuch"], ["token", "create"], ["token", "list"],
     ["token", "revoke", "nosuch", "--yes"],
@@ -286,7 +301,7 @@ import Testing
 
   @Test func everyVerbTakesTheOptionsOfAllVerbs() async {
     let all = Self.leaves()
-    #expect(all.count == 18)
+    #expect(all.count == 19)
     for path in all {
       let console = RecordingConsole()
       _ = await Console.$current.withValue(console.console) {

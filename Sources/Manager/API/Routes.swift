@@ -57,6 +57,10 @@ private let storageRoutes: [Route] = [
   .read(
     "/api/v1/targets/{name}", "One target, by label or id.", problems: [.notFound, .ambiguousName]
   ) { request, site in try await site.target(request.name) },
+  .change(
+    .delete, "/api/v1/targets/{name}", "Forget a target that no server tells of.",
+    problems: [.notFound, .ambiguousName, .conflict]
+  ) { request, site in try await site.forget(target: request.name, by: request.caller) },
 ]
 
 private let metricRoutes: [Route] = [

@@ -62,6 +62,7 @@ package protocol SiteService: Sendable {
   func targets(fileSystem: String?) async throws(DiagnosticError) -> [TargetSummary]
   /// By label or id.
   func target(_ name: String) async throws(DiagnosticError) -> TargetDetail
+  func forget(target: String, by caller: Caller) async throws(DiagnosticError)
 
   func metricNames() async -> [MetricListing]
   func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer

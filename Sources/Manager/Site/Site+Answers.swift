@@ -48,6 +48,17 @@ extension Site {
     try observed.targetDetail(name, at: now)
   }
 
+  /// - Throws: also when the store can not be written; then it is forgotten, and written down later.
+  func forget(target name: String, by who: String) async throws(DiagnosticError) {
+    let (label, id) = try observed.targetForgotten(name)
+    let entry = AuditEntry(
+      nanoseconds: Clock.wall(), who: who, action: "target.forget", subject: "\(label) \(id)")
+    logger.notice("a target was forgotten", metadata: ["target": "\(label)", "by": "\(who)"])
+    try await store.record(entry)
+    await flush()
+    if let storeFailure { throw DiagnosticError(storeFailure) }
+  }
+
   func readiness() -> [Diagnostic] {
     [storeFailure, logFailure, jobFailure, rollUpFailure].compactMap { $0 }
   }

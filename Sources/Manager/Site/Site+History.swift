@@ -41,14 +41,15 @@ extension Site {
     }
   }
 
-  /// A series is kept for ever. The largest servers have some ten thousand; a target that moves, and an
-  /// agent of a new version, bring some more. All of a budget comes back in a day.
+  /// A series is kept for ever, at some 30 bytes of memory and 200 of disk. The largest servers have some
+  /// ten thousand; a target that moves, and an agent of a new version, bring some more.
   private static let newSeries = 200_000.0
+  private static let newSeriesADay = 20_000.0
 
   private func seriesBudget(of server: ServerID, _ now: Moment) -> RateBucket {
     let monotonic = now.monotonicNanoseconds
     var budget = seriesBudgets[server] ?? RateBucket(Site.newSeries, now: monotonic)
-    budget.refill(Site.newSeries / 86_400, Site.newSeries, monotonic)
+    budget.refill(Site.newSeriesADay / 86_400, Site.newSeries, monotonic)
     return budget
   }
 

@@ -59,6 +59,10 @@ package struct SiteFacade: SiteService {
     try await site.target(name)
   }
 
+  package func forget(target: String, by caller: Caller) async throws(DiagnosticError) {
+    try await site.forget(target: target, by: caller.name)
+  }
+
   package func metricNames() async -> [MetricListing] { await site.metricNames() }
 
   package func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer {

@@ -13,7 +13,8 @@ struct ServerForgetVerb: AsyncParsableCommand {
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
-    let change = try await ServerChange(options.selection(names, without: exclusion.lists), options)
+    let change = try await NamedChange(
+      options.selection(names, without: exclusion.lists), .server, options)
     let warning =
       change.isOne
       ? "The manager drops what it knows of \(change.names) and refuses its agent from now on."

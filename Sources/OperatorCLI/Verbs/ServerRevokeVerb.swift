@@ -13,7 +13,8 @@ struct ServerRevokeVerb: AsyncParsableCommand {
   @OptionGroup var options: ConnectionOptions
 
   mutating func run() async throws {
-    let change = try await ServerChange(options.selection(names, without: exclusion.lists), options)
+    let change = try await NamedChange(
+      options.selection(names, without: exclusion.lists), .server, options)
     try confirmation.demand(
       typing: change.names, for: "revoking \(change.isOne ? "its certificate" : "them")",
       warning: change.isOne

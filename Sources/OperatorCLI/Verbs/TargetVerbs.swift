@@ -4,6 +4,6 @@ import ArgumentParser
 package struct TargetVerbs: ParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "target", abstract: "The targets: MGT, MDTs and OSTs.",
-    subcommands: [TargetListVerb.self, TargetShowVerb.self])
+    subcommands: [TargetListVerb.self, TargetShowVerb.self, TargetForgetVerb.self])
   package init() {}
 }

@@ -256,6 +256,33 @@ import Testing
     #expect(stage.site.takeEffects().contains(.removeServer(oss01)))
   }
 
+  @Test func aTargetIsForgottenOnlyWhenNobodyTellsOfIt() throws {
+    var stage = try Stage.pair()
+    func refusal() -> Diagnostic? {
+      do throws(DiagnosticError) {
+        _ = try stage.site.targetForgotten("fs1-OST0000")
+        return nil
+      } catch { return error.diagnostic }
+    }
+    #expect(refusal()?.code == "conflict")
+    #expect(refusal()?.reason.hasPrefix("oss01 says that it is active there") == true)
+    // Silence releases nothing.
+    stage.cut("oss01")
+    stage.pass(600)
+    #expect(refusal()?.remedy.hasSuffix("iml server forget oss01") == true)
+    let oss01 = try #require(stage.servers["oss01"]?.id)
+    stage.site.serverForgotten(oss01, at: stage.now)
+    #expect(refusal()?.reason.hasPrefix("mds01 is connected to it") == true)
+    let mds01 = try #require(stage.servers["mds01"]?.id)
+    stage.site.serverForgotten(mds01, at: stage.now)
+    _ = stage.site.takeEffects()
+    let id = try #require(stage.target("fs1-OST0000")?.id)
+    #expect(refusal() == nil)
+    #expect(stage.target("fs1-OST0000") == nil)
+    #expect(stage.site.takeEffects().contains(.removeTarget(id)))
+    #expect(refusal()?.code == "not-found")
+  }
+
   @Test func whatARestartKnowsIsUnknownWithItsAgeUntilReported() throws {
     var stage = try Stage.pair().restarted(after: 600)
     let target = try #require(stage.target("fs1-OST0000"))

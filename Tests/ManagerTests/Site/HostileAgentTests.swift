@@ -90,6 +90,24 @@ import Testing
     #expect(log.lines.contains { $0.contains("new series of an agent are left out") })
   }
 
+  @Test func aTargetThatAnAgentMadeUpCanBeForgottenForGood() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let reference = TargetReference(label: "fs1-OST0666", mgs: ["10.6.6.6@tcp"])
+    let declaration = SeriesDeclaration(
+      key: SeriesKey(subject: .target(reference), metric: "m"), kind: .counter, unit: "1")
+    _ = await manager.site.declared([0: declaration], FrameSite.handle(Given.stream(1)))
+    await manager.site.flush()
+    #expect(await manager.site.targets().map(\.label) == ["fs1-OST0666"])
+    #expect(try await manager.store.siteRecords().targets.count == 1)
+    try await manager.site.forget(target: "fs1-OST0666", by: "root")
+    #expect(await manager.site.targets().isEmpty)
+    #expect(try await manager.store.siteRecords().targets.isEmpty)
+    #expect(try await manager.store.audit(newest: 1).map(\.action) == ["target.forget"])
+    let again = await refusal { try await manager.site.forget(target: "fs1-OST0666", by: "root") }
+    #expect(again?.code == "not-found")
+  }
+
   @Test func aMemoryThatCanNotBeWrittenStopsNothing() async throws {
     let directory = try TemporaryDirectory()
     let store = try StateStore(directory: StateDirectory(path: directory.path))
