@@ -1,11 +1,13 @@
 """Real programs on loopback: a manager, agents on trees, and a link that can be cut between them."""
 
+import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,7 @@ from link_proxy import LinkProxy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("IML_BIN") or ROOT / ".build" / "debug")
-IML, AGENT = BIN / "iml", BIN / "iml-agent"
+IML, AGENT, BENCH = BIN / "iml", BIN / "iml-agent", BIN / "iml-bench"
 IN_CI = os.environ.get("CI", "").lower() in ("true", "1", "yes")
 # A debug build on a busy machine; what takes longer than this does not work.
 PATIENCE = 30
@@ -144,12 +146,34 @@ class Program:
         self._join()
 
 
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(30)
+        self.sock.connect(self.path)
+
+
+def get(connection, path, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type") or "", answer.read().decode()
+    finally:
+        connection.close()
+
+
 class Manager:
     """`iml serve` and the CLI that speaks to it. Ports stay the same over restarts."""
 
     def __init__(self, lab, name="manager", collect="1s", flush="2s", env=None,
-                 prefix=()):
+                 prefix=(), options=()):
         self.lab, self.name, self.env, self.prefix = lab, name, env, prefix
+        self.options = options
         self.state = lab.path / name
         self.collect, self.flush = collect, flush
         self.https_port = self.agent_port = 0
@@ -159,7 +183,7 @@ class Manager:
         self.program = self.lab.keep(Program(self.name, [
             *self.prefix, IML, "serve", "--state-dir", self.state, "--https", f"127.0.0.1:{self.https_port}",
             "--agents", f"127.0.0.1:{self.agent_port}", "--collect-interval", self.collect,
-            "--flush-interval", self.flush], self.env))
+            "--flush-interval", self.flush, *self.options], self.env))
         match = self.program.wait_line(r"https://\S+:(\d+) agents \S+:(\d+)")
         self.https_port, self.agent_port = int(match[1]), int(match[2])
         return self

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from iml_lab import IML, IN_CI, Lab, run
+from iml_lab import AGENT, IML, IN_CI, ROOT, Lab, run
 
 
 class Manual(Lab):
@@ -43,6 +43,21 @@ class Manual(Lab):
 
         check(json.loads(run(IML, "--experimental-dump-help")[1])["command"], [])
         self.assertGreater(seen, 200)
+
+    def test_the_documents_name_no_option_that_is_not_there(self):
+        there = "".join(page.read_text().replace("\\-", "-") for page in self.pages.iterdir())
+        for verb in ("run", "inspect", "enroll"):
+            there += run(AGENT, verb, "--help")[1]
+        options = set(re.findall(r"--[a-z0-9][a-z0-9-]*", there))
+        seen = 0
+        for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+            for words in re.findall(r"`[^`\n]*`", document.read_text()):
+                if words.startswith("`swift "):
+                    continue
+                for option in re.findall(r"(?<![\w-])--[a-z0-9][a-z0-9-]*", words):
+                    self.assertIn(option, options, f"{document.name}: {words}")
+                    seen += 1
+        self.assertGreater(seen, 20)
 
     def test_mandoc_has_nothing_to_complain_about(self):
         pages = sorted(self.pages.iterdir())

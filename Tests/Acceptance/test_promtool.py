@@ -9,28 +9,7 @@ import socket
 import ssl
 import unittest
 
-from iml_lab import IN_CI, ROOT, Agent, Lab, run, wait_until
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=30)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
-        self.sock.connect(self.path)
-
-
-def get(connection, path, token=None):
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.getheader("Content-Type") or "", answer.read().decode()
-    finally:
-        connection.close()
+from iml_lab import IN_CI, ROOT, Agent, Lab, UnixConnection, get, run, wait_until
 
 
 class Exposition(Lab):

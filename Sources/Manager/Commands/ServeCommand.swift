@@ -52,13 +52,19 @@ package struct ServeCommand: AsyncParsableCommand {
   @Option(help: "How long raw history is kept, for example 7d.")
   package var retention = Span(.seconds(7 * 86_400))
 
-  @Option(help: "How long roll-ups of a minute are kept, for example 90d.")
+  @Option(
+    name: .customLong("retention-1m"),
+    help: "How long roll-ups of a minute are kept, for example 90d.")
   package var retention1m = Span(.seconds(90 * 86_400))
 
-  @Option(help: "How long roll-ups of ten minutes are kept, for example 365d.")
+  @Option(
+    name: .customLong("retention-10m"),
+    help: "How long roll-ups of ten minutes are kept, for example 365d.")
   package var retention10m = Span(.seconds(365 * 86_400))
 
-  @Option(help: "How long roll-ups of an hour are kept, for example 1825d.")
+  @Option(
+    name: .customLong("retention-1h"),
+    help: "How long roll-ups of an hour are kept, for example 1825d.")
   package var retention1h = Span(.seconds(5 * 365 * 86_400))
 
   @Option(

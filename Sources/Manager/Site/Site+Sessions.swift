@@ -172,7 +172,8 @@ extension Site {
     serverLog.log(
       .info, "an agent's session ended", about: handle.server.text,
       [
-        "server": "\(handle.server)", "code": "\(reason.code)", "reason": "\(reason.reason)",
+        "server": "\(observed.hostname(of: handle.server) ?? handle.server.text)",
+        "code": "\(reason.code)", "reason": "\(reason.reason)",
       ])
   }
 
