@@ -63,6 +63,21 @@ ssize_t read(int fd, void *buffer, size_t size) {
   return (ssize_t)size;
 }
 
+/* What SQLite reads with; only failing, from byte AFTER on. */
+ssize_t pread64(int fd, void *buffer, size_t size, off64_t offset) {
+  static ssize_t (*next)(int, void *, size_t, off64_t);
+  if (!next) next = dlsym(RTLD_NEXT, "pread64");
+  if (!next_read) next_read = dlsym(RTLD_NEXT, "read");
+  int before = errno, error = 0;
+  off_t after = 0;
+  if (concerns(fd, &after, &error) && error != 0 && offset + (off64_t)size > after) {
+    errno = error;
+    return -1;
+  }
+  errno = before;
+  return next(fd, buffer, size, offset);
+}
+
 int clock_gettime(clockid_t clock, struct timespec *time) {
   static int (*next)(clockid_t, struct timespec *);
   if (!next) next = dlsym(RTLD_NEXT, "clock_gettime");

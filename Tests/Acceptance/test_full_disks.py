@@ -313,5 +313,39 @@ class BadState(Disks):
         manager.cli("status")
 
 
+class UnreadableHistory(Lab):
+    def test_a_start_without_a_file_of_history_is_the_operators_decision(self):
+        tree = self.trees("--layout", "2.15", "--servers", "4")["oss01"]
+        reads = hostile.Reads(self.path)
+        server = self.manager(env=reads.environment)
+        agent = Agent(self, server, tree).enrolled().wait_connected()
+        history = server.state / "history"
+        wait_until(lambda: list(history.glob("raw-*.sqlite")), "a day's file")
+        agent.program.terminate()
+        server.program.terminate(30)
+        day = next(history.glob("raw-*.sqlite"))
+        reads.fail(day.name, 0, errno.EIO)
+        refused = Program("serve", [
+            IML, "serve", "--state-dir", server.state, "--https", "127.0.0.1:0", "--agents",
+            "127.0.0.1:0"], reads.environment)
+        self.keep(refused)
+        self.assertEqual(refused.wait(), 1)
+        self.assertIn(f"{day}: the disk fails at this file", refused.tail())
+        self.assertIn("move it with its -wal and -shm elsewhere", refused.tail().replace("\n", " "))
+        # Refused, it has touched nothing; without the fault all is there.
+        reads.heal()
+        server.start()
+        self.assertTrue(server.metric(METRIC, "--last", "1h"))
+        server.program.terminate(30)
+        reads.fail(day.name, 0, errno.EIO)
+        for ending in ("", "-wal", "-shm"):
+            if (file := day.with_name(day.name + ending)).exists():
+                file.rename(self.path / file.name)
+        reads.heal()
+        server.start()
+        losses = server.server("oss01")["losses"]
+        self.assertTrue(any(day.name in loss["reason"] for loss in losses), losses)
+
+
 if __name__ == "__main__":
     unittest.main()

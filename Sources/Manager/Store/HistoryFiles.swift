@@ -102,7 +102,8 @@ package final class HistoryFiles: Sendable {
         if try !setAside(file, error) { try learn(from: file) }
       }
     } catch {
-      throw StoreFailure.diagnose(error, path: path(file))
+      throw (error as? DatabaseError)?.resultCode == .SQLITE_IOERR
+        ? StoreFailure.diskFails(path(file), error) : StoreFailure.diagnose(error, path: path(file))
     }
   }
 

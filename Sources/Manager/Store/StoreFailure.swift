@@ -53,6 +53,17 @@ enum StoreFailure {
       remedy: "Restore it from a backup, or move it away to start anew.")
   }
 
+  /// Of a file of history, at a start. A path to a disk may be away for a while, so it is
+  /// for the operator to say that the file is lost.
+  static func diskFails(_ path: String, _ error: any Error) -> DiagnosticError {
+    let detail = (error as? DatabaseError)?.message ?? "\(error)"
+    return DiagnosticError(
+      .stateDirectoryUnusable, subject: path,
+      reason: "the disk fails at this file: \(detail)",
+      remedy: "Check the disk, then start the manager again. If the file stays unreadable, move it with"
+        + " its -wal and -shm elsewhere: what was in it is then told as lost, and all else is served.")
+  }
+
   /// Of bytes within a file.
   static func unreadable(_ path: String, _ error: any Error) -> DiagnosticError {
     guard let error = error as? BlockError, error.isNewer else { return corrupt(path, "\(error)") }
