@@ -57,8 +57,13 @@ package enum BlockCodec {
 
   /// Encodes batches, ascending by order. A series that a batch holds twice keeps the last value.
   package static func encode(_ batches: [StoredBatch]) -> [UInt8] {
-    var columns = ColumnBuilder()
-    for (index, batch) in batches.enumerated() { columns.add(batch, at: index) }
+    encode(rows: batches.map(SampleRow.init)[...])
+  }
+
+  /// The same of batches in columns, which takes a third of the memory.
+  static func encode(rows batches: ArraySlice<SampleRow>) -> [UInt8] {
+    var columns = ColumnBuilder(batches)
+    for (index, row) in batches.enumerated() { columns.add(row, at: index) }
     let sources = columns.sources
     let series = columns.columns.sorted { $0.series < $1.series }.map {
       ($0, IntegerColumn.Plan($0.bits))
@@ -101,22 +106,31 @@ private struct ColumnBuilder {
   var sources: [UInt64] = []
   private var positions: [SeriesID: Int] = [:]
   private var sourceIndices: [UInt64: Int] = [:]
+  /// How many values a series of the first row will have if all rows are like it.
+  private var likely = 0
 
-  mutating func add(_ batch: StoredBatch, at index: Int) {
+  init(_ rows: ArraySlice<SampleRow>) {
+    let samples = rows.reduce(0) { $0 + $1.bits.count }
+    if let first = rows.first { likely = min(rows.count, samples / max(1, first.bits.count)) }
+  }
+
+  mutating func add(_ row: SampleRow, at index: Int) {
     // Batches of one server mostly hold the same series, so the next column is tried first.
     var expected = 0
-    for sample in batch.samples {
-      let position = position(of: sample.series, expected: expected)
-      columns[position].add(sample.bits, source: sourceIndex(sample.source), batch: index)
+    for place in row.bits.indices {
+      let position = position(of: row.layout.series[place], expected: expected)
+      columns[position].add(
+        row.bits[place], source: sourceIndex(row.layout.sources[place]), batch: index)
       expected = position + 1
     }
+    likely = 0
   }
 
   private mutating func position(of series: SeriesID, expected: Int) -> Int {
     if expected < columns.count && columns[expected].series == series { return expected }
     if let position = positions[series] { return position }
     positions[series] = columns.count
-    columns.append(Column(series: series))
+    columns.append(Column(series: series, likely: likely))
     return columns.count - 1
   }
 
@@ -131,13 +145,20 @@ private struct ColumnBuilder {
 /// The values of one series in a block.
 private struct Column {
   let series: SeriesID
-  var batches: [Int] = []
+  /// In two bytes each, since there are hardly a hundred (`BlockCodec.batchLimit`).
+  private var batches: [UInt16] = []
   var bits: [UInt64] = []
   var segments: [(source: Int, count: Int)] = []
 
-  init(series: SeriesID) { self.series = series }
+  /// - Parameter likely: how many values it will have, perhaps.
+  init(series: SeriesID, likely: Int) {
+    self.series = series
+    batches.reserveCapacity(likely)
+    bits.reserveCapacity(likely)
+  }
 
   mutating func add(_ value: UInt64, source: Int, batch: Int) {
+    let batch = UInt16(clamping: batch)
     if batches.last == batch { removeLast() }
     batches.append(batch)
     bits.append(value)
@@ -157,7 +178,7 @@ private struct Column {
 
   func presence(of count: Int) -> BlockCodec.Presence {
     if batches.count == count { return .all }
-    let span = batches[batches.count - 1] - batches[0] + 1
+    let span = Int(batches[batches.count - 1]) - Int(batches[0]) + 1
     return span == batches.count ? .run : .bitmap
   }
 
@@ -166,7 +187,7 @@ private struct Column {
     case .all: break
     case .bitmap:
       var bitmap = [UInt8](repeating: 0, count: (count + 7) / 8)
-      for batch in batches { bitmap[batch / 8] |= 1 << UInt8(batch % 8) }
+      for batch in batches { bitmap[Int(batch / 8)] |= 1 << UInt8(batch % 8) }
       writer.raw(bitmap)
     case .run:
       writer.varint(UInt64(batches[0]))

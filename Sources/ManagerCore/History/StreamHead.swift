@@ -97,12 +97,11 @@ struct StreamHead: Sendable {
   private static func block(of slice: ArraySlice<SampleRow>, in stream: StreamKey)
     -> HistoryBlock
   {
-    let batches = slice.map(\.batch)
-    let times = batches.map(\.nanoseconds)
+    let times = slice.map(\.nanoseconds)
     return HistoryBlock(
       stream: stream, fromNanoseconds: times.min() ?? 0, throughNanoseconds: times.max() ?? 0,
-      firstOrder: batches.first?.order ?? 0, lastOrder: batches.last?.order ?? 0,
-      samples: batches.reduce(0) { $0 + $1.samples.count }, bytes: BlockCodec.encode(batches))
+      firstOrder: slice.first?.order ?? 0, lastOrder: slice.last?.order ?? 0,
+      samples: slice.reduce(0) { $0 + $1.bits.count }, bytes: BlockCodec.encode(rows: slice))
   }
 
   mutating func stored(_ block: HistoryBlock) {
