@@ -82,16 +82,19 @@ package struct DemoCommand: AsyncParsableCommand {
   }
 
   private func live(_ layouts: SiteConfiguration.Layouts) async throws {
+    let configuration = try SiteConfiguration.standard(
+      servers: servers, clients: clients, layouts: layouts)
+    let faults = try fault.map { text throws(FaultSyntaxError) in
+      try ScheduledFault(parsing: text)
+    }
+    // What can not be is said before anything is made.
+    var rehearsal = SimulatedSite(configuration: configuration, seed: seed, startedAt: 0)
+    for fault in faults { try rehearsal.schedule(fault) }
     let directory = try self.directory()
     let site = DemoSite(
-      stateDirectory: directory, https: https, agents: agents,
-      configuration: try SiteConfiguration.standard(
-        servers: servers, clients: clients, layouts: layouts),
-      seed: seed,
-      faults: try fault.map { text throws(FaultSyntaxError) in
-        try ScheduledFault(parsing: text)
-      },
-      duration: duration?.duration, logLevel: verbose ? .info : .critical)
+      stateDirectory: directory, https: https, agents: agents, configuration: configuration,
+      seed: seed, faults: faults, duration: duration?.duration,
+      logLevel: verbose ? .info : .critical)
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
     do {
       try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -141,7 +141,8 @@ import Testing
       let document = try CanonicalJSON.decode(
         Complaint.Document.self, from: Array(console.errors.utf8))
       #expect(document.code == "not-found")
-      #expect(document.reason == "oss99: there is no server of this name or id")
+      #expect(document.subject == "oss99")
+      #expect(document.reason == "there is no server of this name or id")
     }
   }
 

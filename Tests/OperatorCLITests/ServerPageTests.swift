@@ -48,9 +48,9 @@ import Testing
         lnet     lnet       no       42 s ago
 
         LOST AFTER               AND BEFORE               BATCHES  SAMPLES  REASON
-        2026-08-01 11:58:30 UTC  2026-08-01 11:59:30 UTC       12     4800  the agent's spool was full
         the beginning            2026-08-01 11:50:00 UTC  unknown  unknown  the agent's process ended with
                                                                             what it held
+        2026-08-01 11:58:30 UTC  2026-08-01 11:59:30 UTC       12     4800  the agent's spool was full
 
         LOGGED                   BY     PRIORITY  LINE
         2026-08-01 11:59:00 UTC  agent  warning   collector ost: a read has not come back\x1b[2J

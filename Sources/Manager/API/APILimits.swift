@@ -23,6 +23,8 @@ package struct APILimits: Sendable {
   /// From connecting to a complete request head, and between requests: a client that trickles its
   /// header or says nothing holds its place no longer. Above a scraper's usual 15 s.
   package var idle = TimeAmount.seconds(30)
+  /// From connecting to the end of TLS's handshake, over a bad link.
+  package var handshake = TimeAmount.seconds(20)
   /// From the request's head to the last byte of the answer: a body that trickles in, or an answer
   /// that nobody reads, ends here.
   package var request = TimeAmount.seconds(60)

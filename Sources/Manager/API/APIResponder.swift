@@ -210,7 +210,10 @@ struct APIResponder: Sendable {
     guard known.role.includes(role) else {
       throw DiagnosticError(
         .forbidden, subject: known.name,
-        reason: "this needs the role \(role.rawValue), the caller's is \(known.role.rawValue)")
+        reason: "this needs the role \(role.rawValue), the caller's is \(known.role.rawValue)",
+        remedy:
+          "Use a token of that role; on the manager's host: iml token create --role \(role.rawValue)"
+      )
     }
     return known
   }

@@ -28,7 +28,9 @@ struct TLSListenerChannel: ServerChildChannel {
       }
       try pipeline.addHandler(other)
       try pipeline.addHandler(NIOSSLServerHandler(context: try context()))
-      try pipeline.addHandler(HandshakeWatch(address: address, refusals: refusals, silences: plain))
+      try pipeline.addHandler(
+        HandshakeWatch(
+          address: address, limit: limits.handshake, refusals: refusals, silences: plain))
     }.flatMap {
       base.setup(channel: channel, logger: logger)
     }.flatMapThrowing { value in
@@ -59,20 +61,30 @@ private final class HandshakeWatch: ChannelInboundHandler {
   private let refusals: Refusals
   private let silences: Refusals
   private var isTold = false
+  private let limit: TimeAmount
+  private var deadline: Scheduled<Void>?
 
-  init(address: String, refusals: Refusals, silences: Refusals) {
+  init(address: String, limit: TimeAmount, refusals: Refusals, silences: Refusals) {
     self.address = address
+    self.limit = limit
     self.refusals = refusals
     self.silences = silences
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    let channel = context.channel
+    deadline = context.eventLoop.scheduleTask(in: limit) { WithoutTLS.giveUp(channel) }
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     if event is GaveWay { isTold = true }
     if case .handshakeCompleted? = event as? TLSUserEvent { isTold = true }
+    if isTold { deadline?.cancel() }
     context.fireUserInboundEventTriggered(event)
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    deadline?.cancel()
     if !isTold {
       isTold = true
       silences.log(address: address, reason: "it ended, or said nothing, before TLS was agreed on")

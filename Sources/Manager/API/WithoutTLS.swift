@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import NIOSSL
 import Protocol
 
 /// Stands below TLS until the first byte. TLS would close on whoever speaks something else without a
@@ -12,6 +13,8 @@ final class WithoutTLS: ChannelInboundHandler, RemovableChannelHandler {
   /// How long what comes may still flow in, so that the other side can read the answer.
   private static let linger = TimeAmount.seconds(2)
   private static let alert: [UInt8] = [21, 3, 3, 0, 2, 2, 10]
+  /// RFC 8446 §6.1: the handshake is given up for no fault of the protocol.
+  private static let userCanceled: [UInt8] = [21, 3, 3, 0, 2, 1, 90]
 
   private let problem: Diagnostic
   private let onRefusal: (String) -> Void
@@ -44,6 +47,17 @@ final class WithoutTLS: ChannelInboundHandler, RemovableChannelHandler {
     let channel = context.channel
     let end = context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
     channel.closeFuture.whenComplete { _ in end.cancel() }
+  }
+
+  /// Ends a connection whose handshake does not come to an end, with an alert below TLS, which has no keys
+  /// yet. On its event loop.
+  static func giveUp(_ channel: any Channel) {
+    let pipeline = channel.pipeline.syncOperations
+    guard let tls = try? pipeline.context(handlerType: NIOSSLServerHandler.self) else {
+      return channel.close(promise: nil)
+    }
+    tls.writeAndFlush(NIOAny(ByteBuffer(bytes: userCanceled)), promise: nil)
+    tls.close(mode: .all, promise: nil)
   }
 
   /// A method of RFC 9110 (§9) or RFC 5789 and a space, or the beginning of that; lower case is some

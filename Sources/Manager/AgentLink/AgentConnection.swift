@@ -84,8 +84,10 @@ struct AgentConnection: Sendable {
       let silence = Duration.nanoseconds(Clock.monotonic() - heard.nanoseconds)
       guard heard.isGreeted else {
         guard Duration.nanoseconds(Clock.monotonic() - began) > Self.greetingLimit else { continue }
-        throw DiagnosticError(
-          .peerSilent, subject: address, reason: "no hello within \(Self.greetingLimit)")
+        let silent = Diagnostic(
+          .peerSilent, subject: prover ?? address, reason: "no hello within \(Self.greetingLimit)")
+        await writer.end(silent)
+        throw DiagnosticError(silent)
       }
       if !heard.isBusy, silence > WireLimits.lostAfter {
         heard.fell()

@@ -183,7 +183,7 @@ private final class HandshakeReporter: ChannelInboundHandler {
     let (address, silences) = (address, silences)
     deadline = context.eventLoop.scheduleTask(in: Self.limit) {
       silences.log(.info, ["peer": "\(address)"])
-      channel.close(promise: nil)
+      WithoutTLS.giveUp(channel)
     }
   }
 

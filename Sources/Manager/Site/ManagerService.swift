@@ -93,11 +93,12 @@ package struct ManagerService: Sendable {
         await site.cut(revocation.server, serials: revocation.serials, revocation.diagnostic)
       }
     }
-    let facade = SiteFacade(
-      site: site, enrolment: enrolment, tokens: APITokens(store: store, clock: Self.clock))
     let tls = try TLSContextSlot(material.httpsConfiguration)
     let serving = ServingReport(
       configuration, authority.authorityDigest, notifier: notifier, onServing: onServing)
+    let facade = SiteFacade(
+      site: site, enrolment: enrolment, tokens: APITokens(store: store, clock: Self.clock),
+      httpsPort: { await serving.httpsPort })
     let listener = AgentListener(
       host: configuration.agents.host, port: configuration.agents.port,
       context: { material.agentsContext },
@@ -269,6 +270,9 @@ private actor ServingReport {
     self.notifier = notifier
     self.onServing = onServing
   }
+
+  /// `nil` until it is open.
+  var httpsPort: Int? { httpsUp ? addresses.httpsPort : nil }
 
   func https(_ port: Int) async {
     addresses.httpsPort = port

@@ -71,6 +71,7 @@ extension Site {
     clocks[id] = nil
     toldForgery[id] = nil
     seriesBudgets[id] = nil
+    paces[id] = nil
   }
 
   func enrolled(_ answer: EnrolmentAnswer, hostname: String) async {

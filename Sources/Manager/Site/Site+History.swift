@@ -132,6 +132,7 @@ extension Site {
       observed.batchIngested(handle.server, samples: row.bits.count, at: now)
       if isTooOld { return noteTooOld(batch, nanoseconds, of: handle.server) }
       closeInterruption(stream, nanoseconds, now)
+      if earlier == nil { notePause(stream, batch, nanoseconds, now) }
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.
       if earlier == nil || nanoseconds > last {
@@ -156,6 +157,20 @@ extension Site {
         afterNanoseconds: interruption.afterNanoseconds, beforeNanoseconds: nanoseconds,
         batches: interruption.batches, samples: interruption.batches,
         reason: interruption.reason), stream.server, now)
+  }
+
+  private func notePause(
+    _ stream: StreamKey, _ batch: ArrangedBatch, _ nanoseconds: Int64, _ now: Moment
+  ) {
+    let pause = paces[stream.server, default: SamplingPace()].take(
+      stream, order: batch.order, stamp: batch.stamp, nanoseconds: nanoseconds,
+      interval: Int64(settings.collectMilliseconds) * 1_000_000)
+    guard let pause else { return }
+    found(
+      SampleLoss(
+        afterNanoseconds: pause.lowerBound, beforeNanoseconds: pause.upperBound, batches: 0,
+        samples: 0, reason: "the agent took no samples: it, or its machine, was held up"),
+      stream.server, now)
   }
 
   private func remember(

@@ -95,6 +95,7 @@ package actor Site {
   var toldForgery: [ServerID: String] = [:]
   var tooOld: [ServerID: SampleLoss] = [:]
   var seriesBudgets: [ServerID: RateBucket] = [:]
+  var paces: [ServerID: SamplingPace] = [:]
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?

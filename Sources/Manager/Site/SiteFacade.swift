@@ -8,14 +8,20 @@ package struct SiteFacade: SiteService {
   let site: Site
   let enrolment: Enrolment
   let apiTokenBook: APITokens
+  /// Where agents enrol; `nil` until it is open.
+  private let httpsPort: @Sendable () async -> Int?
   /// Strangers, whose number is not ours to choose, must not drown who once was known.
   private let strangers: Refusals
   private let formerHolders: Refusals
   private let uninvited: Refusals
   private let formerlyInvited: Refusals
 
-  package init(site: Site, enrolment: Enrolment, tokens: APITokens) {
+  package init(
+    site: Site, enrolment: Enrolment, tokens: APITokens,
+    httpsPort: @escaping @Sendable () async -> Int? = { nil }
+  ) {
     self.site = site
+    self.httpsPort = httpsPort
     self.enrolment = enrolment
     apiTokenBook = tokens
     let refused: Logger.Message = "an API token was refused"
@@ -82,7 +88,9 @@ package struct SiteFacade: SiteService {
   package func createEnrolmentToken(
     _ request: EnrolmentTokenRequest, by caller: Caller
   ) async throws(DiagnosticError) -> EnrolmentTokenView {
-    try await enrolment.createToken(request, by: caller.name)
+    var token = try await enrolment.createToken(request, by: caller.name)
+    token.port = await httpsPort()
+    return token
   }
 
   package func revokeEnrolmentToken(_ id: String, by caller: Caller)

@@ -60,8 +60,10 @@ enum StoreFailure {
     return DiagnosticError(
       .stateDirectoryUnusable, subject: path,
       reason: "the disk fails at this file: \(detail)",
-      remedy: "Check the disk, then start the manager again. If the file stays unreadable, move it with"
-        + " its -wal and -shm elsewhere: what was in it is then told as lost, and all else is served.")
+      remedy:
+        "Check the disk, then start the manager again. If the file stays unreadable, move it with"
+        + " its -wal and -shm elsewhere: what was in it is then told as lost, and all else is served."
+    )
   }
 
   /// Of bytes within a file.

@@ -267,6 +267,7 @@ extension ObservedTarget {
   mutating func absorb(_ lost: ObservedTarget) {
     for (server, nids) in lost.importNIDs where importNIDs[server] == nil {
       importNIDs[server] = nids
+      importConnections[server] = lost.importConnections[server]
     }
     registeredBy.formUnion(lost.registeredBy)
     for (metric, value) in lost.values

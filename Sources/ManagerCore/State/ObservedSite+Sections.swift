@@ -162,6 +162,7 @@ extension ObservedSite {
       resolutions[id] = nil
     }
     var named: [String: [String]] = [:]
+    var connected: [String: String] = [:]
     for one in mgcs {
       let nids = reachable(one, from: id)
       if !nids.isEmpty { named[mgtID(mgs: join(nids), at: now)] = nids }
@@ -173,17 +174,23 @@ extension ObservedSite {
       guard mgs != MGSRecord.unknownID || targetsByMGS[mgs]?[one.target] != nil else { continue }
       let target = targetID(mgs: mgs, label: one.target, heardFrom: nil, at: now)
       named[target, default: []] += reachable(one.failoverNIDs, from: id)
+      if one.state == "FULL" || one.state == "IDLE" { connected[target] = one.currentConnection }
     }
     for target in servers[id]?.importedTargets.subtracting(named.keys) ?? [] {
       setImport(nil, of: target, by: id)
     }
-    for (target, nids) in named { setImport(NID.reachable(nids), of: target, by: id) }
+    for (target, nids) in named {
+      setImport(NID.reachable(nids), connectedTo: connected[target], of: target, by: id)
+    }
     servers[id]?.importedTargets = Set(named.keys)
   }
 
-  private mutating func setImport(_ nids: [String]?, of target: String, by id: ServerID) {
+  private mutating func setImport(
+    _ nids: [String]?, connectedTo nid: String? = nil, of target: String, by id: ServerID
+  ) {
     let target = successors[target] ?? target
     targets[target]?.importNIDs[id] = nids
+    targets[target]?.importConnections[id] = nid.map(NID.normalised(_:))
     if targets[target]?.importsChanged() == true { effects.targets.insert(target) }
   }
 }

@@ -29,6 +29,8 @@ struct ObservedTarget: Sendable {
   var claims: [ServerID: TargetClaim] = [:]
   /// Who imports it, and from which NIDs.
   var importNIDs: [ServerID: [String]] = [:]
+  /// Which of these each of them is connected to.
+  var importConnections: [ServerID: String] = [:]
   /// Servers whose MGS lists it among its live targets.
   var registeredBy: Set<ServerID> = []
   var values: [String: HeldValue] = [:]

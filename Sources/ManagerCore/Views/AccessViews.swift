@@ -35,6 +35,8 @@ package struct EnrolmentTokenView: Codable, Hashable, Sendable {
   package var isRevoked: Bool
   package var createdBy: String
   package var secret: String?
+  /// Of HTTPS, where agents enrol; with the secret.
+  package var port: Int?
   package init(
     id: String, profile: Profile, usesLeft: Int, expiresNanoseconds: Int64, isRevoked: Bool,
     createdBy: String, secret: String? = nil
@@ -100,6 +102,8 @@ package struct Problem: Codable, Hashable, Sendable {
   package var title: String
   package var status: Int
   package var detail: String
+  /// What it is about, as `detail` begins.
+  package var subject: String?
   package var code: String
   package var remedy: String
   package init(_ diagnostic: Diagnostic, status: Int, title: String) {
@@ -109,7 +113,14 @@ package struct Problem: Codable, Hashable, Sendable {
     detail =
       diagnostic.subject.isEmpty
       ? diagnostic.reason : "\(diagnostic.subject): \(diagnostic.reason)"
+    subject = diagnostic.subject.isEmpty ? nil : diagnostic.subject
     code = diagnostic.code
     remedy = diagnostic.remedy
+  }
+
+  /// `detail` without what it is about.
+  package var reason: String {
+    guard let subject, detail.hasPrefix("\(subject): ") else { return detail }
+    return String(detail.dropFirst(subject.count + 2))
   }
 }

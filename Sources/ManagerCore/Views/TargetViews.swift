@@ -66,7 +66,7 @@ extension SiteSnapshot {
       mgs: mgsName(record.mgs), state: target.state, reason: target.reason,
       activeOn: target.active.flatMap { site.servers[$0]?.name },
       lastActiveOn: last ?? record.lastActiveHostname,
-      failoverServers: others.sorted() + target.foreignNIDs)
+      failoverServers: others.sorted() + serversWithoutAgent(target))
     summary.activeServers = activeServers(of: target)
     summary.evidenceSecondsAgo = target.evidence.map { seconds(from: $0, to: now) }
     summary.bytesTotal = value(CapacityMetric.bytesTotal, of: target)?.number
@@ -80,6 +80,17 @@ extension SiteSnapshot {
     summary.backend = target.section?.backend
     summary.recovery = target.section?.recovery
     return summary
+  }
+
+  /// NIDs of servers that may serve it too. Where it is active on a server that tells no NID of its own,
+  /// one of them is that server's: the only one, or those that others are connected to.
+  private func serversWithoutAgent(_ target: TargetAssessment) -> [String] {
+    let nids = target.foreignNIDs
+    guard let active = target.active, site.servers[active]?.record.nids.isEmpty == true else {
+      return nids
+    }
+    let connected = Set(target.entry.importConnections.values)
+    return nids.count == 1 ? [] : nids.filter { !connected.contains($0) }
   }
 
   /// Host names of the servers where it is active, the one that had it first in front.

@@ -7,11 +7,7 @@ import Protocol
 package func inspect(root: String = "/", only: [String] = []) throws -> Inspection {
   let chosen = try collectors(named: only)
   let host = HostRoot(root)
-  if !host.isLive, !host.isDirectory("/") {
-    throw DiagnosticError(
-      .notFound, subject: root, reason: "there is no such directory",
-      remedy: "Give --root the directory that holds proc/ and sys/.")
-  }
+  try host.checkThere()
   let context = CollectorContext(host)
   return Inspection(
     server: Inspection.Server(
@@ -20,6 +16,16 @@ package func inspect(root: String = "/", only: [String] = []) throws -> Inspecti
     answers: chosen.map { collector in
       Inspection.Answer(collector: collector.name, answer: collector.collect(host, context))
     })
+}
+
+extension HostRoot {
+  /// - Throws: when a root that was named is no directory.
+  func checkThere() throws(DiagnosticError) {
+    guard !isLive, !isDirectory("/") else { return }
+    throw DiagnosticError(
+      .notFound, subject: root, reason: "there is no such directory",
+      remedy: "Give --root the directory that holds proc/ and sys/.")
+  }
 }
 
 /// The collectors that `only` chooses, in their usual order.

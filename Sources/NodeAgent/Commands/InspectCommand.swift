@@ -22,6 +22,16 @@ package struct InspectCommand: ParsableCommand {
 
   package init() {}
 
+  package func validate() throws {
+    do {
+      _ = try collectors(named: only)
+    } catch let error as DiagnosticError {
+      let diagnostic = error.diagnostic
+      throw ValidationError(
+        "--only \(diagnostic.subject): \(diagnostic.reason). \(diagnostic.remedy)")
+    }
+  }
+
   package func run() throws {
     var inspection = try inspect(root: place.root, only: only)
     // The name that its manager knows it by, where an agent is enrolled.

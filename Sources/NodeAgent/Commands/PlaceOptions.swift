@@ -18,8 +18,9 @@ package struct PlaceOptions: ParsableArguments {
   package var host: HostRoot { HostRoot(root) }
   package func boot() -> BootID { host.bootID() }
 
-  /// - Throws: when neither the kernel nor `/etc/hostname` tells.
+  /// - Throws: when the root is no directory, or neither the kernel nor `/etc/hostname` tells.
   package func reportedHostname() throws(DiagnosticError) -> String {
+    try host.checkThere()
     if let name = hostname ?? host.hostname() { return name }
     throw DiagnosticError(
       .requestMalformed, subject: root, reason: "it tells no host name",

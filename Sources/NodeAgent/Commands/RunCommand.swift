@@ -30,6 +30,7 @@ package struct RunCommand: AsyncParsableCommand {
   package func run() async throws {
     signal(SIGPIPE, SIG_IGN)
     let host = place.host
+    try host.checkThere()
     let enrolled = try AgentFiles(directory: place.stateDir).settings()
     let service = AgentService(
       AgentService.Configuration(

@@ -111,10 +111,18 @@ struct ClientComplaints {
         .failed, subject: subject, reason: "what answers there does not speak TLS",
         remedy: "\(checkRemedy), 8443 by default.")
     }
+    if text.contains("CERTIFICATE_REQUIRED") {
+      return Complaint(
+        .failed, subject: subject, reason: "this is the manager's port for agents",
+        remedy: "Operators use its HTTPS port, \(ManagerAddress.defaultPort) by default.")
+    }
     if error as? NIOSSLError == .uncleanShutdown { return closedEarly() }
     let words = text.split { !($0.isLetter || $0 == "_") }
     let last = words.last { $0.contains("_") && $0.allSatisfy { $0.isUppercase || $0 == "_" } }
-    let reason = last.map { $0.lowercased().replacing("_", with: " ") } ?? "the handshake failed"
+    let reason =
+      last.map {
+        $0.lowercased().split(separator: "_").joined(separator: " ")
+      } ?? "the handshake failed"
     return Complaint(.failed, subject: subject, reason: "TLS: \(reason)", remedy: "\(checkRemedy).")
   }
 
@@ -169,8 +177,11 @@ struct ClientComplaints {
           remedy: "Make a new one on the manager's host: `iml token create --role viewer`.",
           code: problem.code)
       }
+      // A name that two things have is refused by nobody.
+      let isName = problem.code == DiagnosticCode.ambiguousName.rawValue
       return Complaint(
-        outcome, subject: "", reason: problem.detail, remedy: problem.remedy, code: problem.code)
+        isName ? .failed : outcome, subject: problem.subject ?? "", reason: problem.reason,
+        remedy: problem.remedy, code: problem.code)
     }
     // Enough of an unknown body to recognise who wrote it.
     let start = String(decoding: body.prefix(200), as: UTF8.self)

@@ -90,7 +90,9 @@ enum ServerPage {
 
   private static func losses(_ losses: [SampleLoss], _ style: Style) -> String {
     guard !losses.isEmpty else { return "" }
-    let rows = losses.map { loss in
+    // A replay finds some late.
+    let sorted = losses.sorted { $0.beforeNanoseconds < $1.beforeNanoseconds }
+    let rows = sorted.map { loss in
       [
         Cell(loss.afterNanoseconds.map { Quantities.moment($0) } ?? "the beginning"),
         Cell(Quantities.moment(loss.beforeNanoseconds)),

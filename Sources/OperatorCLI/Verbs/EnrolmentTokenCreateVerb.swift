@@ -35,8 +35,16 @@ struct EnrolmentTokenCreateVerb: AsyncParsableCommand {
     let hint =
       printable(
         "\(uses) enrol with it until \(expiry), profile \(profile). It is not shown again.")
-      + "\nOn each server: iml-agent enroll --manager HOST:8443 --token TOKEN"
+      + "\nOn each server: iml-agent enroll --manager \(try address(token.port)) --token TOKEN"
     try options.show(
       Answer(token, hint: hint) { token, _ in printable(token.secret ?? token.id) + "\n" })
+  }
+
+  /// Where agents enrol: what this program was told, or the manager's own word on its port.
+  private func address(_ port: Int?) throws -> String {
+    if case .https(let address, _, _) = try options.door(Console.current.environment) {
+      return printable(address.text)
+    }
+    return "HOST:\(port ?? ManagerAddress.defaultPort)"
   }
 }

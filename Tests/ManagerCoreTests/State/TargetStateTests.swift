@@ -256,6 +256,22 @@ import Testing
     #expect(stage.site.takeEffects().contains(.removeServer(oss01)))
   }
 
+  @Test func aServerThatTellsNoNIDsIsNotItsOwnFailoverServer() throws {
+    var stage = Stage()
+    stage.enrol("gsi", nids: [])
+    stage.mount("MGS", on: "gsi", mgs: ["172.20.20.1@o2ib"])
+    stage.mount("fs1-OST0000", on: "gsi", mgs: ["172.20.20.1@o2ib"])
+    stage.importing("MGS", on: "gsi", failover: ["172.20.20.1@o2ib"], mgs: ["172.20.20.1@o2ib"])
+    stage.importing(
+      "fs1-OST0000", on: "gsi", failover: ["172.20.20.5@o2ib", "172.20.20.6@o2ib"],
+      mgs: ["172.20.20.1@o2ib"])
+    stage.connect("gsi")
+    try stage.run(2)
+    #expect(stage.target("MGS")?.failoverServers == [])
+    #expect(stage.target("fs1-OST0000")?.activeOn == "gsi")
+    #expect(stage.target("fs1-OST0000")?.failoverServers == ["172.20.20.6@o2ib"])
+  }
+
   @Test func aTargetIsForgottenOnlyWhenNobodyTellsOfIt() throws {
     var stage = try Stage.pair()
     func refusal() -> Diagnostic? {

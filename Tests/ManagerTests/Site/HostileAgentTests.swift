@@ -56,7 +56,10 @@ import Testing
     #expect(await manager.acknowledged(stream) == 50)
     // Of a retention of a day, and a day of grace.
     #expect(manager.store.history.rawDays.count <= 3)
-    let losses = try await manager.store.losses(of: stream.server, newest: 10)
+    // Without the pauses between the others, which are a day apart.
+    let losses = try await manager.store.losses(of: stream.server, newest: 10).filter {
+      $0.batches != 0
+    }
     #expect(losses.map(\.batches) == [47])
     #expect(losses.first?.samples == 47)
     #expect(losses.first?.reason.contains("older than history is kept") == true)
