@@ -5,12 +5,17 @@ import Protocol
 extension AlertRule {
   static let targetAway = AlertRule(code: .targetAway) { site in
     let stopped = Set(site.fileSystems.filter { $0.state == .stopped }.map(\.id))
-    return site.targets.compactMap { target in
+    return site.targets.compactMap { target -> RaisedFinding? in
       guard target.isAway else { return nil }
       let fileSystem = target.record.fileSystem.map { "\(target.record.mgs)/\($0)" } ?? ""
-      return RaisedFinding(
+      var finding = RaisedFinding(
         .targetAway, stopped.contains(fileSystem) ? .info : .warning, on: target, in: site,
         reason: target.reason, since: target.since)
+      if !target.entry.isToldOf {
+        finding.diagnostic.remedy +=
+          "; if it is no more: iml target forget \(site.commandName(target.record))"
+      }
+      return finding
     }
   }
 }

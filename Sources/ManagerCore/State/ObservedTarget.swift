@@ -49,6 +49,11 @@ struct ObservedTarget: Sendable {
     }
   }
 
+  /// Whether a server has it active, is connected to it, or has it registered, as it said last.
+  var isToldOf: Bool {
+    !(heldClaimants.isEmpty && importNIDs.isEmpty && registeredBy.isEmpty)
+  }
+
   var heldClaimants: [ServerID] {
     claims.filter(\.value.isHeld).map(\.key).sorted()
   }

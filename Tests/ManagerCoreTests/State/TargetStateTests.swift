@@ -293,6 +293,10 @@ import Testing
     stage.site.serverForgotten(mds01, at: stage.now)
     _ = stage.site.takeEffects()
     let id = try #require(stage.target("fs1-OST0000")?.id)
+    let remedies = stage.findings(.targetAway).map(\.diagnostic.remedy)
+    #expect(
+      remedies.contains(
+        "iml target show fs1-OST0000; if it is no more: iml target forget fs1-OST0000"))
     #expect(refusal() == nil)
     #expect(stage.target("fs1-OST0000") == nil)
     #expect(stage.site.takeEffects().contains(.removeTarget(id)))
