@@ -10,9 +10,12 @@ final class APIScriptedSite: SiteService {
   static let secretReason = "database page 77 of /var/lib is torn"
   private let asked = Mutex<[String]>([])
   private let unready = Mutex<[Diagnostic]>([])
+  private let isHeld = Mutex(false)
 
   var calls: [String] { asked.withLock { $0 } }
   func becomeUnready(_ findings: [Diagnostic]) { unready.withLock { $0 = findings } }
+  /// Whether questions for the server `slow` wait.
+  func hold(_ isHeld: Bool) { self.isHeld.withLock { $0 = isHeld } }
   private func note(_ call: String) { asked.withLock { $0.append(call) } }
 
   private func check(_ name: String) throws(DiagnosticError) {
@@ -48,6 +51,9 @@ final class APIScriptedSite: SiteService {
   func server(_ name: String) async throws(DiagnosticError) -> ServerDetail {
     note("server \(name)")
     try check(name)
+    while name == "slow", isHeld.withLock({ $0 }) {
+      do { try await Task.sleep(for: .milliseconds(5)) } catch { break }
+    }
     return ServerDetail(
       summary: summary(name), sections: [], findings: [], losses: [], batchesReceived: 1,
       samplesReceived: 2, recentLog: [])

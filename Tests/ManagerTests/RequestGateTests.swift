@@ -115,4 +115,25 @@ import Testing
       #expect(try await api.https("GET", "/healthz").status == 200)
     }
   }
+
+  @Test func aRequestThatWaitsTooLongForItsTurnIsToldToComeAgain() async throws {
+    try await withAPI(configure: {
+      $0.limits.atOnce = 1
+      $0.limits.turn = .milliseconds(100)
+    }) { api async throws in
+      api.site.hold(true)
+      async let slow = api.https("GET", "/api/v1/servers/slow", token: "viewer-secret")
+      while !api.site.calls.contains("server slow") {
+        guard (try? await Task.sleep(for: .milliseconds(5))) != nil else { return }
+      }
+      let busy = try await api.https("GET", "/api/v1/status", token: "operator-secret")
+      #expect(busy.status == 503 && busy.code == "manager-busy")
+      #expect(busy.headers["retry-after"] == "10")
+      #expect(try await api.https("GET", "/healthz").status == 200, "it waits for nobody")
+      api.site.hold(false)
+      #expect(try await slow.status == 200)
+      #expect(
+        try await api.https("GET", "/api/v1/status", token: "operator-secret").status == 200)
+    }
+  }
 }

@@ -17,10 +17,10 @@ struct ServerForgetVerb: AsyncParsableCommand {
       options.selection(names, without: exclusion.lists), .server, options)
     let warning =
       change.isOne
-      ? "The manager drops what it knows of \(change.names) and refuses its agent from now on."
-        + " Nothing is changed on the server itself."
+      ? "The manager drops what it knows of \(change.names) and refuses its agent from now on: what"
+        + " still runs there is not seen any more. Nothing is changed on the server itself."
       : "The manager drops what it knows of these \(change.count) servers and refuses their agents"
-        + " from now on. Nothing is changed on the servers themselves: \(change.names)"
+        + " from now on: what still runs there is not seen any more. Nothing is changed on the servers themselves: \(change.names)"
     try confirmation.demand(
       typing: change.names, for: "forgetting \(change.isOne ? "it" : "them")", warning: warning)
     try await change.make(.delete, { Route("servers", $0) }, hint: nil) {
