@@ -25,10 +25,10 @@ package struct ServeCommand: AsyncParsableCommand {
       valueName: "dir"))
   package var stateDir: String?
 
-  @Option(help: "Address of the API, HOST:PORT.")
+  @Option(help: ArgumentHelp("Address of the API, HOST:PORT.", valueName: "host:port"))
   package var https = ListenAddress(host: "0.0.0.0", port: 8443)
 
-  @Option(help: "Address that agents dial, HOST:PORT.")
+  @Option(help: ArgumentHelp("Address that agents dial, HOST:PORT.", valueName: "host:port"))
   package var agents = ListenAddress(host: "0.0.0.0", port: 8440)
 
   @Option(
@@ -43,28 +43,34 @@ package struct ServeCommand: AsyncParsableCommand {
     name: .customLong("name"), help: "A further name or address of this host for its certificate.")
   package var names: [String] = []
 
-  @Option(help: "How often agents collect, for example 10s.")
+  @Option(help: ArgumentHelp("How often agents collect, for example 10s.", valueName: "span"))
   package var collectInterval = Span(.seconds(10))
 
-  @Option(help: "How long samples wait in the frame log to be stored compactly, for example 10m.")
+  @Option(
+    help: ArgumentHelp(
+      "How long samples wait in the frame log to be stored compactly, for example 10m.",
+      valueName: "span"))
   package var flushInterval = Span(.seconds(600))
 
-  @Option(help: "How long raw history is kept, for example 7d.")
+  @Option(help: ArgumentHelp("How long raw history is kept, for example 7d.", valueName: "span"))
   package var retention = Span(.seconds(7 * 86_400))
 
   @Option(
     name: .customLong("retention-1m"),
-    help: "How long roll-ups of a minute are kept, for example 90d.")
+    help: ArgumentHelp(
+      "How long roll-ups of a minute are kept, for example 90d.", valueName: "span"))
   package var retention1m = Span(.seconds(90 * 86_400))
 
   @Option(
     name: .customLong("retention-10m"),
-    help: "How long roll-ups of ten minutes are kept, for example 365d.")
+    help: ArgumentHelp(
+      "How long roll-ups of ten minutes are kept, for example 365d.", valueName: "span"))
   package var retention10m = Span(.seconds(365 * 86_400))
 
   @Option(
     name: .customLong("retention-1h"),
-    help: "How long roll-ups of an hour are kept, for example 1825d.")
+    help: ArgumentHelp(
+      "How long roll-ups of an hour are kept, for example 1825d.", valueName: "span"))
   package var retention1h = Span(.seconds(5 * 365 * 86_400))
 
   @Option(
@@ -75,7 +81,8 @@ package struct ServeCommand: AsyncParsableCommand {
       """, valueName: "size"))
   package var historySize: ByteSize?
 
-  @Option(help: "Lifetime of the agents' certificates, for example 30d.")
+  @Option(
+    help: ArgumentHelp("Lifetime of the agents' certificates, for example 30d.", valueName: "span"))
   package var certificateLifetime = Span(.seconds(30 * 86_400))
 
   @Flag(help: "Log each request and each session's details.")
@@ -172,7 +179,15 @@ package struct Span: ExpressibleByArgument, Sendable {
     guard let duration = Duration(operatorText: argument) else { return nil }
     self.duration = duration
   }
-  package var defaultValueDescription: String { "\(duration)" }
+  /// In the greatest unit that divides it.
+  package var defaultValueDescription: String {
+    let seconds = duration.components.seconds
+    guard duration == .seconds(seconds) else { return "\(duration)" }
+    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m")] where seconds % Int64(unit) == 0 {
+      return "\(seconds / Int64(unit))\(name)"
+    }
+    return "\(seconds)s"
+  }
 }
 
 /// A number of bytes on the command line: `200GiB`, `500MB`, `1048576`.
