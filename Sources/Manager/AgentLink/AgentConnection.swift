@@ -79,8 +79,13 @@ struct AgentConnection: Sendable {
   private func watch(_ writer: AgentWriter, _ heard: LastHeard) async throws {
     var count: UInt64 = 0
     let began = Clock.monotonic()
+    var looked = began
     while true {
       try await Task.sleep(for: WireLimits.heartbeat)
+      // A manager that was held up, or its machine, did not listen meanwhile.
+      let now = Clock.monotonic()
+      if Duration.nanoseconds(now - looked) > WireLimits.heartbeat * 2 { heard.forgive() }
+      looked = now
       let silence = Duration.nanoseconds(Clock.monotonic() - heard.nanoseconds)
       guard heard.isGreeted else {
         guard Duration.nanoseconds(Clock.monotonic() - began) > Self.greetingLimit else { continue }
@@ -170,6 +175,8 @@ final class LastHeard: Sendable {
   var minor: Int { state.withLock { $0.minor } }
   /// What came is being taken in: a silence meanwhile is the manager's own.
   var isBusy: Bool { state.withLock { $0.isBusy } }
+  /// The silence until now does not count.
+  func forgive() { state.withLock { $0.nanoseconds = Clock.monotonic() } }
   func mark(isBusy: Bool) {
     state.withLock {
       $0.nanoseconds = Clock.monotonic()

@@ -63,6 +63,10 @@ extension Site {
     [storeFailure, logFailure, jobFailure, rollUpFailure].compactMap { $0 }
   }
 
+  func checkForgettable(_ id: ServerID) throws(DiagnosticError) {
+    try observed.checkForgettable(id, at: now)
+  }
+
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)
     interruptions[id] = nil
@@ -120,7 +124,11 @@ extension Site {
       fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
     let names = ManagerFigures.serverLabels(hostnames: observed.hostnames)
-    if let last = ids.last.flatMap(catalogue.series), last.kind == .gauge, request.isRate {
+    let known = MetricRegistry.metric(named: request.metric).flatMap { metric in
+      ids.contains { catalogue.series($0)?.isLike(metric) == true } ? metric.kind : nil
+    }
+    let kind = known ?? ids.last.flatMap(catalogue.series)?.kind
+    if request.isRate, kind == .gauge {
       throw DiagnosticError(
         .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
         remedy: "Leave --rate out.")

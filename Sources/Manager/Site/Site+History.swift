@@ -20,7 +20,11 @@ extension Site {
       switch declaration.key.subject {
       case .server: subject = .server(handle.server)
       case .target(let reference):
-        subject = .target(observed.resolve(handle.server, reference, at: now).targetID)
+        guard let target = observed.resolve(handle.server, reference, at: now)?.targetID else {
+          refused += 1
+          return nil
+        }
+        subject = .target(target)
       }
       let series = StoredSeries(
         subject: subject, metric: declaration.key.metric, labels: declaration.key.labels,

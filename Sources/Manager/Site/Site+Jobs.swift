@@ -17,10 +17,17 @@ extension Site {
       return
     }
     let now = self.now
-    let target = observed.resolve(handle.server, report.target, at: now).targetID
+    // One more than a server may name is no target.
+    guard let target = observed.resolve(handle.server, report.target, at: now)?.targetID else {
+      return
+    }
     let began = corrected(report.began, handle, now)
+    // A reading is no older than what is kept, whatever the agent's clock says.
+    let oldest = began - settings.retention.wholeNanoseconds
     let span = JobSpan(
-      report, target: target, fromNanoseconds: min(began, corrected(report.since, handle, now)),
+      report,
+      target: target,
+      fromNanoseconds: min(began, max(oldest, corrected(report.since, handle, now))),
       throughNanoseconds: began)
     if !jobBook.take(report, span, from: stream, now: now) {
       // It was stored before its acknowledgement got through.

@@ -85,7 +85,15 @@ extension Site {
     let orders = try await store.storedOrders(of: stream)
     let settled = try await store.durableOrder(of: stream)
     guard !head.knows(stream) else { return }
-    head.resume(stream, durable: orders.ranges + (settled > 0 ? [1...settled] : []))
+    // What was written last is not there any more: a disk that loses what it synced cuts a file's log, and
+    // SQLite takes the rest for all. Older days go by age; a stream of which none is left is such a one.
+    let trusted = orders.ranges.last.map { min($0.upperBound, settled) } ?? settled
+    if trusted < settled {
+      logger.error(
+        "history lacks batches that it had: they are lost unless their agent still has them",
+        metadata: ["server": "\(stream.server)", "batches": "\(settled - trusted)"])
+    }
+    head.resume(stream, durable: orders.ranges + (trusted > 0 ? [1...trusted] : []))
   }
 
   /// Other lives of the agent than the last one that was heard: nothing was sampled between them.

@@ -41,6 +41,7 @@ package struct SiteFacade: SiteService {
 
   package func forget(server: String, by caller: Caller) async throws(DiagnosticError) {
     let id = try await site.server(server).summary.id
+    try await site.checkForgettable(id)
     try await enrolment.forget(id, by: caller.name)
     await site.forgotten(id)
   }

@@ -84,9 +84,9 @@ struct StreamTable {
       try db.cachedStatement(
         sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
       ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
-      // The order says it from now on.
+      // The order says it from now on; the last ones say that history ends before it.
       try db.cachedStatement(
-        sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order <= ?"
+        sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order < ?"
       ).execute(arguments: [entry.id, Int64(clamping: entry.order)])
     }
     return entries.mapValues(\.order)

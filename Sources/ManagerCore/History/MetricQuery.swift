@@ -81,9 +81,7 @@ package struct MetricQuery: Hashable, Sendable {
   ) -> MetricPlan {
     let chosen = series.filter(chooses)
     let tracks = tracks.list
-    let newest = tracks.map(\.candidate).max { $0.id < $1.id } ?? chosen.max { $0.id < $1.id }
-    let kind = newest?.series.kind ?? .unrecognised
-    let unit = newest?.series.unit ?? ""
+    let (kind, unit) = nature(of: tracks.map(\.candidate), or: chosen)
     let rate = isRate && kind == .counter
     let alike = tracks.filter {
       $0.candidate.series.kind == kind && $0.candidate.series.unit == unit
@@ -93,14 +91,29 @@ package struct MetricQuery: Hashable, Sendable {
       MetricPlan.Group(labels: labels, members: members, mute: mute[labels] ?? 0)
     }
     let answering = Set(material.rollUps.values.lazy.flatMap { $0 }.map(\.tier))
+    var frame = MetricAnswer(
+      metric: metric, unit: unit, kind: kind, isRate: rate, fromNanoseconds: fromNanoseconds,
+      throughNanoseconds: throughNanoseconds, groups: [],
+      tiers: (material.columns.values.allSatisfy(\.isEmpty) ? [] : ["raw"])
+        + RollUpTier.allCases.filter(answering.contains).map(\.name))
+    if alike.count < tracks.count { frame.seriesOfOtherKinds = tracks.count - alike.count }
     return MetricPlan(
-      frame: MetricAnswer(
-        metric: metric, unit: unit, kind: kind, isRate: rate, fromNanoseconds: fromNanoseconds,
-        throughNanoseconds: throughNanoseconds, groups: [],
-        tiers: (material.columns.values.allSatisfy(\.isEmpty) ? [] : ["raw"])
-          + RollUpTier.allCases.filter(answering.contains).map(\.name)),
+      frame: frame,
       buckets: MetricBuckets(alike, isRate: rate), now: now,
       groups: groups.map { ($0.labels.sortedText, $0) }.sorted { $0.0 < $1.0 }.map(\.1))
+  }
+
+  /// Of a metric that is known what it is known as, if any series says so; else the newest series decides.
+  private func nature(
+    of heard: [Candidate], or chosen: [Candidate]
+  ) -> (kind: SeriesKind, unit: String) {
+    if let metric = MetricRegistry.metric(named: metric),
+      (heard + chosen).contains(where: { $0.series.isLike(metric) })
+    {
+      return (metric.kind, metric.unit)
+    }
+    let newest = heard.max { $0.id < $1.id } ?? chosen.max { $0.id < $1.id }
+    return (newest?.series.kind ?? .unrecognised, newest?.series.unit ?? "")
   }
 
   private func groupLabels(_ candidate: Candidate) -> [String: String] {
@@ -134,3 +147,8 @@ extension [String: String] {
 }
 
 private func < (a: [String], b: [String]) -> Bool { a.lexicographicallyPrecedes(b) }
+
+extension StoredSeries {
+  /// Whether its kind and unit are those that a metric is known by.
+  package func isLike(_ metric: Metric) -> Bool { kind == metric.kind && unit == metric.unit }
+}

@@ -4,6 +4,7 @@ import Protocol
 struct LeftOut: Sendable {
   private(set) var sections: Set<SectionKey> = []
   private(set) var series: UInt64 = 0
+  private var hasTargets = false
   private(set) var since: Int64?
 
   mutating func leave(_ key: SectionKey, at now: Int64) {
@@ -16,9 +17,14 @@ struct LeftOut: Sendable {
     series = series.addingReportingOverflow(UInt64(max(0, count))).partialValue
   }
 
+  mutating func leaveTarget(at now: Int64) {
+    since = since ?? now
+    hasTargets = true
+  }
+
   /// It is taken now, or gone.
   mutating func settle(_ key: SectionKey) {
-    guard sections.remove(key) != nil, sections.isEmpty, series == 0 else { return }
+    guard sections.remove(key) != nil, sections.isEmpty, series == 0, !hasTargets else { return }
     since = nil
   }
 
@@ -38,6 +44,9 @@ struct LeftOut: Sendable {
     }
     if series > 0 {
       parts.append("\(series) new series: more than any server has")
+    }
+    if hasTargets {
+      parts.append("targets: it names more than \(StateLimits.targetsPerServer)")
     }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }

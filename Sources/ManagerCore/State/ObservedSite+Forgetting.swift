@@ -26,12 +26,39 @@ extension ObservedSite {
     return (target.record.label, id)
   }
 
+  /// Refuses to forget a server that is heard while a target is active there and elsewhere: the danger would be
+  /// there still, and nobody would say so.
+  ///
+  /// - Throws: `conflict`.
+  package func checkForgettable(_ id: ServerID, at now: Moment) throws(DiagnosticError) {
+    guard let server = servers[id], server.session != nil,
+      let double = targets.values.filter({ $0.double?.servers.contains(id) == true })
+        .min(by: { $0.record.label < $1.record.label })
+    else { return }
+    let others = (double.double?.servers ?? []).filter { $0 != id }
+      .compactMap { servers[$0]?.name }.sorted().joined(separator: ", ")
+    throw DiagnosticError(
+      .conflict, subject: server.name,
+      reason:
+        "\(double.record.label) is active there and on \(others), and \(server.name) is heard",
+      remedy:
+        "Power off or fence one of them first; once \(server.name) is off for certain, run this again."
+    )
+  }
+
   /// Who tells of a target, and how.
   private func witness(of target: ObservedTarget) -> (server: String, reason: String)? {
     func name(_ id: ServerID) -> String { servers[id]?.name ?? id.text }
     if let server = target.heldClaimants.first {
       return (
         name(server), "\(name(server)) says that it is active there, or did when it was last heard"
+      )
+    }
+    let label = target.record.label
+    if let server = servers.values.filter({ $0.shows(label) }).min(by: { $0.name < $1.name }) {
+      return (
+        server.name,
+        "the devices or mounts of \(server.name) have it, or did when it was last heard"
       )
     }
     if let server = target.importNIDs.keys.min(by: { name($0) < name($1) }) {
@@ -41,5 +68,18 @@ extension ObservedSite {
       return (name(server), "the MGS on \(name(server)) has it among its targets")
     }
     return nil
+  }
+}
+
+extension ReportedServer {
+  /// Whether its list of devices or its mount table has a target, as it said last: silence releases nothing.
+  fileprivate func shows(_ label: String) -> Bool {
+    sections.values.contains { held in
+      switch held.fact {
+      case .lustre(let body): body.devices.contains { $0.name == label }
+      case .mounts(let body): body.mounts.contains { $0.role == .target && $0.label == label }
+      default: false
+      }
+    }
   }
 }

@@ -3,9 +3,10 @@ import Protocol
 /// Who is who: MGSs are components of NIDs, targets are (MGS, label).
 extension ObservedSite {
   /// Which target a server means. A label without NIDs belongs to what this server itself says
-  /// elsewhere, else to the one MGS that knows the label, else to the MGS `unknown`.
+  /// elsewhere, else to the one MGS that knows the label, else to the MGS `unknown`. `nil` for one more
+  /// than a server may name.
   package mutating func resolve(_ id: ServerID, _ reference: TargetReference, at now: Moment)
-    -> ResolvedTarget
+    -> ResolvedTarget?
   {
     if let known = resolutions[id]?[reference] { return known }
     let resolved: ResolvedTarget
@@ -13,8 +14,9 @@ extension ObservedSite {
       resolved = bound
     } else {
       let mgs = mgsID(of: reference, from: id)
-      resolved = ResolvedTarget(
-        targetID: targetID(mgs: mgs, label: reference.label, heardFrom: id, at: now), mgsID: mgs)
+      guard let target = targetID(mgs: mgs, label: reference.label, heardFrom: id, by: id, at: now)
+      else { return nil }
+      resolved = ResolvedTarget(targetID: target, mgsID: mgs)
     }
     if servers[id] != nil { resolutions[id, default: [:]][reference] = resolved }
     return resolved
@@ -38,7 +40,12 @@ extension ObservedSite {
   mutating func mgsID(of reference: TargetReference, from id: ServerID) -> String {
     let named = reachable(reference.mgs, from: id)
     if reference.label == TargetLabel.mgs { return localMGS(of: id, named: named) }
-    if !named.isEmpty { return join(named) }
+    if !named.isEmpty {
+      guard mayName(id) || named.contains(where: { mgsByNID[$0] != nil }) else {
+        return MGSRecord.unknownID
+      }
+      return join(named)
+    }
     if NID.areLocal(reference.mgs) { return localMGS(of: id, named: []) }
     // Every target on a server reaches its MGS through an mgc there: a single mgc names it.
     let mgcs = Set((servers[id]?.mgcs ?? []).map { reachable($0, from: id) }.filter { !$0.isEmpty })
@@ -139,11 +146,21 @@ extension ObservedSite {
 
   /// The target of this label at an MGS, made when it is new. A target of that label whose MGS
   /// nobody knew is adopted when this MGS is the only one that it can belong to.
-  mutating func targetID(mgs: String, label: String, heardFrom id: ServerID?, at now: Moment)
-    -> String
-  {
+  ///
+  /// - Parameters:
+  ///   - heardFrom: who has it.
+  ///   - teller: by whose word it is known.
+  /// - Returns: `nil` for a new one when the teller has named as many as any server has.
+  mutating func targetID(
+    mgs: String, label: String, heardFrom id: ServerID?, by teller: ServerID, at now: Moment
+  ) -> String? {
     if mgs != MGSRecord.unknownID { adoptUnknown(label, by: mgs, heardFrom: id) }
     if let known = targetsByMGS[mgs]?[label] { return known }
+    guard mayName(teller) else {
+      servers[teller]?.leftOut.leaveTarget(at: now.monotonicNanoseconds)
+      return nil
+    }
+    servers[teller]?.named += 1
     let new = mint.mint(["target", mgs, label]) {
       targets[$0] != nil || successors[$0] != nil
     }
@@ -158,8 +175,12 @@ extension ObservedSite {
   }
 
   /// The management target of an MGS.
-  mutating func mgtID(mgs: String, at now: Moment) -> String {
-    targetID(mgs: mgs, label: TargetLabel.mgs, heardFrom: nil, at: now)
+  mutating func mgtID(mgs: String, by teller: ServerID, at now: Moment) -> String? {
+    targetID(mgs: mgs, label: TargetLabel.mgs, heardFrom: nil, by: teller, at: now)
+  }
+
+  private func mayName(_ id: ServerID) -> Bool {
+    servers[id].map { $0.named < StateLimits.targetsPerServer } ?? true
   }
 
   mutating func insert(_ target: ObservedTarget) {
@@ -241,7 +262,9 @@ extension ObservedSite {
     {
       return
     }
-    let target = targetID(mgs: mgs, label: label, heardFrom: id, at: now)
+    guard let target = targetID(mgs: mgs, label: label, heardFrom: id, by: id, at: now) else {
+      return
+    }
     let bound = servers[id]?.targetIDs[key]
     if bound == target { return }
     if bound != nil { endClaim(key, of: id, evidence: nil, at: now) }

@@ -139,7 +139,9 @@ extension ObservedSite {
     var registered: Set<String> = []
     for label in section.fileSystems.flatMap(\.targets) {
       guard let parsed = TargetLabel(label), parsed.kind != .mgt else { continue }
-      registered.insert(targetID(mgs: mgs, label: label, heardFrom: nil, at: now))
+      if let target = targetID(mgs: mgs, label: label, heardFrom: nil, by: id, at: now) {
+        registered.insert(target)
+      }
     }
     setRegistered(registered, by: id)
   }
@@ -156,7 +158,10 @@ extension ObservedSite {
   private mutating func setImports(
     _ imports: [ImportsSection.Import], of id: ServerID, at now: Moment
   ) {
-    let mgcs = imports.filter { $0.target == TargetLabel.mgs }.map { $0.failoverNIDs + $0.mgs }
+    let all = imports.filter { $0.target == TargetLabel.mgs }.map { $0.failoverNIDs + $0.mgs }
+    // Each target without NIDs is looked for among them.
+    var met: Set<[String]> = []
+    let mgcs = Array(all.filter { met.insert($0).inserted }.prefix(StateLimits.mgcsPerServer))
     if servers[id]?.mgcs != mgcs {
       servers[id]?.mgcs = mgcs
       resolutions[id] = nil
@@ -165,14 +170,16 @@ extension ObservedSite {
     var connected: [String: String] = [:]
     for one in mgcs {
       let nids = reachable(one, from: id)
-      if !nids.isEmpty { named[mgtID(mgs: join(nids), at: now)] = nids }
+      guard !nids.isEmpty, let mgt = mgtID(mgs: join(nids), by: id, at: now) else { continue }
+      named[mgt] = nids
     }
     for one in imports where one.target != TargetLabel.mgs && TargetLabel(one.target) != nil {
       let reference = TargetReference(label: one.target, mgs: one.mgs)
       let mgs = mgsID(of: reference, from: id)
       // Imports without a known MGS make no targets: they are no evidence of where one lives.
       guard mgs != MGSRecord.unknownID || targetsByMGS[mgs]?[one.target] != nil else { continue }
-      let target = targetID(mgs: mgs, label: one.target, heardFrom: nil, at: now)
+      guard let target = targetID(mgs: mgs, label: one.target, heardFrom: nil, by: id, at: now)
+      else { continue }
       named[target, default: []] += reachable(one.failoverNIDs, from: id)
       if one.state == "FULL" || one.state == "IDLE" { connected[target] = one.currentConnection }
     }

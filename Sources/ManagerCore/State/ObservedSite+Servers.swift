@@ -36,6 +36,10 @@ extension ObservedSite {
       effects.targets.insert(target)
     }
     for target in targets.keys { targets[target]?.claims[id] = nil }
+    // What only it named, and nobody ever saw, is no target of the site.
+    for (target, entry) in targets where !entry.isToldOf && entry.record.lastActiveServer == nil {
+      dropTarget(target)
+    }
     if let mgs = mgsByFounder.removeValue(forKey: id) {
       mgss[mgs]?.foundingServer = nil
       effects.mgss.insert(mgs)

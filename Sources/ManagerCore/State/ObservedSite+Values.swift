@@ -8,9 +8,10 @@ extension ObservedSite {
     CapacityMetric.inodesTotal, CapacityMetric.inodesFree,
   ]
 
-  /// Whether values of a series are: an amount as the kernel tells it, whole and of the target as such.
+  /// Whether values of a series are: an amount as the kernel tells it, of the target as such.
   package static func keeps(_ series: SeriesDeclaration) -> Bool {
-    keptMetrics.contains(series.key.metric) && series.key.labels.isEmpty && series.decimals == 0
+    guard keptMetrics.contains(series.key.metric), series.decimals == 0 else { return false }
+    return series.key.labels.keys.allSatisfy { $0 == "component" }
   }
 
   /// A value of a target came. Others than the kept metrics are let go, and so is a value that is
@@ -22,7 +23,7 @@ extension ObservedSite {
     guard ObservedSite.keptMetrics.contains(metric), case .target(let reference) = subject,
       servers[id] != nil
     else { return }
-    let target = resolve(id, reference, at: now).targetID
+    guard let target = resolve(id, reference, at: now)?.targetID else { return }
     let evidence = nanoseconds.map { now.monotonic(ofWall: $0) } ?? now.monotonicNanoseconds
     if let held = targets[target]?.values[metric], held.evidence > evidence { return }
     targets[target]?.values[metric] = HeldValue(bits: bits, evidence: evidence)

@@ -24,6 +24,8 @@ struct ReportedServer: Sendable {
   /// Of the sections' bodies, as text.
   var sectionBytes = 0
   var leftOut = LeftOut()
+  /// Targets that are known by its word first, since the manager was started.
+  var named = 0
   var pending: [String: [SectionKey]] = [:]
   /// Of this session only.
   var collectors: [String: CollectorProgress] = [:]

@@ -48,6 +48,11 @@ enum StateLimits {
   static let sectionsPerServer = 20_000
   /// Of all of them as text: the largest servers known have half of it, and all of it fits one answer.
   static let sectionBytesPerServer = 48 << 20
+  /// Targets that are known by its word first. The largest sites known have some ten thousand, and one MGS
+  /// names those of all of its file systems.
+  static let targetsPerServer = 20_000
+  /// Different MGSs that its clients (mgc) name: one for each file system that it mounts.
+  static let mgcsPerServer = 64
   /// Keys of sections that are left out; it is the number that matters.
   static let leftOut = 1_000
   /// A screen of losses, and enough to see a pattern in them.

@@ -43,6 +43,9 @@ extension MetricAnswer: DirectJSON {
     writer.text(kind.rawValue)
     writer.raw(",\"metric\":")
     writer.text(metric)
+    if let seriesOfOtherKinds {
+      writer.raw(",\"seriesOfOtherKinds\":\(seriesOfOtherKinds)")
+    }
     writer.raw(",\"throughNanoseconds\":")
     writer.integer(throughNanoseconds)
     if let tiers {

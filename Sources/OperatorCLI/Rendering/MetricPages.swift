@@ -36,11 +36,15 @@ enum MetricPage {
 
   /// What an answer may lack must not pass for a time without samples.
   static func unreadable(_ answer: MetricAnswer) -> [String] {
-    (answer.unreadable ?? []).map { gap in
+    let gaps = (answer.unreadable ?? []).map { gap in
       printable(
         "Not readable from \(Quantities.moment(gap.fromNanoseconds)) to "
           + "\(Quantities.moment(gap.throughNanoseconds)): \(gap.file): \(gap.reason)")
     }
+    guard let others = answer.seriesOfOtherKinds else { return gaps }
+    return gaps + [
+      "Left out: \(plural(others, "series", "series")) of another kind or unit than \(answer.kind.rawValue) in \(printable(answer.unit))."
+    ]
   }
 
   private static func table(

@@ -8,7 +8,9 @@ import Testing
     throws -> ResolvedTarget
   {
     let id = try #require(stage.servers[name]?.id)
-    return stage.site.resolve(id, TargetReference(label: label, mgs: mgs), at: stage.now)
+    let resolved = stage.site.resolve(
+      id, TargetReference(label: label, mgs: mgs), at: stage.now)
+    return try #require(resolved)
   }
 
   /// Two sites of one manager: a.fs1 and b.fs1.
