@@ -286,6 +286,24 @@ class BadState(Disks):
         self.assertNotIn("database-corrupt", manager.codes())
         self.assertNotIn("unreadable", manager.json("metrics", "query", METRIC))
 
+    def test_a_log_of_history_that_lost_its_end_is_told(self):
+        manager = self.manager(flush="1s")
+        agent = Agent(self, manager, self.tree()).enrolled().wait_connected()
+        wait_until(lambda: len(self.times(manager, agent.name)) >= 8, "samples")
+        manager.kill()
+        wal = next((manager.state / "history").glob("raw-*.sqlite-wal"))
+        before = wal.stat().st_size
+        os.truncate(wal, before * 3 // 4)
+        manager.start()
+        agent.wait_connected()
+        manager.log(r"history lacks batches that it had")
+        lost = wait_until(lambda: [loss for loss in manager.server(agent.name)["losses"]
+                                   if loss["batches"]], "the loss is told")
+        self.assertIn("the manager's store does not have them", lost[0]["reason"])
+        # And it goes on.
+        now = time.time()
+        wait_until(lambda: any(at > now for at in self.times(manager, agent.name)), "new samples")
+
     def test_a_read_only_disk_refuses_a_start_and_stops_nothing_that_runs(self):
         disk = Disk(self, self.path / "manager", 24)
         manager = self.manager(flush="1s")

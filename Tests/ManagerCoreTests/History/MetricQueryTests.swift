@@ -17,6 +17,30 @@ import Testing
     #expect(group.points.last?.nanoseconds == 40 * second)
   }
 
+  @Test func oneOddSeriesHidesNoOther() throws {
+    let name = Metric.capacity.name
+    func series(_ unit: String, _ kind: SeriesKind, _ server: Int) throws -> StoredSeries {
+      StoredSeries(
+        subject: .target("t\(server)"), metric: name, labels: [:], kind: kind, unit: unit,
+        decimals: 0,
+        width: 64)
+    }
+    let query = MetricQuery(
+      metric: name, fromNanoseconds: 0, throughNanoseconds: 100 * second, isRate: false)
+    let good = Metric.capacity
+    let answer = query.evaluate(
+      series: [
+        .init(id: 1, series: try series(good.unit, good.kind, 1), labels: ["target": "a"]),
+        .init(id: 2, series: try series(good.unit, good.kind, 2), labels: ["target": "b"]),
+        .init(id: 3, series: try series("parsecs", .counter, 3), labels: ["target": "c"]),
+      ],
+      columns: [1: points((0, 7)), 2: points((0, 8)), 3: points((0, 9))],
+      now: Moment(monotonicNanoseconds: 0, wallNanoseconds: 100 * second))
+    #expect(answer.unit == good.unit && answer.kind == good.kind)
+    #expect(answer.groups.map(\.value) == [7, 8])
+    #expect(answer.seriesOfOtherKinds == 1, "and it is told")
+  }
+
   @Test func aNewSourceCountsFromZeroAndIsMarked() throws {
     let columns: [SeriesID: [HistoryPoint]] = [
       1: points((0, 1_000), (10, 1_100)) + points((20, 300), (30, 400), source: 2)

@@ -81,4 +81,40 @@ import Testing
     try stage.run(2)
     #expect(stage.findings(.reportLeftOut).isEmpty)
   }
+
+  @Test func targetsThatOneServerMakesUpAreBoundAndGoWithIt() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss02"]?.id)
+    let before = stage.site.targets.count
+    stage.servers["oss02"]?.live = (0..<3).map { number in
+      .init(
+        name: "x\(number)", generation: 1,
+        targets: (0..<10_000).map { "x\(number)-OST" + Self.hex($0) }, imperativeRecovery: "full")
+    }
+    try stage.run(2)
+    #expect(stage.site.targets.count <= before + StateLimits.targetsPerServer)
+    let finding = try #require(stage.findings(.reportLeftOut).first)
+    #expect(finding.diagnostic.reason.contains("it names more than 20000"))
+    #expect(stage.target("fs1-OST0000")?.state == .mounted, "others are none the worse")
+    stage.site.serverForgotten(id, at: stage.now)
+    #expect(stage.site.targets.count <= before)
+  }
+
+  @Test func ofManyMGSsThatOneServerNamesSomeCount() throws {
+    var stage = try Stage.pair()
+    let id = try #require(stage.servers["oss02"]?.id)
+    for number in 0..<3_000 {
+      stage.servers["oss02"]?.imports.append(
+        .init(
+          name: "MGC", target: "MGS", state: "FULL", currentConnection: nil, failoverNIDs: [],
+          mgs: ["10.9.\(number / 256).\(number % 256)@tcp"]))
+    }
+    try stage.run(2)
+    #expect(stage.site.servers[id]?.mgcs.count == StateLimits.mgcsPerServer)
+  }
+
+  private static func hex(_ number: Int) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
 }

@@ -272,6 +272,42 @@ import Testing
     #expect(stage.target("fs1-OST0000")?.failoverServers == ["172.20.20.6@o2ib"])
   }
 
+  @Test func aTargetWhoseDeviceOrMountIsThereIsNotForgotten() throws {
+    var stage = try Stage.pair()
+    for server in ["oss01", "oss02", "mds01"] { stage.servers[server]?.imports = [] }
+    stage.servers["mds01"]?.live = []
+    stage.servers["oss01"]?.mounts = ["fs1-OST0000"]
+    stage.unmount("fs1-OST0000", on: "oss01")
+    try stage.run(2)
+    func refusal() -> Diagnostic? {
+      do throws(DiagnosticError) {
+        _ = try stage.site.targetForgotten("fs1-OST0000")
+        return nil
+      } catch { return error.diagnostic }
+    }
+    #expect(refusal()?.reason.hasPrefix("the devices or mounts of oss01 have it") == true)
+    stage.cut("oss01")
+    stage.pass(600)
+    #expect(refusal()?.code == "conflict", "silence releases nothing")
+  }
+
+  @Test func aServerThatIsHeardIsNotForgottenWhileATargetIsActiveThereAndElsewhere() throws {
+    var stage = try Stage.pair()
+    let oss01 = try #require(stage.servers["oss01"]?.id)
+    try stage.site.checkForgettable(oss01, at: stage.now)
+    stage.mount("fs1-OST0000", on: "oss02")
+    try stage.run(3)
+    #expect(stage.target("fs1-OST0000")?.state == .twice)
+    let error = #expect(throws: DiagnosticError.self) {
+      try stage.site.checkForgettable(oss01, at: stage.now)
+    }
+    #expect(error?.diagnostic.code == "conflict")
+    #expect(error?.diagnostic.reason.contains("on oss02, and oss01 is heard") == true)
+    // Once it is off for certain its session has ended, and the operator says so.
+    stage.close("oss01")
+    try stage.site.checkForgettable(oss01, at: stage.now)
+  }
+
   @Test func aTargetIsForgottenOnlyWhenNobodyTellsOfIt() throws {
     var stage = try Stage.pair()
     func refusal() -> Diagnostic? {
