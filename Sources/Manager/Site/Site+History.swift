@@ -262,7 +262,14 @@ extension Site {
   /// In turn only.
   func persistEffects() async throws(DiagnosticError) {
     // Of a store that fails for hours one of each record waits, not one of each second.
-    pendingEffects = StateEffect.coalesced(pendingEffects + observed.takeEffects())
+    let new = observed.takeEffects()
+    for case .mergedMGS(let one, let other) in new {
+      // For good: the targets of both are those of one from now on.
+      logger.warning(
+        "two MGSs are one, since a server names NIDs of both for its MGS",
+        metadata: ["mgs": "\(other)", "former": "\(one)"])
+    }
+    pendingEffects = StateEffect.coalesced(pendingEffects + new)
     guard !pendingEffects.isEmpty else { return }
     let batch = pendingEffects
     try await store.apply(batch)

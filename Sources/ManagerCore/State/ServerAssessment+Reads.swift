@@ -35,7 +35,8 @@ extension ServerAssessment {
     let leftovers = held.fates.flatMap { fate in fate.leftovers.map { (fate.name, $0) } }
     guard
       let sentence = sentence(
-        leftovers.map(\.1), "parameter is not understood", "parameters are not understood")
+        Set(leftovers.map(\.1)).sorted(), "parameter is not understood",
+        "parameters are not understood")
     else { return nil }
     return Trouble(
       code: .parametersNotUnderstood, reason: "on \(server.name) \(sentence)", since: held.since,

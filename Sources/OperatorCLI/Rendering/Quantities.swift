@@ -180,10 +180,10 @@ package func printable(_ text: String) -> String {
   }
 }
 
-/// C0, DEL, C1, and the marks that reorder the text around them.
+/// C0, DEL, C1, the marks that reorder the text around them, and those that end a line or a paragraph.
 func isControl(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
-  case 0..<0x20, 0x7f..<0xa0, 0x061c, 0x200e, 0x200f, 0x202a...0x202e, 0x2066...0x2069: true
+  case 0..<0x20, 0x7f..<0xa0, 0x061c, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: true
   default: false
   }
 }
