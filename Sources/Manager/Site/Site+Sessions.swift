@@ -89,7 +89,8 @@ extension Site {
     // SQLite takes the rest for all. Older days go by age; a stream of which none is left is such a one.
     // Of a day that was set aside the loss is told as such.
     let isTold = store.history.damaged.contains { $0.isSetAside && $0.file.tier == nil }
-    let trusted = isTold ? settled : orders.ranges.last.map { min($0.upperBound, settled) } ?? settled
+    let trusted =
+      isTold ? settled : orders.ranges.last.map { min($0.upperBound, settled) } ?? settled
     if trusted < settled {
       logger.error(
         "history lacks batches that it had: they are lost unless their agent still has them",
