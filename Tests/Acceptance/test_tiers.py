@@ -90,6 +90,8 @@ class Tiers(Lab):
         # A bucket's greatest rate is kept in steps of 0.8 %.
         self.assertGreaterEqual(group["peak"] * 1.000001, raw["peak"])
         self.assertLessEqual(group["peak"], raw["peak"] * 1.008 + 1e-9)
+        # A time's mean is no more than its greatest part, also where two roll-ups join.
+        self.assertLessEqual(group["maximum"], group["peak"] * 1.001)
         self.assertAlmostEqual(self.grown(group), self.grown(raw), delta=max(1, self.grown(raw) * 1e-6))
 
     @staticmethod

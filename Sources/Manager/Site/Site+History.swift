@@ -136,7 +136,7 @@ extension Site {
       observed.batchIngested(handle.server, samples: row.bits.count, at: now)
       if isTooOld { return noteTooOld(batch, nanoseconds, of: handle.server) }
       closeInterruption(stream, nanoseconds, now)
-      if earlier == nil { notePause(stream, batch, nanoseconds, now) }
+      notePause(stream, batch, nanoseconds, now)
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.
       if earlier == nil || nanoseconds > last {
@@ -166,15 +166,28 @@ extension Site {
   private func notePause(
     _ stream: StreamKey, _ batch: ArrangedBatch, _ nanoseconds: Int64, _ now: Moment
   ) {
-    let pause = paces[stream.server, default: SamplingPace()].take(
-      stream, order: batch.order, stamp: batch.stamp, nanoseconds: nanoseconds,
-      interval: Int64(settings.collectMilliseconds) * 1_000_000)
+    let pause = paces[stream.server]?[stream]?.take(
+      order: batch.order, stamp: batch.stamp, nanoseconds: nanoseconds)
     guard let pause else { return }
     found(
       SampleLoss(
         afterNanoseconds: pause.lowerBound, beforeNanoseconds: pause.upperBound, batches: 0,
         samples: 0, reason: "the agent took no samples: it, or its machine, was held up"),
       stream.server, now)
+  }
+
+  /// A step of the manager's own clock is one of all models of its agents' clocks: each would find it out by
+  /// itself in a minute or more, and what they report would seem that much older until then.
+  private func noteOwnStep() {
+    let now = self.now
+    let ahead = now.wallNanoseconds.subtractingReportingOverflow(now.monotonicNanoseconds)
+      .partialValue
+    defer { wallAhead = ahead }
+    guard let before = wallAhead else { return }
+    let step = ahead.subtractingReportingOverflow(before).partialValue
+    guard step.magnitude > UInt64(ClockModel.tolerance) else { return }
+    for server in clocks.keys { clocks[server]?.shift(by: step) }
+    logger.notice("the manager's clock was set", metadata: ["milliseconds": "\(step / 1_000_000)"])
   }
 
   private func remember(
@@ -197,6 +210,7 @@ extension Site {
   /// it is tried again.
   private func flushNow(force: Bool) async {
     isFlushAsked = false
+    noteOwnStep()
     tellTooOld()
     pendingSeries += catalogue.takeNew()
     let write = log.nextWrite(now: now)

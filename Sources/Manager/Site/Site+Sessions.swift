@@ -40,6 +40,14 @@ extension Site {
     noteInterruptions(hello, stream, chain)
     settleMissing(hello, stream, now)
     timeline.forget(hello.server, but: stream)
+    let told = Set([stream] + lives.map(\.life.stream))
+    var paces = (paces[hello.server] ?? [:]).filter { told.contains($0.key) }
+    paces[stream] = paces[stream] ?? SamplingPace(since: sent)
+    self.paces[hello.server] = paces
+    // The life that could send its reports again is over.
+    if let last = lastBatch[hello.server]?.stream, last != stream {
+      Task { await self.flushJobs(force: true) }
+    }
     let acknowledged = head.acknowledgedOrder(stream)
     clocks[hello.server] = clock
     live[hello.server] = Live(
@@ -188,8 +196,11 @@ extension Site {
       ])
   }
 
-  func heard(_ handle: SessionHandle) {
-    if isLive(handle) { observed.heard(handle.server, at: now) }
+  /// - Parameter sent: of the newest frame, which may be a heartbeat: they are the fastest.
+  func heard(_ handle: SessionHandle, sent: Stamp? = nil) {
+    guard isLive(handle) else { return }
+    observed.heard(handle.server, at: now)
+    if let sent { observeClock(sent, handle) }
   }
 
   /// Whether this is the session that speaks for its server. What a replaced one still had on the

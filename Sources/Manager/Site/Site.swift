@@ -95,7 +95,9 @@ package actor Site {
   var toldForgery: [ServerID: String] = [:]
   var tooOld: [ServerID: SampleLoss] = [:]
   var seriesBudgets: [ServerID: RateBucket] = [:]
-  var paces: [ServerID: SamplingPace] = [:]
+  var paces: [ServerID: [StreamKey: SamplingPace]] = [:]
+  /// The wall clock minus the monotonic one, as of the last flush.
+  var wallAhead: Int64?
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?

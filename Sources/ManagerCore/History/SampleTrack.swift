@@ -142,11 +142,12 @@ struct SampleTrack: Sendable {
   ) {
     var place = 0
     var before: Int64
+    let phase = rollUp.phase
     if rollUp.firstNanoseconds < from {
-      guard let base = rollUp.buckets.indices.first(where: { rollUp.end(of: $0) >= from }) else {
-        return
-      }
-      before = rollUp.end(of: base)
+      guard
+        let base = rollUp.buckets.indices.first(where: { rollUp.end(of: $0, phase) >= from })
+      else { return }
+      before = rollUp.end(of: base, phase)
       points.append(HistoryPoint(nanoseconds: before, source: 0, bits: rollUp.last[base]))
       samples += 1
       place = base + 1
@@ -163,18 +164,18 @@ struct SampleTrack: Sendable {
       lives.reach(
         HistoryPoint(nanoseconds: life.lastNanoseconds, source: life.source, bits: life.lastBits))
     }
-    takeBuckets(of: rollUp, place, through: rollUp.tier.bucket(of: through), after: before)
+    takeBuckets(of: rollUp, place, through: rollUp.tier.bucket(of: through), after: before, phase)
   }
 
   private mutating func takeBuckets(
-    of rollUp: RollUp, _ first: Int, through end: Int64, after time: Int64
+    of rollUp: RollUp, _ first: Int, through end: Int64, after time: Int64, _ phase: Int64
   ) {
     var before = time
     var newest = points.last?.nanoseconds ?? .min
     var greatest: UInt64?
     for place in first..<rollUp.buckets.count {
       guard rollUp.buckets[place] <= end else { break }
-      let time = rollUp.end(of: place)
+      let time = rollUp.end(of: place, phase)
       if newest < time {
         points.append(HistoryPoint(nanoseconds: time, source: 0, bits: rollUp.last[place]))
         newest = time
@@ -263,9 +264,21 @@ private struct TrackLives {
 }
 
 extension RollUp {
-  /// Where a bucket's last value is drawn.
-  fileprivate func end(of place: Int) -> Int64 {
-    min((buckets[place] &+ 1) &* tier.nanoseconds, lastNanoseconds)
+  /// How long before the end of its bucket the very last sample lies: where sampling is regular, those of
+  /// the other buckets do too, and a growth is not spread over more or less time than it took. 0 where
+  /// the last bucket says nothing of the others.
+  fileprivate var phase: Int64 {
+    guard let bucket = buckets.last else { return 0 }
+    let samples = counts.reduce(UInt64(0)) { $0 &+ $1 }
+    let interval = Double(tier.nanoseconds) * Double(buckets.count) / Double(max(1, samples))
+    let (gap, overflow) = ((bucket &+ 1) &* tier.nanoseconds)
+      .subtractingReportingOverflow(lastNanoseconds)
+    return !overflow && gap >= 0 && Double(gap) <= interval * 1.1 ? gap : 0
+  }
+
+  /// When a bucket's last sample was taken, about; it is drawn there.
+  fileprivate func end(of place: Int, _ phase: Int64) -> Int64 {
+    min(max((buckets[place] &+ 1) &* tier.nanoseconds - phase, firstNanoseconds), lastNanoseconds)
   }
 
   /// Whether a sample is in it already: it was read from the store a moment before.

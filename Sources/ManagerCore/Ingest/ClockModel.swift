@@ -37,6 +37,13 @@ package struct ClockModel: Hashable, Codable, Sendable {
     }
   }
 
+  /// The manager's clock was set by so much.
+  package mutating func shift(by step: Int64) {
+    offset = offset?.boundedPlus(step)
+    windowLeast = nil
+    windowFrames = 0
+  }
+
   /// Manager's wall clock for a moment of this boot; `nil` before the first frame.
   package func corrected(_ stamp: Stamp) -> Int64? {
     offset.map { stamp.bootNanoseconds.boundedPlus($0) }

@@ -59,6 +59,9 @@ package struct IngestSession: Sendable {
     }
   }
 
+  /// Of the last frame that was taken, also one that is no event.
+  package private(set) var newestStamp: Stamp?
+
   /// The next event; `nil` when more bytes are needed. One at a time, because a few bytes may stand
   /// for a great many values that have not changed. The frames' stamps go with the events for the time
   /// model.
@@ -66,6 +69,7 @@ package struct IngestSession: Sendable {
     while taken < waiting.count {
       let frame = waiting[taken]
       taken += 1
+      newestStamp = frame.stamp
       if hello == nil, !assembler.isControl(frame) {
         throw refusal(.messageUnexpected, "a message of type \(frame.type) before hello")
       }
