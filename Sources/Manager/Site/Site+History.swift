@@ -178,8 +178,7 @@ extension Site {
 
   /// A step of the manager's own clock is one of all models of its agents' clocks: each would find it out by
   /// itself in a minute or more, and what they report would seem that much older until then.
-  private func noteOwnStep() {
-    let now = self.now
+  func noteOwnStep(_ now: Moment) {
     let ahead = now.wallNanoseconds.subtractingReportingOverflow(now.monotonicNanoseconds)
       .partialValue
     defer { wallAhead = ahead }
@@ -210,7 +209,7 @@ extension Site {
   /// it is tried again.
   private func flushNow(force: Bool) async {
     isFlushAsked = false
-    noteOwnStep()
+    noteOwnStep(now)
     tellTooOld()
     pendingSeries += catalogue.takeNew()
     let write = log.nextWrite(now: now)

@@ -268,6 +268,18 @@ import Testing
     #expect(clock.skew(stamp(11 * Self.second)) == 0)
   }
 
+  @Test func aStepOfTheManagersOwnClockMovesTheModelAtOnce() {
+    var clock = ClockModel(boot: BootID("b"))
+    let sent = Stamp(bootNanoseconds: 7 * Self.second, wallNanoseconds: 0)
+    clock.shift(by: Self.second)
+    #expect(clock.corrected(sent) == nil)
+    clock.observed(sent: sent, received: 1_007 * Self.second)
+    clock.shift(by: 300 * Self.second)
+    #expect(clock.corrected(sent) == 1_307 * Self.second)
+    clock.shift(by: -600 * Self.second)
+    #expect(clock.corrected(sent) == 707 * Self.second)
+  }
+
   @Test func aFasterFrameCorrectsAHeldUpFirstOne() {
     var clock = ClockModel(boot: BootID("b"))
     let sent = Stamp(bootNanoseconds: 0, wallNanoseconds: 0)

@@ -67,6 +67,24 @@ import Testing
     #expect(answer.groups.map(\.samples) == [3])
   }
 
+  @Test func whenTheManagersClockIsSetItsAgentsAreNotOlder() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let server = Given.server(1)
+    await manager.site.setClock(of: server, boot: 5 * Given.second)
+    let stamp = Stamp(bootNanoseconds: 5 * Given.second, wallNanoseconds: 0)
+    func noted(_ monotonic: Int64, _ wall: Int64) async -> Int64? {
+      await manager.site.noteOwnStep(
+        Moment(
+          monotonicNanoseconds: monotonic * Given.second, wallNanoseconds: wall * Given.second))
+      return await manager.site.clocks[server]?.corrected(stamp)
+    }
+    let before = try #require(await noted(0, 1_000))
+    #expect(await noted(1, 1_001) == before)
+    #expect(await noted(2, 1_302) == before + 300 * Given.second)
+    #expect(await noted(3, 1_003) == before)
+  }
+
   @Test func anAgentMayNotFillTheCatalogue() async throws {
     let directory = try TemporaryDirectory()
     let log = APIRecordedLog()
