@@ -41,6 +41,18 @@ def wait_until(predicate, what, seconds=PATIENCE, every=0.1):
         time.sleep(every)
 
 
+# TLS's alert that a handshake is given up (RFC 8446 §6.1, user_canceled).
+GIVEN_UP = bytes([21, 3, 3, 0, 2, 1, 90])
+
+
+def until_end(connection):
+    """All that comes until the other side closes."""
+    data = b""
+    while chunk := connection.recv(4096):
+        data += chunk
+    return data
+
+
 class CommandFailed(Exception):
     def __init__(self, command, code, output, errors):
         super().__init__(f"{' '.join(command)}: exit {code}\n{output[-2000:]}{errors[-2000:]}")
