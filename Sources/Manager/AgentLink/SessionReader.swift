@@ -37,7 +37,7 @@ struct SessionReader {
         try await handle(event, stamp)
       }
     }
-    if let handle { await connection.site.heard(handle, sent: session.newestStamp) }
+    if let handle { await connection.site.heard(handle, sent: session.takeNewestStamp()) }
   }
 
   private mutating func receive(_ bytes: [UInt8]) throws(DiagnosticError) {

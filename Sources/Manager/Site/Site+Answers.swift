@@ -48,13 +48,15 @@ extension Site {
     try observed.targetDetail(name, at: now)
   }
 
-  /// - Throws: also when the store can not be written; then it is forgotten, and written down later.
+  /// What can not be written down is not done.
   func forget(target name: String, by who: String) async throws(DiagnosticError) {
-    let (label, id) = try observed.targetForgotten(name)
-    let entry = AuditEntry(
-      nanoseconds: Clock.wall(), who: who, action: "target.forget", subject: "\(label) \(id)")
+    let (label, id) = try observed.forgettableTarget(name, at: now)
+    try await store.record(
+      AuditEntry(
+        nanoseconds: Clock.wall(), who: who, action: "target.forget", subject: "\(label) \(id)"))
+    // A server may tell of it by now.
+    try observed.targetForgotten(id, at: now)
     logger.notice("a target was forgotten", metadata: ["target": "\(label)", "by": "\(who)"])
-    try await store.record(entry)
     await flush()
     if let storeFailure { throw DiagnosticError(storeFailure) }
   }

@@ -45,7 +45,7 @@ extension Site {
     }
   }
 
-  /// A series is kept for ever, at some 30 bytes of memory and 200 of disk. The largest servers have some
+  /// A series is kept for ever. The largest servers have some
   /// ten thousand; a target that moves, and an agent of a new version, bring some more.
   private static let newSeries = 200_000.0
   private static let newSeriesADay = 20_000.0
@@ -163,6 +163,7 @@ extension Site {
         reason: interruption.reason), stream.server, now)
   }
 
+  /// An agent that was held up makes no batch meanwhile, and no order is missing.
   private func notePause(
     _ stream: StreamKey, _ batch: ArrangedBatch, _ nanoseconds: Int64, _ now: Moment
   ) {
@@ -178,9 +179,10 @@ extension Site {
 
   /// A step of the manager's own clock is one of all models of its agents' clocks: each would find it out by
   /// itself in a minute or more, and what they report would seem that much older until then.
-  func noteOwnStep(_ now: Moment) {
-    let ahead = now.wallNanoseconds.subtractingReportingOverflow(now.monotonicNanoseconds)
-      .partialValue
+  ///
+  /// - Parameters: the manager's clocks; that since the boot goes on while a machine sleeps, as the wall does.
+  func noteOwnStep(wall: Int64 = Clock.wall(), boot: Int64 = Clock.boot()) {
+    let ahead = wall.subtractingReportingOverflow(boot).partialValue
     defer { wallAhead = ahead }
     guard let before = wallAhead else { return }
     let step = ahead.subtractingReportingOverflow(before).partialValue
@@ -209,7 +211,7 @@ extension Site {
   /// it is tried again.
   private func flushNow(force: Bool) async {
     isFlushAsked = false
-    noteOwnStep(now)
+    noteOwnStep()
     tellTooOld()
     pendingSeries += catalogue.takeNew()
     let write = log.nextWrite(now: now)

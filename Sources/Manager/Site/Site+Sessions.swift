@@ -95,7 +95,7 @@ extension Site {
     guard !head.knows(stream) else { return }
     // What was written last is not there any more: a disk that loses what it synced cuts a file's log, and
     // SQLite takes the rest for all. Older days go by age; a stream of which none is left is such a one.
-    // Of a day that was set aside the loss is told as such.
+    // As long as a day that was set aside lies there, what is missing may be of it, and that loss is told.
     let isTold = store.history.damaged.contains { $0.isSetAside && $0.file.tier == nil }
     let trusted =
       isTold ? settled : orders.ranges.last.map { min($0.upperBound, settled) } ?? settled

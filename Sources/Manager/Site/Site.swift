@@ -96,7 +96,7 @@ package actor Site {
   var tooOld: [ServerID: SampleLoss] = [:]
   var seriesBudgets: [ServerID: RateBucket] = [:]
   var paces: [ServerID: [StreamKey: SamplingPace]] = [:]
-  /// The wall clock minus the monotonic one, as of the last flush.
+  /// The wall clock minus that since the boot, as of the last flush.
   var wallAhead: Int64?
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?

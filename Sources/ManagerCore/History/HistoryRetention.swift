@@ -67,8 +67,8 @@ package struct HistoryRetention: Hashable, Sendable {
     return gone
   }
 
-  /// Values that one answer is made of at most, where a wider tier makes them fewer: some 100 bytes each,
-  /// and two answers are worked on at once.
+  /// Values that one answer is made of at most, where a wider tier makes them fewer: 24 bytes each as
+  /// samples, and six columns of 8 as buckets; two answers are worked on at once.
   package static let valuesAtOnce: UInt64 = 4_000_000
 
   /// The tier that answers over a span: as fine as is of use, kept long enough, and no more values than

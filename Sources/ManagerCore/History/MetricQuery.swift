@@ -108,7 +108,7 @@ package struct MetricQuery: Hashable, Sendable {
     of heard: [Candidate], or chosen: [Candidate]
   ) -> (kind: SeriesKind, unit: String) {
     if let metric = MetricRegistry.metric(named: metric),
-      (heard + chosen).contains(where: { $0.series.isLike(metric) })
+      chosen.contains(where: { $0.series.isLike(metric) })
     {
       return (metric.kind, metric.unit)
     }

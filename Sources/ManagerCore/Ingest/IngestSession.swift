@@ -59,8 +59,14 @@ package struct IngestSession: Sendable {
     }
   }
 
-  /// Of the last frame that was taken, also one that is no event.
-  package private(set) var newestStamp: Stamp?
+  /// Of the last frame that was taken since it was asked for, also one that is no event: a frame that still
+  /// comes in says nothing of the clock.
+  private var newestStamp: Stamp?
+
+  package mutating func takeNewestStamp() -> Stamp? {
+    defer { newestStamp = nil }
+    return newestStamp
+  }
 
   /// The next event; `nil` when more bytes are needed. One at a time, because a few bytes may stand
   /// for a great many values that have not changed. The frames' stamps go with the events for the time

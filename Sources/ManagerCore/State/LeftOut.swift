@@ -4,7 +4,7 @@ import Protocol
 struct LeftOut: Sendable {
   private(set) var sections: Set<SectionKey> = []
   private(set) var series: UInt64 = 0
-  private var hasTargets = false
+  private var hasNames = false
   private(set) var since: Int64?
 
   mutating func leave(_ key: SectionKey, at now: Int64) {
@@ -17,14 +17,14 @@ struct LeftOut: Sendable {
     series = series.addingReportingOverflow(UInt64(max(0, count))).partialValue
   }
 
-  mutating func leaveTarget(at now: Int64) {
+  mutating func leaveName(at now: Int64) {
     since = since ?? now
-    hasTargets = true
+    hasNames = true
   }
 
   /// It is taken now, or gone.
   mutating func settle(_ key: SectionKey) {
-    guard sections.remove(key) != nil, sections.isEmpty, series == 0, !hasTargets else { return }
+    guard sections.remove(key) != nil, sections.isEmpty, series == 0, !hasNames else { return }
     since = nil
   }
 
@@ -45,8 +45,10 @@ struct LeftOut: Sendable {
     if series > 0 {
       parts.append("\(series) new series: more than any server has")
     }
-    if hasTargets {
-      parts.append("targets: it names more than \(StateLimits.targetsPerServer)")
+    if hasNames {
+      parts.append(
+        "targets or MGSs: it names more than \(StateLimits.targetsPerServer) or \(StateLimits.mgcsPerServer)"
+      )
     }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }

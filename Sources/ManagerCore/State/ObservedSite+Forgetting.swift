@@ -2,28 +2,33 @@ import Protocol
 
 /// Targets that an operator takes out of the site.
 extension ObservedSite {
-  /// Forgets a target that nobody tells of any more: neither as active, nor by an import, nor as
-  /// registered at an MGS. It is one again as soon as a server tells of it; its history is kept.
+  /// Refuses a target that somebody tells of, as active, by an import, or as registered at an MGS; or that a
+  /// server may have of which that can not be said: silence releases nothing, over a restart too.
   ///
   /// - Parameter name: as of `targetID(named:)`.
-  /// - Returns: its label and id.
-  /// - Throws: `not-found`, `ambiguous-name`, or `conflict` with who tells of it and how. One that a
-  ///   lost server held when it was last heard is told of: silence releases nothing.
-  package mutating func targetForgotten(
-    _ name: String
+  /// - Returns: its label and id, for `targetForgotten`.
+  /// - Throws: `not-found`, `ambiguous-name`, or `conflict` with who tells of it and how.
+  package func forgettableTarget(
+    _ name: String, at now: Moment
   ) throws(DiagnosticError) -> (label: String, id: String) {
     let id = try targetID(named: name)
     guard let target = targets[id] else {
       throw ObservedSite.noSuch("target", name, list: "iml target list")
     }
-    if let witness = witness(of: target) {
+    if let witness = witness(of: target, at: now.monotonicNanoseconds) {
       throw DiagnosticError(
         .conflict, subject: target.record.label, reason: witness.reason,
         remedy: "Unmount it or take it out of the file system first; if \(witness.server) is gone,"
           + " run: iml server forget \(witness.server)")
     }
-    dropTarget(id)
     return (target.record.label, id)
+  }
+
+  /// Forgets a target. It is one again as soon as a server tells of it; its history is kept.
+  ///
+  /// - Throws: as `forgettableTarget`.
+  package mutating func targetForgotten(_ name: String, at now: Moment) throws(DiagnosticError) {
+    dropTarget(try forgettableTarget(name, at: now).id)
   }
 
   /// Refuses to forget a server that is heard while a target is active there and elsewhere: the danger would be
@@ -46,8 +51,10 @@ extension ObservedSite {
     )
   }
 
-  /// Who tells of a target, and how.
-  private func witness(of target: ObservedTarget) -> (server: String, reason: String)? {
+  /// Who tells of a target, and how; or who may have it, and why that can not be said.
+  private func witness(
+    of target: ObservedTarget, at now: Int64
+  ) -> (server: String, reason: String)? {
     func name(_ id: ServerID) -> String { servers[id]?.name ?? id.text }
     if let server = target.heldClaimants.first {
       return (
@@ -66,6 +73,12 @@ extension ObservedSite {
     }
     if let server = target.registeredBy.min(by: { name($0) < name($1) }) {
       return (name(server), "the MGS on \(name(server)) has it among its targets")
+    }
+    let assessor = TargetAssessor(site: self, now: now)
+    for server in assessor.servingServers(of: target).hosts {
+      if let trouble = assessor.absenceTrouble(on: server, target) {
+        return (name(server), trouble)
+      }
     }
     return nil
   }

@@ -157,7 +157,7 @@ extension ObservedSite {
     if mgs != MGSRecord.unknownID { adoptUnknown(label, by: mgs, heardFrom: id) }
     if let known = targetsByMGS[mgs]?[label] { return known }
     guard mayName(teller) else {
-      servers[teller]?.leftOut.leaveTarget(at: now.monotonicNanoseconds)
+      servers[teller]?.leftOut.leaveName(at: now.monotonicNanoseconds)
       return nil
     }
     servers[teller]?.named += 1

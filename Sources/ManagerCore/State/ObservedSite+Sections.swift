@@ -162,6 +162,7 @@ extension ObservedSite {
     // Each target without NIDs is looked for among them.
     var met: Set<[String]> = []
     let mgcs = Array(all.filter { met.insert($0).inserted }.prefix(StateLimits.mgcsPerServer))
+    if met.count > mgcs.count { servers[id]?.leftOut.leaveName(at: now.monotonicNanoseconds) }
     if servers[id]?.mgcs != mgcs {
       servers[id]?.mgcs = mgcs
       resolutions[id] = nil

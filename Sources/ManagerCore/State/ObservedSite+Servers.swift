@@ -27,6 +27,8 @@ extension ObservedSite {
   /// A server is no part of the site any more. What it served becomes unknown, not unmounted.
   package mutating func serverForgotten(_ id: ServerID, at now: Moment) {
     guard let server = servers[id] else { return }
+    let named = server.registeredTargets.union(server.importedTargets)
+      .union(resolutions[id]?.values.map(\.targetID) ?? []).map { successors[$0] ?? $0 }
     for key in server.sections.keys.sorted() { dropSection(key, of: id, at: now) }
     nidsChanged(of: id, from: server.record.nids, to: [])
     servers[id] = nil
@@ -37,8 +39,8 @@ extension ObservedSite {
     }
     for target in targets.keys { targets[target]?.claims[id] = nil }
     // What only it named, and nobody ever saw, is no target of the site.
-    for (target, entry) in targets where !entry.isToldOf && entry.record.lastActiveServer == nil {
-      dropTarget(target)
+    for target in named where targets[target]?.record.lastActiveServer == nil {
+      try? targetForgotten(target, at: now)
     }
     if let mgs = mgsByFounder.removeValue(forKey: id) {
       mgss[mgs]?.foundingServer = nil

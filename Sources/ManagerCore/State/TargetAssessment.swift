@@ -168,7 +168,7 @@ struct TargetAssessor {
 
   // MARK: Absence
 
-  private func servingServers(of entry: ObservedTarget) -> (
+  func servingServers(of entry: ObservedTarget) -> (
     hosts: [ServerID], foreign: [String], isTold: Bool
   ) {
     let record = entry.record

@@ -15,8 +15,8 @@ package struct MetricAnswer: Codable, Hashable, Sendable {
   /// Times within the range of which the answer may lack something, since a file of history is
   /// damaged; none is left out.
   package var unreadable: [Gap]?
-  /// Series with values in the range that are of another kind or unit, and could not be added up; none is
-  /// left out.
+  /// Series with values in the range that are of another kind or unit, and could not be added up; `nil` when
+  /// there are none.
   package var seriesOfOtherKinds: Int?
   package struct Gap: Codable, Hashable, Sendable {
     package var fromNanoseconds: Int64

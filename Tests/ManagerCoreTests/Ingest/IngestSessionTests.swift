@@ -101,6 +101,20 @@ import Testing
   }
 
   /// Nothing large is put together for somebody who has not said who it is.
+  @Test func aFrameThatStillComesInSaysNothingOfTheClock() throws {
+    var session = IngestSession(server: try server(), admission: .full)
+    _ = try feed(&session, bytes([hello()])).get()
+    #expect(session.takeNewestStamp() == Self.stamp)
+    let encoded = try bytes([declaration])
+    for byte in encoded.dropLast() {
+      _ = try feed(&session, [byte]).get()
+      #expect(session.takeNewestStamp() == nil)
+    }
+    _ = try feed(&session, Array(encoded.suffix(1))).get()
+    #expect(session.takeNewestStamp() == Self.stamp)
+    #expect(session.takeNewestStamp() == nil, "once")
+  }
+
   @Test func beforeHelloOnlyMessagesOfControlAreTaken() throws {
     var session = IngestSession(server: try server(), admission: .full)
     var lanes = OutboundLanes()

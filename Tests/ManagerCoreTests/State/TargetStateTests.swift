@@ -281,7 +281,7 @@ import Testing
     try stage.run(2)
     func refusal() -> Diagnostic? {
       do throws(DiagnosticError) {
-        _ = try stage.site.targetForgotten("fs1-OST0000")
+        try stage.site.targetForgotten("fs1-OST0000", at: stage.now)
         return nil
       } catch { return error.diagnostic }
     }
@@ -289,6 +289,24 @@ import Testing
     stage.cut("oss01")
     stage.pass(600)
     #expect(refusal()?.code == "conflict", "silence releases nothing")
+  }
+
+  @Test func silenceReleasesNoTargetOverARestartEither() throws {
+    var stage = try Stage.pair().restarted(after: 600)
+    #expect(stage.target("fs1-OST0000")?.lastActiveOn == "oss01")
+    func refusal() -> Diagnostic? {
+      do throws(DiagnosticError) {
+        try stage.site.targetForgotten("fs1-OST0000", at: stage.now)
+        return nil
+      } catch { return error.diagnostic }
+    }
+    #expect(refusal()?.code == "conflict")
+    #expect(refusal()?.reason.contains("oss01 has not been heard") == true)
+    // Nor is what others name forgotten with another server.
+    let before = stage.site.targets.count
+    let oss02 = try #require(stage.servers["oss02"]?.id)
+    stage.site.serverForgotten(oss02, at: stage.now)
+    #expect(stage.site.targets.count == before)
   }
 
   @Test func aServerThatIsHeardIsNotForgottenWhileATargetIsActiveThereAndElsewhere() throws {
@@ -312,7 +330,7 @@ import Testing
     var stage = try Stage.pair()
     func refusal() -> Diagnostic? {
       do throws(DiagnosticError) {
-        _ = try stage.site.targetForgotten("fs1-OST0000")
+        try stage.site.targetForgotten("fs1-OST0000", at: stage.now)
         return nil
       } catch { return error.diagnostic }
     }
@@ -327,6 +345,9 @@ import Testing
     #expect(refusal()?.reason.hasPrefix("mds01 is connected to it") == true)
     let mds01 = try #require(stage.servers["mds01"]?.id)
     stage.site.serverForgotten(mds01, at: stage.now)
+    #expect(refusal()?.reason == "oss02 has not been heard for 10 min", "it may have it meanwhile")
+    stage.connect("oss02")
+    try stage.run(3)
     _ = stage.site.takeEffects()
     let id = try #require(stage.target("fs1-OST0000")?.id)
     let remedies = stage.findings(.targetAway).map(\.diagnostic.remedy)

@@ -73,10 +73,8 @@ import Testing
     let server = Given.server(1)
     await manager.site.setClock(of: server, boot: 5 * Given.second)
     let stamp = Stamp(bootNanoseconds: 5 * Given.second, wallNanoseconds: 0)
-    func noted(_ monotonic: Int64, _ wall: Int64) async -> Int64? {
-      await manager.site.noteOwnStep(
-        Moment(
-          monotonicNanoseconds: monotonic * Given.second, wallNanoseconds: wall * Given.second))
+    func noted(_ boot: Int64, _ wall: Int64) async -> Int64? {
+      await manager.site.noteOwnStep(wall: wall * Given.second, boot: boot * Given.second)
       return await manager.site.clocks[server]?.corrected(stamp)
     }
     let before = try #require(await noted(0, 1_000))
