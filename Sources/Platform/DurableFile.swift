@@ -16,6 +16,8 @@ package struct FileError: Error, CustomStringConvertible, Hashable {
     "\(path): \(operation): \(String(cString: strerror(errorNumber)))"
   }
   package var isMissing: Bool { errorNumber == ENOENT }
+  /// The disk is, or what its user may have of it.
+  package var isFull: Bool { errorNumber == ENOSPC || errorNumber == EDQUOT }
 }
 
 /// Small files that must survive a power loss, whole or not at all.

@@ -3,6 +3,7 @@
 heals by itself, and every batch is accounted for: held, or said to be lost."""
 
 import os
+import signal
 import time
 import unittest
 
@@ -265,6 +266,27 @@ class KilledAgents(Faults):
         last = self.end_load()
         self.check_values(last)
         self.check_losses_are_the_holes(self.far)
+        self.check_nothing_lost(self.near)
+
+
+class HeldUpAgents(Faults):
+    def test_a_pause_that_outlasts_a_restart_of_the_manager_is_told(self):
+        os.kill(self.far.program.pid, signal.SIGSTOP)
+        self.lost_then_back()
+        self.server.kill()
+        time.sleep(2)
+        self.server.start()
+        self.near.wait_connected()
+        os.kill(self.far.program.pid, signal.SIGCONT)
+        self.far.wait_connected()
+        time.sleep(4)
+        last = self.end_load()
+        self.check_values(last)
+        self.assertEqual(len(self.holes(self.far)), 1)
+        losses = self.check_losses_are_the_holes(self.far)
+        self.assertEqual((losses[0]["batches"], losses[0]["samples"]), (0, 0), losses)
+        self.assertIn("held up", losses[0]["reason"])
+        self.assertNotIn("samples-lost", self.server.codes())
         self.check_nothing_lost(self.near)
 
 

@@ -11,9 +11,11 @@ package struct AgentLink: Sendable {
     package var hostname: String
     package var agentVersion: String
     package var readsTree: Bool
+    /// How often it collects until a manager tells it; `nil` when nobody said.
+    package var collectMilliseconds: Int?
     package init(
       server: ServerID, boot: BootID, incarnation: String, hostname: String,
-      agentVersion: String, readsTree: Bool
+      agentVersion: String, readsTree: Bool, collectMilliseconds: Int? = nil
     ) {
       self.server = server
       self.boot = boot
@@ -21,6 +23,7 @@ package struct AgentLink: Sendable {
       self.hostname = hostname
       self.agentVersion = agentVersion
       self.readsTree = readsTree
+      self.collectMilliseconds = collectMilliseconds
     }
   }
 
@@ -56,6 +59,7 @@ package struct AgentLink: Sendable {
   private static let greetingLimit: Int64 = 10_000_000_000
 
   private let identity: Identity
+  private var collectMilliseconds: Int?
   private var phase = Phase.down
   private var state = ReportedState()
   var series = SeriesTable()
@@ -94,6 +98,7 @@ package struct AgentLink: Sendable {
     identity: Identity, bufferLimit: Int = BatchBuffer.sampleLimit, spool: Spool.Limits? = nil
   ) {
     self.identity = identity
+    collectMilliseconds = identity.collectMilliseconds
     buffer = BatchBuffer(sampleLimit: bufferLimit)
     self.spool = Spool(
       own: Life(boot: identity.boot, incarnation: identity.incarnation), limits: spool)
@@ -123,7 +128,8 @@ package struct AgentLink: Sendable {
           hostname: identity.hostname, agentVersion: identity.agentVersion,
           highestOrder: buffer.highestOrder,
           firstHeldOrder: min(buffer.firstHeldOrder, spool.firstHeldOrder ?? .max),
-          givenUp: told.givenUp, lives: spool.heldLives, readsTree: identity.readsTree)))
+          givenUp: told.givenUp, lives: spool.heldLives,
+          collectMilliseconds: collectMilliseconds, readsTree: identity.readsTree)))
     return certificateExpired ? [.makeRenewalRequest] : []
   }
 
@@ -191,11 +197,9 @@ package struct AgentLink: Sendable {
     state.rewind()
     renewWithin = welcome.renewWithinSeconds
     nextRenewal = now
-    return [
-      .opened(session: welcome.session),
-      .collectEvery(
-        milliseconds: min(max(welcome.collectMilliseconds, 100), AgentLink.longestInterval)),
-    ]
+    let interval = min(max(welcome.collectMilliseconds, 100), AgentLink.longestInterval)
+    collectMilliseconds = interval
+    return [.opened(session: welcome.session), .collectEvery(milliseconds: interval)]
   }
 
   /// One cycle of collectors has ended. `samples` share `stamp`.

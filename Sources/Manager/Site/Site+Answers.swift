@@ -104,10 +104,16 @@ extension Site {
 
   func metricNames() -> [MetricListing] {
     catalogue.metrics.map { name in
-      let series = catalogue.ids(ofMetric: name).last.flatMap(catalogue.series)
+      let ids = catalogue.ids(ofMetric: name)
+      let known = MetricRegistry.metric(named: name)
+      let last = ids.last.flatMap(catalogue.series)
+      // As in a query: one odd series makes no other metric of it.
+      if let known, ids.contains(where: { catalogue.series($0)?.isLike(known) == true }) {
+        return MetricListing(name: name, unit: known.unit, kind: known.kind, help: known.help)
+      }
       return MetricListing(
-        name: name, unit: series?.unit ?? "", kind: series?.kind ?? .unrecognised,
-        help: MetricRegistry.metric(named: name)?.help ?? "")
+        name: name, unit: last?.unit ?? "", kind: last?.kind ?? .unrecognised,
+        help: known?.help ?? "")
     }
   }
 
@@ -126,15 +132,6 @@ extension Site {
       fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
     let names = ManagerFigures.serverLabels(hostnames: observed.hostnames)
-    let known = MetricRegistry.metric(named: request.metric).flatMap { metric in
-      ids.contains { catalogue.series($0)?.isLike(metric) == true } ? metric.kind : nil
-    }
-    let kind = known ?? ids.last.flatMap(catalogue.series)?.kind
-    if request.isRate, kind == .gauge {
-      throw DiagnosticError(
-        .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
-        remedy: "Leave --rate out.")
-    }
     let candidates = try await Self.candidates(query, catalogue, observed, names)
     let held: [SeriesID: [HistoryPoint]]
     do {
@@ -144,12 +141,18 @@ extension Site {
       throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
     }
     let length = UInt64(query.throughNanoseconds - query.fromNanoseconds)
-    return try await Self.answer(
+    let answer = try await Self.answer(
       query, candidates, held, store,
       tier: settings.keeping.tier(
         forSpan: length, raw: settings.retention.wholeNanoseconds, series: candidates.count,
         interval: Int64(settings.collectMilliseconds) * 1_000_000),
       blocksPerPage: settings.blocksPerPage, now)
+    if request.isRate, answer.kind == .gauge {
+      throw DiagnosticError(
+        .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
+        remedy: "Leave --rate out.")
+    }
+    return answer
   }
 
   /// The series that a query is about. Of a large site they are many, so they are looked for beside the

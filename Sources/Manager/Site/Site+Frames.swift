@@ -138,7 +138,8 @@ extension Site {
       samples += row.bits.count
       values.take(row, from: stream.server)
       if row.nanoseconds > lastBatch[stream.server]?.nanoseconds ?? .min {
-        lastBatch[stream.server] = (stream, row.nanoseconds)
+        lastBatch[stream.server] = LastBatch(
+          stream: stream, order: row.order, nanoseconds: row.nanoseconds)
       }
       if samples >= pause {
         samples = 0

@@ -140,7 +140,8 @@ extension Site {
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.
       if earlier == nil || nanoseconds > last {
-        lastBatch[handle.server] = (stream, max(nanoseconds, last))
+        lastBatch[handle.server] = LastBatch(
+          stream: stream, order: batch.order, nanoseconds: max(nanoseconds, last))
       }
       latest.take(row, from: handle.server)
       remember(batch, handle, nanoseconds, now)
@@ -152,7 +153,8 @@ extension Site {
       return
     }
     // Within one and a half cycles no batch is missing: the new life went on where the old ended.
-    let cycle = Int64(settings.collectMilliseconds) * 1_000_000
+    let cycle =
+      live[stream.server]?.intervalBefore ?? Int64(settings.collectMilliseconds) * 1_000_000
     if let after = interruption.afterNanoseconds, nanoseconds - after <= cycle + cycle / 2 {
       return
     }
@@ -170,10 +172,12 @@ extension Site {
     let pause = paces[stream.server]?[stream]?.take(
       order: batch.order, stamp: batch.stamp, nanoseconds: nanoseconds)
     guard let pause else { return }
+    var reason = "the agent took no samples: it, or its machine, was held up"
+    if pause.spansRuns { reason += " (or the manager's clock was set while it was down)" }
     found(
       SampleLoss(
-        afterNanoseconds: pause.lowerBound, beforeNanoseconds: pause.upperBound, batches: 0,
-        samples: 0, reason: "the agent took no samples: it, or its machine, was held up"),
+        afterNanoseconds: pause.range.lowerBound, beforeNanoseconds: pause.range.upperBound,
+        batches: 0, samples: 0, reason: reason),
       stream.server, now)
   }
 

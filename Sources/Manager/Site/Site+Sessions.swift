@@ -41,9 +41,8 @@ extension Site {
     settleMissing(hello, stream, now)
     timeline.forget(hello.server, but: stream)
     let told = Set([stream] + lives.map(\.life.stream))
-    var paces = (paces[hello.server] ?? [:]).filter { told.contains($0.key) }
-    paces[stream] = paces[stream] ?? SamplingPace(since: sent)
-    self.paces[hello.server] = paces
+    let interval = hello.collectMilliseconds.flatMap(Self.interval)
+    setPaces(told, hello.server, speaks: stream, since: sent, interval: interval)
     // The life that could send its reports again is over.
     if let last = lastBatch[hello.server]?.stream, last != stream {
       Task { await self.flushJobs(force: true) }
@@ -51,7 +50,8 @@ extension Site {
     let acknowledged = head.acknowledgedOrder(stream)
     clocks[hello.server] = clock
     live[hello.server] = Live(
-      handle: handle, serial: serial, writer: writer, acknowledged: acknowledged,
+      handle: handle, serial: serial, writer: writer, intervalBefore: interval,
+      acknowledged: acknowledged,
       lives: lives.map { (settled: 0, acknowledged: $0.durable) })
     counters.sessionsOpened += 1
     serverLog.log(
@@ -66,6 +66,27 @@ extension Site {
         durableOrder: acknowledged, renewWithinSeconds: settings.renewWithinSeconds,
         lives: hello.lives == nil ? nil : lives.map(\.durable))
     )
+  }
+
+  /// In nanoseconds; `nil` for one that no agent collects at.
+  private static func interval(milliseconds: Int) -> Int64? {
+    (100...86_400_000).contains(milliseconds) ? Int64(milliseconds) * 1_000_000 : nil
+  }
+
+  /// - Parameter lives: the one that speaks, and those of which the agent has something.
+  private func setPaces(
+    _ lives: Set<StreamKey>, _ server: ServerID, speaks own: StreamKey, since hello: Stamp,
+    interval: Int64?
+  ) {
+    let known = paces[server] ?? [:]
+    let last = lastBatch[server]
+    paces[server] = Dictionary(
+      uniqueKeysWithValues: lives.map { life in
+        let new = SamplingPace(
+          since: life == own ? hello : nil, interval: interval,
+          earlier: last?.stream == life ? last : nil)
+        return (life, known[life] ?? new)
+      })
   }
 
   /// The newest session of a server counts; the one before is told and ends. The observed site learns

@@ -24,6 +24,8 @@ package actor Site {
     let handle: SessionHandle
     let serial: String
     let writer: AgentWriter
+    /// At which it sampled until this session, in nanoseconds.
+    let intervalBefore: Int64?
     var acknowledged: UInt64
     var acknowledgedJobs: UInt64 = 0
     /// Of `handle.lives`: settled in the store, and told so.
@@ -83,7 +85,7 @@ package actor Site {
   /// Streams whose agent said goodbye because it was stopped.
   var stopped: Set<StreamKey> = []
   /// The last life of each server's agent, and the corrected time of its newest batch.
-  var lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)] = [:]
+  var lastBatch: [ServerID: LastBatch] = [:]
   var newLosses: [ServerLoss] = []
   /// The orders of these losses.
   var newLost: [(StreamKey, ClosedRange<UInt64>)] = []
@@ -129,7 +131,7 @@ package actor Site {
     store: StateStore, jobStore: JobStore, frames: FrameLogFiles, settings: Settings,
     observed: ObservedSite,
     catalogue: SeriesCatalogue,
-    lastBatch: [ServerID: (stream: StreamKey, nanoseconds: Int64)], logger: Logger,
+    lastBatch: [ServerID: LastBatch], logger: Logger,
     distrust: @escaping @Sendable (ServerID, String) -> Diagnostic?
   ) {
     self.store = store

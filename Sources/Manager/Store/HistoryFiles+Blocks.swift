@@ -151,23 +151,25 @@ extension HistoryFiles {
     return found
   }
 
-  /// Of each stream the time of its newest batch.
-  func lastBatches() async throws(DiagnosticError) -> [(stream: StreamKey, nanoseconds: Int64)] {
-    var found: [(stream: StreamKey, nanoseconds: Int64)] = []
+  /// Of each stream the newest batch.
+  func lastBatches() async throws(DiagnosticError) -> [LastBatch] {
+    var found: [LastBatch] = []
     for day in rawDays {
       found +=
         try await readable(.raw(day)) { db in
           try Row.fetchAll(
             db,
             sql: """
-              SELECT streams.*, max(blocks.through_ns) AS last
+              SELECT streams.*, max(blocks.through_ns) AS last, blocks.last_order AS "order"
               FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY blocks.stream
               """
           ).compactMap { row in
             guard let server = ServerID(row["server"] as String) else { return nil }
             let stream = StreamKey(
               server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"])
-            return (stream, row["last"])
+            return LastBatch(
+              stream: stream, order: UInt64(clamping: row["order"] as Int64),
+              nanoseconds: row["last"])
           }
         } ?? []
     }

@@ -36,12 +36,12 @@ package struct LifeChain: Sendable {
   /// Earlier lives, oldest first, then the one that speaks.
   package var links: [Link]
   /// Where the newest batch of this server came from, and its time.
-  package var last: (stream: StreamKey, nanoseconds: Int64)?
+  package var last: LastBatch?
   /// Lives whose agent said that it was stopped.
   package var stopped: Set<StreamKey>
 
   package init(
-    links: [Link], last: (stream: StreamKey, nanoseconds: Int64)?, stopped: Set<StreamKey>
+    links: [Link], last: LastBatch?, stopped: Set<StreamKey>
   ) {
     self.links = links
     self.last = last

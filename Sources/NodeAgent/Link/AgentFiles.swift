@@ -58,11 +58,20 @@ package struct AgentFiles: Sendable {
 
   /// Writes and removes as much as an enrolment takes, before a token is spent on one that could not
   /// be kept.
-  package func proveRoom() throws {
-    try DurableFile.makeFolder(directory)
+  package func proveRoom() throws(DiagnosticError) {
     let probe = "\(directory)/room"
-    try DurableFile.write([UInt8](repeating: 0, count: 32 << 10), to: probe)
-    try DurableFile.remove(probe)
+    do throws(FileError) {
+      try DurableFile.makeFolder(directory)
+      try DurableFile.write([UInt8](repeating: 0, count: 32 << 10), to: probe)
+      try DurableFile.remove(probe)
+    } catch {
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: directory, reason: "\(error)",
+        remedy: error.isFull
+          ? "Make room on its disk, then enrol again: the token was not used."
+          : "Name a directory that can be written (--state-dir), then enrol again: the token was not"
+            + " used.")
+    }
   }
 
   /// Everything of a new enrolment; the settings last, because they make it count.

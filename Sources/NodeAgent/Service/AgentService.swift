@@ -125,7 +125,8 @@ package actor AgentService {
       identity: AgentLink.Identity(
         server: settings.server, boot: configuration.boot,
         incarnation: LogForwarder.randomName(), hostname: configuration.hostname,
-        agentVersion: AgentService.version, readsTree: configuration.readsTree),
+        agentVersion: AgentService.version, readsTree: configuration.readsTree,
+        collectMilliseconds: Int(currentInterval / .milliseconds(1))),
       spool: configuration.spoolBytes.map(Spool.Limits.init(bytes:)))
     let spool = configuration.spoolBytes.map { _ in
       SpoolFiles(folder: "\(configuration.stateDirectory)/spool")

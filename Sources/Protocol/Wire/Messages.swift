@@ -61,6 +61,9 @@ package struct Hello: Codable, Hashable, Sendable {
   /// What the agent's spool holds of its earlier lives, oldest first; `nil` from an agent that has no
   /// spool, or can not read it.
   package var lives: [HeldLife]?
+  /// How often it collects until it is told otherwise, in milliseconds; `nil` from an agent that does not
+  /// tell.
+  package var collectMilliseconds: Int?
   /// True when the agent reads a tree that is not `/`: what it reports is no live server.
   package var readsTree: Bool
 
@@ -68,7 +71,8 @@ package struct Hello: Codable, Hashable, Sendable {
     major: Int = Hello.majorVersion, minor: Int = Hello.minorVersion, server: ServerID,
     boot: BootID, incarnation: String, hostname: String, agentVersion: String,
     capabilities: [String] = [], highestOrder: UInt64, firstHeldOrder: UInt64? = nil,
-    givenUp: GivenUp? = nil, lives: [HeldLife]? = nil, readsTree: Bool
+    givenUp: GivenUp? = nil, lives: [HeldLife]? = nil, collectMilliseconds: Int? = nil,
+    readsTree: Bool
   ) {
     self.major = major
     self.minor = minor
@@ -82,6 +86,7 @@ package struct Hello: Codable, Hashable, Sendable {
     self.firstHeldOrder = firstHeldOrder
     self.givenUp = givenUp
     self.lives = lives
+    self.collectMilliseconds = collectMilliseconds
     self.readsTree = readsTree
   }
 }

@@ -65,6 +65,10 @@ import Testing
           session: "s", collectMilliseconds: told, durableOrder: 0, renewWithinSeconds: 0)),
       now: bench.now)
     #expect(effects.contains(.collectEvery(milliseconds: kept)))
+    bench.link.disconnected()
+    _ = bench.connect()
+    guard case .hello(let hello)? = try bench.written().first else { throw Missing() }
+    #expect(hello.collectMilliseconds == kept, "another manager learns at what pace it was")
   }
 
   @Test func anAcknowledgementOfWhatWasNeverSentTakesNothingAway() throws {

@@ -152,12 +152,16 @@ import Testing
       highestSeen: seen)
   }
 
+  private func last(_ name: String, _ nanoseconds: Int64) throws -> LastBatch {
+    LastBatch(stream: try stream(name), order: 10, nanoseconds: nanoseconds)
+  }
+
   @Test func eachPauseBetweenLivesIsFoundOnceAndLosesNothing() throws {
     let chain = LifeChain(
       links: [
         try link("1", end: 100, seen: 10), try link("2", end: 200),
         try link("3", boot: "c", last: nil),
-      ], last: (try stream("1"), 90), stopped: [])
+      ], last: try last("1", 90), stopped: [])
     let found = chain.interruptions
     #expect(found.count == 2)
     let second = try #require(found[try stream("2")])
@@ -171,17 +175,17 @@ import Testing
   @Test func aLifeThatWasHeardBeforeHasNoHoleBeforeIt() throws {
     let chain = LifeChain(
       links: [try link("1", seen: 10), try link("2", last: nil, seen: 3)],
-      last: (try stream("2"), 90), stopped: [])
+      last: try last("2", 90), stopped: [])
     #expect(chain.interruptions.isEmpty)
   }
 
   @Test func aLifeWhoseSpoolIsNotHereLeavesALossOfUnknownSize() throws {
     let own = try link("2", last: nil)
-    let gone = LifeChain(links: [own], last: (try stream("1"), 90), stopped: [])
+    let gone = LifeChain(links: [own], last: try last("1", 90), stopped: [])
     let found = try #require(gone.interruptions[own.stream])
     #expect(found.afterNanoseconds == 90 && found.batches == nil)
     let stopped = LifeChain(
-      links: [own], last: (try stream("1"), 90), stopped: [try stream("1")])
+      links: [own], last: try last("1", 90), stopped: [try stream("1")])
     #expect(stopped.interruptions[own.stream]?.batches == 0)
   }
 
@@ -190,7 +194,7 @@ import Testing
     for (seen, batches) in [(UInt64(11), UInt64?.some(0)), (12, nil)] {
       let chain = LifeChain(
         links: [try link("1", last: 10, end: 100, seen: seen), own],
-        last: (try stream("1"), 120), stopped: [])
+        last: try last("1", 120), stopped: [])
       #expect(chain.interruptions[own.stream]?.batches == batches)
     }
   }

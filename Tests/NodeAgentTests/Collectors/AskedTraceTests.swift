@@ -88,8 +88,11 @@ import Testing
     let host = HostRoot("/")
     let before = host.memory.files.count
     let file = try OpenFile(path: "/dev/null", O_RDONLY)
-    // One that no other test gets meanwhile.
-    let number = fcntl(file.number, F_DUPFD_CLOEXEC, 700)
+    // The last that there is: the lowest free one is given, and no other test gets it meanwhile.
+    var limit = rlimit()
+    #expect(getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+    let number = fcntl(file.number, F_DUPFD_CLOEXEC, Int32(min(limit.rlim_cur, 65_536)) - 1)
+    try #require(number >= 0)
     let path = "/proc/self/fdinfo/\(number)"
     let known = try host.read(path)
     let trace = AskedTrace(

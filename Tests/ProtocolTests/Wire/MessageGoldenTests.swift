@@ -8,7 +8,7 @@ import Testing
     (
       1,
       #"{"agentVersion":"0.1.0","boot":"b1","capabilities":["logs"],"#
-        + #""firstHeldOrder":4,"givenUp":{"from":2,"samples":200,"through":3},"#
+        + #""collectMilliseconds":250,"firstHeldOrder":4,"givenUp":{"from":2,"samples":200,"through":3},"#
         + #""highestOrder":9223372036854775807,"hostname":"oss1","incarnation":"i1","lives":[{"#
         + #""boot":"b0","firstOrder":5,"firstStamp":{"bootNanoseconds":1,"wallNanoseconds":-2},"#
         + #""incarnation":"i0","lastOrder":9,"lastStamp":{"bootNanoseconds":3,"#

@@ -74,7 +74,7 @@ func everyMessage() throws -> [Message] {
               LostBatches(from: 1, through: 4, samples: 8),
               LostBatches(from: 7, through: 7, samples: nil),
             ])
-        ], readsTree: false)),
+        ], collectMilliseconds: 250, readsTree: false)),
     .welcome(
       Welcome(
         minor: 1, session: "s1", collectMilliseconds: 1_000, durableOrder: 41,
