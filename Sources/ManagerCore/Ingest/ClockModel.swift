@@ -10,38 +10,59 @@ package struct ClockModel: Hashable, Codable, Sendable {
 
   package private(set) var boot: BootID
   private var offset: Int64?
-  private var windowLeast: Int64?
-  private var windowFrames = 0
-  /// A window of frames long enough to hold a fast one (a minute of heartbeats).
-  private static let window = 60
+  private var window: Window?
+  /// The boot clock of the last frame.
+  private var newest: Int64?
+
+  /// Frames that tell of one time, long enough to hold a fast one.
+  private struct Window: Hashable, Codable, Sendable {
+    /// By the sender's boot clock: many frames that were held up together are of one moment.
+    var began: Int64
+    var least: Int64
+    var frames = 0
+    /// A minute of heartbeats.
+    static let frames = 60
+    static let nanoseconds: Int64 = 60_000_000_000
+  }
 
   package init(boot: BootID) { self.boot = boot }
 
   /// A live frame was stamped by its sender at `sent` and received at `wallNanoseconds`.
   package mutating func observed(sent: Stamp, received wallNanoseconds: Int64) {
     let difference = wallNanoseconds.boundedMinus(sent.bootNanoseconds)
+    let newestBefore = newest
+    newest = sent.bootNanoseconds
     guard let current = offset else {
       offset = difference
       return
     }
-    windowLeast = min(windowLeast ?? difference, difference)
-    windowFrames += 1
+    // Frames are stamped in their order, and no clock since a boot goes back, but that of a machine that was
+    // put back to an earlier moment of it.
+    if let newestBefore, newestBefore.boundedMinus(sent.bootNanoseconds) > ClockModel.tolerance {
+      offset = difference
+      window = nil
+      return
+    }
+    var window = window ?? Window(began: sent.bootNanoseconds, least: difference)
+    window.least = min(window.least, difference)
+    window.frames += 1
+    self.window = window
     // A shorter way than ever seen is better knowledge; a longer one counts only when a whole
     // window says so (the manager's own clock was stepped).
     if current.boundedMinus(difference) > ClockModel.tolerance {
       offset = difference
-    } else if windowFrames >= ClockModel.window, let least = windowLeast {
-      if least.boundedMinus(current) > ClockModel.tolerance { offset = least }
-      windowLeast = nil
-      windowFrames = 0
+    } else if window.frames >= Window.frames,
+      sent.bootNanoseconds.boundedMinus(window.began) >= Window.nanoseconds
+    {
+      if window.least.boundedMinus(current) > ClockModel.tolerance { offset = window.least }
+      self.window = nil
     }
   }
 
   /// The manager's clock was set by so much.
   package mutating func shift(by step: Int64) {
     offset = offset?.boundedPlus(step)
-    windowLeast = nil
-    windowFrames = 0
+    window = nil
   }
 
   /// Manager's wall clock for a moment of this boot; `nil` before the first frame.

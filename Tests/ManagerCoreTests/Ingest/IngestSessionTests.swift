@@ -338,7 +338,32 @@ import Testing
     var clock = ClockModel(boot: BootID("b"))
     let sent = Stamp(bootNanoseconds: 0, wallNanoseconds: 0)
     clock.observed(sent: sent, received: 0)
-    for _ in 0..<60 { clock.observed(sent: sent, received: 3_600 * Self.second) }
+    for later in 0...60 as ClosedRange<Int64> {
+      clock.observed(
+        sent: Stamp(bootNanoseconds: later * Self.second, wallNanoseconds: 0),
+        received: (3_600 + later) * Self.second)
+    }
     #expect(clock.corrected(sent) == 3_600 * Self.second)
+  }
+
+  /// However many frames there are, they say one thing about the way.
+  @Test func aBurstThatWasHeldUpDoesNotMoveTheClock() {
+    var clock = ClockModel(boot: BootID("b"))
+    clock.observed(sent: Stamp(bootNanoseconds: 0, wallNanoseconds: 0), received: 0)
+    for place in 0..<4_000 as Range<Int64> {
+      let sent = Stamp(bootNanoseconds: Self.second + place, wallNanoseconds: 0)
+      clock.observed(sent: sent, received: 8 * Self.second + place * 1_000_000)
+    }
+    #expect(clock.corrected(Stamp(bootNanoseconds: 0, wallNanoseconds: 0)) == 0)
+  }
+
+  @Test func aMachineThatWasPutBackIsFollowedAtOnce() {
+    var clock = ClockModel(boot: BootID("b"))
+    clock.observed(
+      sent: Stamp(bootNanoseconds: 900 * Self.second, wallNanoseconds: 0),
+      received: 5_000 * Self.second)
+    let sent = Stamp(bootNanoseconds: 300 * Self.second, wallNanoseconds: 0)
+    clock.observed(sent: sent, received: 5_001 * Self.second)
+    #expect(clock.corrected(sent) == 5_001 * Self.second)
   }
 }
