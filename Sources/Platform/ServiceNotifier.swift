@@ -11,7 +11,7 @@ package struct ServiceNotifier: Sendable {
     address = environment("NOTIFY_SOCKET").flatMap { $0.isEmpty ? nil : $0 }
     let isOurs = environment("WATCHDOG_PID").map { $0 == String(getpid()) } ?? true
     watchdogInterval = environment("WATCHDOG_USEC").flatMap(Int64.init).flatMap {
-      isOurs && $0 > 0 ? .microseconds($0 / 2) : nil
+      isOurs && $0 > 0 ? .microseconds(min($0, 86_400_000_000) / 2) : nil
     }
   }
 

@@ -43,6 +43,17 @@ import Testing
         """)
   }
 
+  @Test func numbersThatNoManagerCanMeanAreBorne() throws {
+    var view = Self.view(rest: JobCounters())
+    view.total.readBytes = 1
+    for coverage in [1e17, -1e17, .nan, .infinity] {
+      view.coverage = coverage
+      let text = JobTopPage.render(.init(view: view, raw: .null), Style(width: 160))
+      #expect(text.contains(coverage == 1e17 ? "; 100 % of" : "; 0 % of"))
+      #expect(text.contains("dd.0            -  3.0 GiB"))
+    }
+  }
+
   @Test func jobsBeyondTheLimitAreOneRow() throws {
     let text = JobTopPage.render(
       try Reply(Self.view(rest: JobCounters(), limit: 1)), Style(width: 160))

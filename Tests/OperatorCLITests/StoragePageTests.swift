@@ -101,6 +101,21 @@ import Testing
     #expect(text.contains("10.0.0.19@tcp") && !text.contains("10.0.0.20@tcp"))
   }
 
+  @Test func countsThatNoManagerCanMeanAreBorne() throws {
+    var odd = Fixture.soundFileSystem
+    (odd.mdts, odd.osts) = (.max, 1)
+    var detail = Fixture.fileSystemDetail
+    detail.summary = odd
+    let said = "of \(Int.min)"
+    #expect(FileSystemTable.render(try Reply([odd]).elements(), Style(width: 200)).contains(said))
+    #expect(FileSystemPage.render(try Reply(detail), Style(width: 200)).contains(said))
+    var group = MetricAnswer.Group(labels: [:])
+    (group.series, group.silentSeries) = (.max, -1)
+    var answer = Fixture.metricAnswer
+    answer.groups = [group]
+    #expect(MetricPage.render(try Reply(answer), Style(width: 200)).contains("of \(Int.max)"))
+  }
+
   @Test func capacityThatContradictsItselfIsUnknown() {
     let space = Space(total: 10, free: 11, available: 3)
     #expect(space.used == nil && space.sentence == nil && space.share == "-")

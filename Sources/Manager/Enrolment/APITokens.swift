@@ -118,7 +118,7 @@ package struct APITokens: Sendable {
         Diagnostic(.tokenRevoked, .warning, subject: subject, reason: "the token was revoked"))
     }
     if let end = entry.expiresNanoseconds, end <= clock().wallNanoseconds {
-      let age = (clock().wallNanoseconds - end) / WallTime.second
+      let age = Int64((Double(clock().wallNanoseconds) - Double(end)) / 1e9)
       return .refused(
         Diagnostic(
           .tokenExpired, .warning, subject: subject, reason: "the token expired \(age) s ago"))

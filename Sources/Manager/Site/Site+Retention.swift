@@ -102,7 +102,9 @@ extension Site {
   package static func freeBytes(below path: String) -> UInt64? {
     var figures = statvfs()
     guard statvfs(path, &figures) == 0 else { return nil }
-    return UInt64(figures.f_bavail) * UInt64(figures.f_frsize)
+    let (bytes, isMore) = UInt64(figures.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(figures.f_frsize))
+    return isMore ? .max : bytes
   }
 
   private func prune() { latest.prune(now: now) }

@@ -42,7 +42,8 @@ package final class FrameLogFiles: Sendable {
 
   private static func number(_ name: String) -> UInt64? {
     guard name.hasSuffix(".log"), name.utf8.count >= 12 else { return nil }
-    return UInt64(name.dropLast(4))
+    // So that there is always a next one.
+    return UInt64(name.dropLast(4)).flatMap { $0 < .max / 2 ? $0 : nil }
   }
 
   /// The segments there are, ascending.

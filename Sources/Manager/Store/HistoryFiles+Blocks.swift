@@ -164,12 +164,16 @@ extension HistoryFiles {
               FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY blocks.stream
               """
           ).compactMap { row in
-            guard let server = ServerID(row["server"] as String) else { return nil }
+            guard let server = ServerID(try row.decode(String.self, forColumn: "server")) else {
+              return nil
+            }
             let stream = StreamKey(
-              server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"])
+              server: server, boot: BootID(try row.decode(forColumn: "boot")),
+              incarnation: try row.decode(forColumn: "incarnation"))
             return LastBatch(
-              stream: stream, order: UInt64(clamping: row["order"] as Int64),
-              nanoseconds: row["last"])
+              stream: stream,
+              order: UInt64(clamping: try row.decode(Int64.self, forColumn: "order")),
+              nanoseconds: try row.decode(forColumn: "last"))
           }
         } ?? []
     }
@@ -204,9 +208,9 @@ extension HistoryFiles {
 
 /// The rows of one day's file.
 enum RawDay {
-  static func orders(_ row: Row) -> ClosedRange<UInt64>? {
-    let first: Int64 = row["first_order"]
-    let last: Int64 = row["last_order"]
+  static func orders(_ row: Row) throws -> ClosedRange<UInt64>? {
+    let first: Int64 = try row.decode(forColumn: "first_order")
+    let last: Int64 = try row.decode(forColumn: "last_order")
     return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
   }
 
@@ -284,7 +288,7 @@ enum RawDay {
           WHERE stream = ? AND first_order <= ? AND last_order >= ?
           """), arguments: [stream, last, first])
     guard !stored.isEmpty else { return [block] }
-    let missing = OrderSet(stored.compactMap(orders)).missing(
+    let missing = OrderSet(try stored.compactMap(orders)).missing(
       from: block.firstOrder...block.lastOrder)
     guard !missing.isEmpty else { return [] }
     let batches = (try? BlockCodec.decode(block.bytes.span)) ?? []

@@ -71,6 +71,7 @@ extension HistoryFiles {
     if let known = error as? DiagnosticError {
       return known.diagnostic.code == DiagnosticCode.databaseCorrupt.rawValue
     }
+    if error is RowDecodingError { return true }
     guard let failure = error as? DatabaseError else { return false }
     return [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(failure.resultCode)
   }

@@ -55,7 +55,9 @@ extension HistoryFiles {
     let stamps = try await read(raw) { [server = task.server] db in
       try Row.fetchAll(
         db, sql: "SELECT hour, stamp FROM dirty WHERE server = ?", arguments: [server.text]
-      ).reduce(into: [Int64: Int64]()) { $0[$1["hour"]] = $1["stamp"] }
+      ).reduce(into: [Int64: Int64]()) {
+        $0[try $1.hour()] = try $1.decode(forColumn: "stamp")
+      }
     }
     guard let stamps else { return 0 }
     let asked = task.hours
@@ -331,7 +333,9 @@ extension HistoryFiles {
           ORDER BY hour, page
           """, arguments: [server.text, day.hours.lowerBound, day.hours.upperBound, limit]
       ).map {
-        Page(hour: $0["hour"], page: $0["page"], bytes: [UInt8]($0["bytes"] as Data))
+        Page(
+          hour: try $0.hour(), page: try $0.decode(forColumn: "page"),
+          bytes: [UInt8](try $0.decode(Data.self, forColumn: "bytes")))
       }
     }
   }

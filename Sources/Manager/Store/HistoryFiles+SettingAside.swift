@@ -233,11 +233,17 @@ extension HistoryFiles {
         sql: """
           SELECT DISTINCT servers.server, hours.hour
           FROM hours JOIN servers ON servers.id = hours.server WHERE hours.hour BETWEEN ? AND ?
-          """, arguments: [day.hours.lowerBound, day.hours.upperBound])
+          """, arguments: [day.hours.lowerBound, day.hours.upperBound]
+      ).map {
+        (
+          server: try $0.decode(String.self, forColumn: "server"),
+          hour: try $0.hour()
+        )
+      }
     }
     for row in rows.flatMap({ $0 }) ?? [] {
-      guard let server = ServerID(row["server"] as String) else { continue }
-      kept[server, default: HourSet()].insert(row["hour"])
+      guard let server = ServerID(row.server) else { continue }
+      kept[server, default: HourSet()].insert(row.hour)
     }
     return kept
   }
@@ -277,8 +283,11 @@ extension HistoryFiles {
           """, arguments: [span])
       var hours: [ServerID: Set<Int64>] = [:]
       for row in rows {
-        let (first, last): (Int64, Int64) = (row["first"], row["last"])
-        guard let server = ServerID(row["server"] as String), first <= last else { continue }
+        let (first, last): (Int64, Int64) = (
+          try row.decode(forColumn: "first"), try row.decode(forColumn: "last")
+        )
+        guard let server = ServerID(try row.decode(String.self, forColumn: "server")), first <= last
+        else { continue }
         hours[server, default: []].formUnion(first...last)
       }
       try RawDay.soil(hours, stamp: stamp, db)

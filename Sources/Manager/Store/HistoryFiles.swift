@@ -9,6 +9,26 @@ extension HistoryDay {
   /// The day of an hour that is counted from the epoch.
   init(ofHour hour: Int64) { self.init(number: floorDivide(hour, 24)) }
   var hours: ClosedRange<Int64> { (number &* 24)...(number &* 24 &+ 23) }
+
+  /// Those whose nanoseconds since the epoch a number holds.
+  private static let all: ClosedRange<Int64> = -106_750...106_750
+
+  /// - Throws: of another one, which a damaged file may name.
+  init(stored number: Int64) throws {
+    guard HistoryDay.all.contains(number) else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "day \(number)")
+    }
+    self.init(number: number)
+  }
+}
+
+extension Row {
+  /// Hours since the epoch.
+  func hour(_ column: String = "hour") throws -> Int64 {
+    let hour = try decode(Int64.self, forColumn: column)
+    _ = try HistoryDay(stored: floorDivide(hour, 24))
+    return hour
+  }
 }
 
 /// The folder `history`: a database a day of raw blocks, and one a month of each tier of roll-ups.
@@ -122,14 +142,19 @@ package final class HistoryFiles: Sendable {
               """)
         )
       }
-      state.withLock { state in
+      try state.withLock { state in
         for row in dirty {
-          guard let server = ServerID(row["server"] as String) else { continue }
-          state.dirty[server, default: []].insert(row["hour"])
+          guard let server = ServerID(try row.decode(String.self, forColumn: "server")) else {
+            continue
+          }
+          state.dirty[server, default: []].insert(try row.hour())
         }
         for row in newest {
-          guard let server = ServerID(row["server"] as String) else { continue }
-          state.newest[server] = max(state.newest[server] ?? .min, row["newest"])
+          guard let server = ServerID(try row.decode(String.self, forColumn: "server")) else {
+            continue
+          }
+          state.newest[server] = max(
+            state.newest[server] ?? .min, try row.decode(forColumn: "newest"))
         }
       }
     case .rollUps(.minute, _):
@@ -143,12 +168,16 @@ package final class HistoryFiles: Sendable {
               """), try Int64.fetchAll(db, sql: "SELECT day FROM gone")
         )
       }
-      state.withLock { state in
-        for day in gone.map(HistoryDay.init(number:)) { state.gone[day] = state.gone[day] ?? [:] }
+      try state.withLock { state in
+        for day in try gone.map(HistoryDay.init(stored:)) {
+          state.gone[day] = state.gone[day] ?? [:]
+        }
       }
       for row in loose {
-        guard let server = ServerID(row["server"] as String) else { continue }
-        loosen(server, HistoryDay(ofHour: row["hour"]))
+        guard let server = ServerID(try row.decode(String.self, forColumn: "server")) else {
+          continue
+        }
+        loosen(server, HistoryDay(ofHour: try row.hour()))
       }
     case .rollUps: break
     }

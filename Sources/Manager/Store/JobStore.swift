@@ -128,17 +128,18 @@ package final class JobStore: Sendable {
       db, sql: "SELECT * FROM spans WHERE through_ns BETWEEN ? AND ? ORDER BY through_ns, id",
       arguments: [range.lowerBound, range.upperBound])
     for row in rows {
-      let target = try name(row["target"])
+      let target = try name(try row.decode(forColumn: "target"))
       guard targets.contains(target) else { continue }
-      let jobs: Int64 = row["jobs"]
-      let restJobs: Int64 = row["rest_jobs"]
-      let untracked: Int64 = row["untracked"]
-      let body = [UInt8](row["body"] as Data)
+      let jobs: Int64 = try row.decode(forColumn: "jobs")
+      let restJobs: Int64 = try row.decode(forColumn: "rest_jobs")
+      let untracked: Int64 = try row.decode(forColumn: "untracked")
+      let body = [UInt8](try row.decode(Data.self, forColumn: "body"))
       let (rest, entries) = try decode(body.span, path)
       spans.append(
         JobSpan(
-          target: target, fromNanoseconds: row["from_ns"], throughNanoseconds: row["through_ns"],
-          coveredNanoseconds: row["covered_ns"],
+          target: target, fromNanoseconds: try row.decode(forColumn: "from_ns"),
+          throughNanoseconds: try row.decode(forColumn: "through_ns"),
+          coveredNanoseconds: try row.decode(forColumn: "covered_ns"),
           top: try entries.map { JobIncrease(job: try name($0.name), increase: $0.increase) },
           rest: rest, restJobs: UInt64(clamping: restJobs), jobs: UInt64(clamping: jobs),
           untracked: UInt64(clamping: untracked)))

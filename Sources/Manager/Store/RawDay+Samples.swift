@@ -57,7 +57,9 @@ extension RawDay {
     guard from <= through else { return [] }
     let streams = try Row.fetchAll(db, sql: "SELECT id, server FROM streams").reduce(
       into: [Int64: ServerID]()
-    ) { $0[$1["id"]] = ServerID($1["server"] as String) }
+    ) {
+      $0[try $1.decode(forColumn: "id")] = ServerID(try $1.decode(String.self, forColumn: "server"))
+    }
     let rows = try Row.fetchCursor(
       db.cachedStatement(
         sql: """
@@ -67,15 +69,18 @@ extension RawDay {
           """), arguments: [from, through])
     var found: [(ServerID, BlockKey)] = []
     while let row = try rows.next() {
-      guard let server = streams[row[1]], let hours = hours[server] else { continue }
-      let (begin, end): (Int64, Int64) = (row[4], row[5])
+      guard let server = streams[try row.decode(atIndex: 1)], let hours = hours[server] else {
+        continue
+      }
+      let (begin, end): (Int64, Int64) = (try row.decode(atIndex: 4), try row.decode(atIndex: 5))
       guard hours.contains(where: { begin < ($0 &+ 1) &* span && $0 &* span <= end })
       else { continue }
       found.append(
         (
           server,
           BlockKey(
-            day: day, id: row[0], stream: row[1], first: row[2], last: row[3], from: begin,
+            day: day, id: try row.decode(atIndex: 0), stream: try row.decode(atIndex: 1),
+            first: try row.decode(atIndex: 2), last: try row.decode(atIndex: 3), from: begin,
             through: end)
         ))
     }

@@ -175,14 +175,15 @@ extension RollUpRows {
       var found: [Stored] = []
       let rows = try Row.fetchCursor(select, arguments: [hour, list])
       while let row = try rows.next() {
-        let server = servers[row[0]] ?? ""
+        let server = servers[try row.decode(atIndex: 0)] ?? ""
         guard !hours.isDirty(hour, of: server) else {
           leftOut.insert(day)
           continue
         }
         var stored = try Stored(row, bytes: 1, server: server, day: day)
         stored.hour = hour
-        stored.wanted = pages[SeriesID(truncatingIfNeeded: row[2] as Int64)] ?? []
+        stored.wanted =
+          pages[SeriesID(truncatingIfNeeded: try row.decode(Int64.self, atIndex: 2))] ?? []
         found.append(stored)
       }
       return found
@@ -199,7 +200,8 @@ extension RollUpRows {
     for id in series {
       let rows = try Row.fetchCursor(select, arguments: [day.number, Int64(id)])
       while let row = try rows.next() {
-        found.append(try Stored(row, bytes: 1, server: servers[row[0]] ?? "", day: day))
+        found.append(
+          try Stored(row, bytes: 1, server: servers[try row.decode(atIndex: 0)] ?? "", day: day))
       }
     }
     return found
@@ -207,7 +209,7 @@ extension RollUpRows {
 
   static func servers(_ db: Database) throws -> [Int64: String] {
     try Row.fetchAll(db, sql: "SELECT id, server FROM servers").reduce(into: [:]) {
-      $0[$1["id"]] = $1["server"]
+      $0[try $1.decode(forColumn: "id")] = try $1.decode(forColumn: "server")
     }
   }
 }

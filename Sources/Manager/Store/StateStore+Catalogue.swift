@@ -18,16 +18,16 @@ extension StateStore {
           FROM series ORDER BY id
           """)
       while let row = try rows.next() {
-        let number: Int64 = row[0]
+        let number: Int64 = try row.decode(atIndex: 0)
         guard let id = SeriesID(exactly: number) else {
           throw StoreFailure.corrupt(path, "series: \(number) is no series id")
         }
-        let subjectText: String = row[2]
+        let subjectText: String = try row.decode(atIndex: 2)
         let subject: StoredSubject
         if let known = subjects[subjectText] {
           subject = known
         } else {
-          let isTarget: Bool = (row[1] as String) == "target"
+          let isTarget: Bool = (try row.decode(String.self, atIndex: 1)) == "target"
           guard
             let found = isTarget
               ? .target(subjectText)
@@ -37,7 +37,7 @@ extension StateStore {
           subjects[subjectText] = found
           subject = found
         }
-        let labelText: String = row[3]
+        let labelText: String = try row.decode(atIndex: 3)
         let decoded: [String: String]
         if let known = labels[labelText] {
           decoded = known
@@ -49,12 +49,13 @@ extension StateStore {
           }
           labels[labelText] = decoded
         }
-        let decimals: Int64 = row[7]
-        let width: Int64 = row[8]
+        let decimals: Int64 = try row.decode(atIndex: 7)
+        let width: Int64 = try row.decode(atIndex: 8)
         catalogue.load(
           StoredSeries(
-            subject: subject, metric: row[4], labels: decoded,
-            kind: SeriesKind(rawValue: row[5]) ?? .unrecognised, unit: row[6],
+            subject: subject, metric: try row.decode(atIndex: 4), labels: decoded,
+            kind: SeriesKind(rawValue: try row.decode(atIndex: 5)) ?? .unrecognised,
+            unit: try row.decode(atIndex: 6),
             decimals: UInt8(clamping: decimals), width: UInt8(clamping: width)), id)
       }
       return catalogue

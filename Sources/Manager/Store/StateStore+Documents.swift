@@ -18,8 +18,8 @@ extension StateStore {
       let rows = try Row.fetchCursor(
         db, sql: "SELECT id, json FROM documents WHERE kind = ?", arguments: [kind.rawValue])
       while let row = try rows.next() {
-        let id: String = row["id"]
-        let json: String = row["json"]
+        let id: String = try row.decode(forColumn: "id")
+        let json: String = try row.decode(forColumn: "json")
         do {
           found[id] = try CanonicalJSON.decode(type, from: Array(json.utf8))
         } catch {

@@ -56,7 +56,7 @@ extension StateStore {
           SELECT first_order, last_order FROM blocks WHERE stream = ?1
           UNION ALL SELECT first_order, last_order FROM lost_orders WHERE stream = ?1
           """, arguments: [stream.id])
-      return OrderSet(inDays + rows.compactMap(RawDay.orders))
+      return OrderSet(inDays + (try rows.compactMap(RawDay.orders)))
     }
   }
 
@@ -102,9 +102,11 @@ extension StateStore {
           SELECT id, kind, width FROM series WHERE id IN (SELECT value FROM json_each(?))
           """, arguments: [list]
       ).reduce(into: [:]) { natures, row in
-        let width: Int64 = row["width"]
-        natures[SeriesID(truncatingIfNeeded: row["id"] as Int64)] = SeriesNature(
-          isCounter: row["kind"] == SeriesKind.counter.rawValue, width: UInt8(clamping: width))
+        let width: Int64 = try row.decode(forColumn: "width")
+        natures[SeriesID(truncatingIfNeeded: try row.decode(Int64.self, forColumn: "id"))] =
+          SeriesNature(
+            isCounter: try row.decode(forColumn: "kind") == SeriesKind.counter.rawValue,
+            width: UInt8(clamping: width))
       }
     }
   }
@@ -191,18 +193,21 @@ extension StateStore {
 
 extension HistoryBlock {
   init(_ row: Row, path: String) throws {
-    let text: String = row["server"]
+    let text: String = try row.decode(forColumn: "server")
     guard let server = ServerID(text) else {
       throw StoreFailure.corrupt(path, "streams: \(text) is no server id")
     }
-    let first: Int64 = row["first_order"]
-    let last: Int64 = row["last_order"]
+    let first: Int64 = try row.decode(forColumn: "first_order")
+    let last: Int64 = try row.decode(forColumn: "last_order")
     self.init(
       stream: StreamKey(
-        server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"]),
-      fromNanoseconds: row["from_ns"], throughNanoseconds: row["through_ns"],
+        server: server, boot: BootID(try row.decode(forColumn: "boot")),
+        incarnation: try row.decode(forColumn: "incarnation")),
+      fromNanoseconds: try row.decode(forColumn: "from_ns"),
+      throughNanoseconds: try row.decode(forColumn: "through_ns"),
       firstOrder: UInt64(clamping: first), lastOrder: UInt64(clamping: last),
-      samples: row["samples"], bytes: [UInt8](row["bytes"] as Data))
+      samples: try row.decode(forColumn: "samples"),
+      bytes: [UInt8](try row.decode(Data.self, forColumn: "bytes")))
   }
 }
 
@@ -235,27 +240,28 @@ extension StoredSeries {
   }
 
   init(_ row: Row, path: String) throws {
-    let subjectText: String = row["subject"]
+    let subjectText: String = try row.decode(forColumn: "subject")
     let subject: StoredSubject
-    if row["subject_kind"] == "target" {
+    if try row.decode(forColumn: "subject_kind") == "target" {
       subject = .target(subjectText)
     } else if let server = ServerID(subjectText) {
       subject = .server(server)
     } else {
       throw StoreFailure.corrupt(path, "series: \(subjectText) is no server id")
     }
-    let labels: String = row["labels"]
+    let labels: String = try row.decode(forColumn: "labels")
     let decoded: [String: String]
     do {
       decoded = try CanonicalJSON.decode([String: String].self, from: Array(labels.utf8))
     } catch {
       throw StoreFailure.corrupt(path, "series: labels \(labels.prefix(100)): \(error)")
     }
-    let decimals: Int64 = row["decimals"]
-    let width: Int64 = row["width"]
+    let decimals: Int64 = try row.decode(forColumn: "decimals")
+    let width: Int64 = try row.decode(forColumn: "width")
     self.init(
-      subject: subject, metric: row["metric"], labels: decoded,
-      kind: SeriesKind(rawValue: row["kind"]) ?? .unrecognised, unit: row["unit"],
+      subject: subject, metric: try row.decode(forColumn: "metric"), labels: decoded,
+      kind: SeriesKind(rawValue: try row.decode(forColumn: "kind")) ?? .unrecognised,
+      unit: try row.decode(forColumn: "unit"),
       decimals: UInt8(clamping: decimals), width: UInt8(clamping: width))
   }
 }
@@ -276,12 +282,13 @@ extension ServerLoss {
 }
 
 extension SampleLoss {
-  fileprivate init(_ row: Row) {
-    let batches: Int64? = row["batches"]
-    let samples: Int64? = row["samples"]
+  fileprivate init(_ row: Row) throws {
+    let batches: Int64? = try row.decode(forColumn: "batches")
+    let samples: Int64? = try row.decode(forColumn: "samples")
     self.init(
-      afterNanoseconds: row["after_ns"], beforeNanoseconds: row["before_ns"],
+      afterNanoseconds: try row.decode(forColumn: "after_ns"),
+      beforeNanoseconds: try row.decode(forColumn: "before_ns"),
       batches: batches.map(UInt64.init(clamping:)), samples: samples.map(UInt64.init(clamping:)),
-      reason: row["reason"])
+      reason: try row.decode(forColumn: "reason"))
   }
 }

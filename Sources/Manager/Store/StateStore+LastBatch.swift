@@ -16,14 +16,16 @@ extension StateStore {
           """)
       var found: [ServerID: LastBatch] = [:]
       while let row = try rows.next() {
-        let text: String = row["server"]
+        let text: String = try row.decode(forColumn: "server")
         guard let server = ServerID(text) else { continue }
-        let last: Int64 = row["last"]
+        let last: Int64 = try row.decode(forColumn: "last")
         if let known = found[server], known.nanoseconds >= last { continue }
         let stream = StreamKey(
-          server: server, boot: BootID(row["boot"]), incarnation: row["incarnation"])
+          server: server, boot: BootID(try row.decode(forColumn: "boot")),
+          incarnation: try row.decode(forColumn: "incarnation"))
         found[server] = LastBatch(
-          stream: stream, order: UInt64(clamping: row["order"] as Int64), nanoseconds: last)
+          stream: stream, order: UInt64(clamping: try row.decode(Int64.self, forColumn: "order")),
+          nanoseconds: last)
       }
       for item in inDays where item.nanoseconds > found[item.stream.server]?.nanoseconds ?? .min {
         found[item.stream.server] = item

@@ -34,17 +34,20 @@ extension StateStore {
 
 extension ServerEntry {
   init(_ row: Row, path: String) throws {
-    let text: String = row["id"]
+    let text: String = try row.decode(forColumn: "id")
     guard let id = ServerID(text) else {
       throw StoreFailure.corrupt(path, "servers: \(text) is no server id")
     }
-    let boot: String? = row["boot"]
+    let boot: String? = try row.decode(forColumn: "boot")
     self.init(
-      id: id, hostname: row["hostname"],
-      profile: Profile(rawValue: row["profile"]) ?? .unrecognised,
-      enrolledNanoseconds: row["enrolled_ns"], certificateSerial: row["certificate_serial"],
-      certificateExpiresNanoseconds: row["certificate_expires_ns"], boot: boot.map(BootID.init),
-      heardNanoseconds: row["heard_ns"], isForgotten: row["forgotten"])
+      id: id, hostname: try row.decode(forColumn: "hostname"),
+      profile: Profile(rawValue: try row.decode(forColumn: "profile")) ?? .unrecognised,
+      enrolledNanoseconds: try row.decode(forColumn: "enrolled_ns"),
+      certificateSerial: try row.decode(forColumn: "certificate_serial"),
+      certificateExpiresNanoseconds: try row.decode(forColumn: "certificate_expires_ns"),
+      boot: boot.map(BootID.init),
+      heardNanoseconds: try row.decode(forColumn: "heard_ns"),
+      isForgotten: try row.decode(forColumn: "forgotten"))
   }
 
   static func fetch(_ id: ServerID, _ db: Database, path: String) throws -> ServerEntry? {
@@ -72,14 +75,16 @@ extension ServerEntry {
 
 extension CertificateEntry {
   init(_ row: Row, path: String) throws {
-    let text: String = row["server"]
+    let text: String = try row.decode(forColumn: "server")
     guard let server = ServerID(text) else {
       throw StoreFailure.corrupt(path, "certificates: \(text) is no server id")
     }
     self.init(
-      serial: row["serial"], server: server, notBeforeNanoseconds: row["not_before_ns"],
-      notAfterNanoseconds: row["not_after_ns"], revokedNanoseconds: row["revoked_ns"],
-      revokedReason: row["revoked_reason"])
+      serial: try row.decode(forColumn: "serial"), server: server,
+      notBeforeNanoseconds: try row.decode(forColumn: "not_before_ns"),
+      notAfterNanoseconds: try row.decode(forColumn: "not_after_ns"),
+      revokedNanoseconds: try row.decode(forColumn: "revoked_ns"),
+      revokedReason: try row.decode(forColumn: "revoked_reason"))
   }
 
   func insert(_ db: Database) throws {

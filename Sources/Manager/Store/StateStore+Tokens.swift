@@ -46,12 +46,16 @@ extension StateStore {
 }
 
 extension EnrolmentTokenEntry {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     self.init(
-      id: row["id"], secretDigest: [UInt8](row["secret_sha256"] as DatabaseBytes),
-      profile: Profile(rawValue: row["profile"]) ?? .unrecognised, usesLeft: row["uses_left"],
-      createdNanoseconds: row["created_ns"], expiresNanoseconds: row["expires_ns"],
-      isRevoked: row["revoked"], createdBy: row["created_by"])
+      id: try row.decode(forColumn: "id"),
+      secretDigest: [UInt8](try row.decode(DatabaseBytes.self, forColumn: "secret_sha256")),
+      profile: Profile(rawValue: try row.decode(forColumn: "profile")) ?? .unrecognised,
+      usesLeft: try row.decode(forColumn: "uses_left"),
+      createdNanoseconds: try row.decode(forColumn: "created_ns"),
+      expiresNanoseconds: try row.decode(forColumn: "expires_ns"),
+      isRevoked: try row.decode(forColumn: "revoked"),
+      createdBy: try row.decode(forColumn: "created_by"))
   }
 
   static func fetch(_ id: String, _ db: Database) throws -> EnrolmentTokenEntry? {
@@ -88,12 +92,15 @@ extension EnrolmentTokenEntry {
 }
 
 extension APITokenEntry {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     self.init(
-      id: row["id"], name: row["name"], role: Role(rawValue: row["role"]) ?? .unrecognised,
-      secretDigest: [UInt8](row["secret_sha256"] as DatabaseBytes),
-      createdNanoseconds: row["created_ns"], expiresNanoseconds: row["expires_ns"],
-      isRevoked: row["revoked"], createdBy: row["created_by"])
+      id: try row.decode(forColumn: "id"), name: try row.decode(forColumn: "name"),
+      role: Role(rawValue: try row.decode(forColumn: "role")) ?? .unrecognised,
+      secretDigest: [UInt8](try row.decode(DatabaseBytes.self, forColumn: "secret_sha256")),
+      createdNanoseconds: try row.decode(forColumn: "created_ns"),
+      expiresNanoseconds: try row.decode(forColumn: "expires_ns"),
+      isRevoked: try row.decode(forColumn: "revoked"),
+      createdBy: try row.decode(forColumn: "created_by"))
   }
 
   func insert(_ db: Database) throws {
@@ -115,10 +122,11 @@ extension APITokenEntry {
 }
 
 extension AuditEntry {
-  init(_ row: Row) {
+  init(_ row: Row) throws {
     self.init(
-      nanoseconds: row["at_ns"], who: row["who"], action: row["action"], subject: row["subject"],
-      outcome: row["outcome"])
+      nanoseconds: try row.decode(forColumn: "at_ns"), who: try row.decode(forColumn: "who"),
+      action: try row.decode(forColumn: "action"), subject: try row.decode(forColumn: "subject"),
+      outcome: try row.decode(forColumn: "outcome"))
   }
 
   func insert(_ db: Database) throws {

@@ -13,6 +13,10 @@ enum StoreFailure {
         .stateDirectoryUnusable, subject: path, reason: "\(failure)",
         remedy: "Check the disk of the manager's state directory.")
     }
+    // SQLite reads what a damaged row says, of whatever type; a column's type is not checked then.
+    if let failure = error as? RowDecodingError {
+      return corrupt(path, String("\(failure)".prefix(longestReason)))
+    }
     guard let failure = error as? DatabaseError else {
       return DiagnosticError(
         .internalError, subject: path, reason: String("\(error)".prefix(longestReason)),

@@ -10,6 +10,12 @@ struct StreamTable {
     var order: UInt64
     var touched: Int64
     var isChanged = false
+
+    /// Whether it has to be marked as alive. A damaged file may say any time.
+    func isOld(at nanoseconds: Int64) -> Bool {
+      let (age, isTooLong) = nanoseconds.subtractingReportingOverflow(touched)
+      return isTooLong || age > StreamTable.touchInterval
+    }
   }
   private var entries: [StreamKey: Entry] = [:]
   private let nanoseconds: Int64
@@ -28,8 +34,11 @@ struct StreamTable {
           WHERE server = ? AND boot = ? AND incarnation = ?
           """), arguments: [key.server.text, key.boot.text, key.incarnation]
     ).map { row in
-      let order: Int64 = row["durable_order"]
-      return (row["id"], UInt64(clamping: order), row["touched_ns"])
+      let order: Int64 = try row.decode(forColumn: "durable_order")
+      return (
+        try row.decode(forColumn: "id"), UInt64(clamping: order),
+        try row.decode(forColumn: "touched_ns")
+      )
     }
   }
 
@@ -80,7 +89,7 @@ struct StreamTable {
 
   func finish(_ db: Database) throws -> [StreamKey: UInt64] {
     for entry in entries.values
-    where entry.isChanged || nanoseconds - entry.touched > Self.touchInterval {
+    where entry.isChanged || entry.isOld(at: nanoseconds) {
       try db.cachedStatement(
         sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
       ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])

@@ -36,7 +36,8 @@ package struct HistoryDay: Hashable, Comparable, Sendable {
   package init?(_ text: some StringProtocol) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 3, let year = Int64(parts[0]), let month = Int64(parts[1]),
-      let day = Int64(parts[2]), (0...9_999).contains(year), (1...12).contains(month)
+      let day = Int64(parts[2]), (0...9_999).contains(year), (1...12).contains(month),
+      (1...31).contains(day)
     else { return nil }
     self.init(number: HistoryDay.number(year, month, day))
     guard self.text == text else { return nil }

@@ -53,7 +53,7 @@ package struct MetricPlan: Sendable {
     var group = MetricAnswer.Group(labels: planned.labels)
     group.series = members.count + planned.mute
     group.samples = members.reduce(0) { $0 + $1.samples }
-    group.resets = members.reduce(0) { $0 + $1.resets }
+    group.resets = members.reduce(0) { $0 &+ $1.resets }
     let last = members.map(\.lastNanoseconds).max() ?? 0
     let current = members.filter { $0.isCurrent(at: last) }
     // The value is no newer than the oldest of its parts.

@@ -198,12 +198,12 @@ struct SampleTrack: Sendable {
   ) {
     if let last {
       let step = CounterStep(from: last.bits, to: point.bits, width: candidate.series.width)
-      if step.isReset { resets += 1 }
+      if step.isReset { resets &+= 1 }
       add(from: last.nanoseconds, through: point.nanoseconds, step.amount)
       let length = elapsed(last.nanoseconds, point.nanoseconds)
       if length > 0 { crest(Double(step.amount) * 1e9 / Double(length)) }
     } else if let before = lives.newest {
-      resets += 1
+      resets &+= 1
       if lives.haveEnded(before: point) {
         add(from: before, through: point.nanoseconds, point.bits)
       }
@@ -278,7 +278,7 @@ extension RollUp {
 
   /// When a bucket's last sample was taken, about; it is drawn there.
   fileprivate func end(of place: Int, _ phase: Int64) -> Int64 {
-    min(max((buckets[place] &+ 1) &* tier.nanoseconds - phase, firstNanoseconds), lastNanoseconds)
+    min(max((buckets[place] &+ 1) &* tier.nanoseconds &- phase, firstNanoseconds), lastNanoseconds)
   }
 
   /// Whether a sample is in it already: it was read from the store a moment before.

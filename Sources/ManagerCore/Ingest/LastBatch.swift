@@ -9,6 +9,8 @@ package struct LastBatch: Hashable, Sendable {
   package init(stream: StreamKey, order: UInt64, nanoseconds: Int64) {
     self.stream = stream
     self.order = order
-    self.nanoseconds = nanoseconds
+    // As far from zero as an agent's clock may be, whatever a damaged file says.
+    let most = WireLimits.stampNanoseconds
+    self.nanoseconds = min(max(nanoseconds, -most), most)
   }
 }

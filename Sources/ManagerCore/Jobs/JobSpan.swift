@@ -7,7 +7,7 @@ package struct JobSpan: Hashable, Sendable {
   /// By the manager's clock, nanoseconds since the epoch.
   package var fromNanoseconds: Int64
   package var throughNanoseconds: Int64
-  /// Of that time, how much was looked at: less than the whole when reports are missing.
+  /// Of that time, how much was looked at: less than the whole when reports are missing, never more.
   package var coveredNanoseconds: Int64
   /// Each job once, by name.
   package var top: [JobIncrease]
@@ -51,7 +51,10 @@ package struct JobSpan: Hashable, Sendable {
   package mutating func merge(_ later: JobSpan) {
     fromNanoseconds = min(fromNanoseconds, later.fromNanoseconds)
     throughNanoseconds = max(throughNanoseconds, later.throughNanoseconds)
-    coveredNanoseconds += later.coveredNanoseconds
+    // Reports of the same time do not make more of it.
+    let (covered, isTooLong) = coveredNanoseconds.addingReportingOverflow(later.coveredNanoseconds)
+    let (whole, isLonger) = throughNanoseconds.subtractingReportingOverflow(fromNanoseconds)
+    coveredNanoseconds = min(isTooLong ? .max : covered, isLonger ? .max : whole)
     top = JobSpan.summed(top + later.top)
     rest += later.rest
     restJobs = max(restJobs, later.restJobs)
@@ -68,7 +71,7 @@ package struct JobSpan: Hashable, Sendable {
     }
     for job in top where !kept.contains(job.job) {
       rest += job.increase
-      restJobs += 1
+      if restJobs < .max { restJobs += 1 }
     }
     top.removeAll { !kept.contains($0.job) }
   }

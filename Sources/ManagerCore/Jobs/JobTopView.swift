@@ -45,12 +45,12 @@ package struct JobTopView: Hashable, Codable, Sendable {
     fromNanoseconds: Int64, throughNanoseconds: Int64
   ) {
     var sums: [String: (increase: JobCounters, targets: Set<String>)] = [:]
-    var covered: [String: Int64] = [:]
+    var covered: [String: Double] = [:]
     var newest: Int64?
     unnamed = JobCounters()
     untrackedJobs = 0
     for span in spans where targets[span.target] != nil {
-      covered[span.target, default: 0] += span.coveredNanoseconds
+      covered[span.target, default: 0] += Double(span.coveredNanoseconds)
       newest = max(newest ?? span.throughNanoseconds, span.throughNanoseconds)
       unnamed += span.rest
       untrackedJobs = max(untrackedJobs, span.untracked)
@@ -73,9 +73,9 @@ package struct JobTopView: Hashable, Codable, Sendable {
     self.throughNanoseconds = throughNanoseconds
     self.targets = covered.count
     silentTargets = targets.filter { covered[$0.key] == nil }.map(\.value).sorted()
-    coveredSeconds = Double(covered.values.max() ?? 0) / 1e9
+    coveredSeconds = (covered.values.max() ?? 0) / 1e9
     let asked = Double(throughNanoseconds - fromNanoseconds) * Double(targets.count)
-    let seen = covered.values.reduce(0.0) { $0 + Double($1) }
+    let seen = covered.values.reduce(0, +)
     coverage = asked > 0 ? min(1, seen / asked) : 0
     newestSecondsAgo = newest.map { max(0, Double(throughNanoseconds - $0) / 1e9) }
   }

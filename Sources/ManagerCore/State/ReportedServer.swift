@@ -182,9 +182,9 @@ extension Moment {
   /// Brings a time of the wall clock onto the monotonic one; the future becomes now.
   func monotonic(ofWall wall: Int64) -> Int64 {
     let age = wallNanoseconds.subtractingReportingOverflow(wall)
-    let behind = age.overflow ? (wall < 0 ? Int64.max / 2 : 0) : max(0, age.partialValue)
-    return monotonicNanoseconds.subtractingReportingOverflow(behind).overflow
-      ? .min / 2 : monotonicNanoseconds - behind
+    let behind = age.overflow ? (wall < 0 ? Int64.max : 0) : max(0, age.partialValue)
+    // Half of all that there is: no difference to a later moment of this clock is too long then.
+    return monotonicNanoseconds.subtractingReportingOverflow(min(behind, .max / 2)).partialValue
   }
 
   /// The wall clock's time at a moment of the monotonic one.

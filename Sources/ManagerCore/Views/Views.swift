@@ -193,6 +193,8 @@ package struct FileSystemSummary: Codable, Hashable, Sendable {
   package var bytesAvailable: UInt64?
   /// How many OSTs the bytes are summed over; `nil` of a manager that does not tell.
   package var bytesTargets: Int?
+  /// MDTs and OSTs. It wraps around where a manager tells of more than there are numbers.
+  package var targets: Int { mdts &+ osts }
   /// Of the MDTs.
   package var inodesTotal: UInt64?
   package var inodesFree: UInt64?

@@ -50,7 +50,8 @@ package final class SpoolFiles: Sendable {
 
   private static func number(_ name: String) -> UInt64? {
     guard name.hasSuffix(".segment"), name.utf8.count == 24 else { return nil }
-    return UInt64(name.prefix(16), radix: 16)
+    // So that there is always a next one.
+    return UInt64(name.prefix(16), radix: 16).flatMap { $0 < .max / 2 ? $0 : nil }
   }
 
   private func failure(_ path: String, _ operation: String) -> FileError {

@@ -24,7 +24,7 @@ enum FileSystemPage {
     facts.add("MGS", mgs(fileSystem.view))
     facts.add(
       "Targets",
-      "\(summary.targetsActive) of \(summary.mdts + summary.osts) active"
+      "\(summary.targetsActive) of \(summary.targets) active"
         + " (\(plural(summary.mdts, "MDT")), \(plural(summary.osts, "OST")))")
     let cover = Coverage(summary.view)
     facts.add(

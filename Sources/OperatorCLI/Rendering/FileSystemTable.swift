@@ -16,7 +16,7 @@ enum FileSystemTable {
     let rows = all.map { fileSystem in
       let space = Space(fileSystem.view)
       let cover = Coverage(fileSystem.view)
-      let targets = fileSystem.mdts + fileSystem.osts
+      let targets = fileSystem.targets
       return [Cell(name: fileSystem.name)] + (isAmbiguous ? [Cell(name: fileSystem.mgs)] : []) + [
         Cell(state: fileSystem.word("state", fileSystem.state)),
         Cell("\(fileSystem.targetsActive) of \(targets)"),

@@ -92,7 +92,7 @@ enum MetricPage {
 /// How many series stand behind a value: a sum over those that still speak must not pass for all.
 private func seriesText(_ group: MetricAnswer.Group) -> String {
   group.silentSeries == 0
-    ? "\(group.series)" : "\(group.series - group.silentSeries) of \(group.series)"
+    ? "\(group.series)" : "\(group.series &- group.silentSeries) of \(group.series)"
 }
 
 /// `iml metrics list`

@@ -17,9 +17,9 @@ package enum Quantities {
     return count < 10_000 ? String(count) : scaled(Double(count), digits: .oneDecimal)
   }
 
-  /// `30 %` of `total`; nothing when the total is unknown or zero.
+  /// `30 %` of `total`; nothing when the total is unknown or zero, or less than its part.
   package static func percent(_ part: UInt64?, of total: UInt64?) -> String {
-    guard let part, let total, total > 0 else { return nothing }
+    guard let part, let total, total > 0, part <= total else { return nothing }
     return "\(Int((Double(part) / Double(total) * 100).rounded())) %"
   }
 

@@ -100,6 +100,7 @@ import Testing
     }
     #expect(HistoryDay("2026-02-30") == nil)
     #expect(HistoryDay("2026-1-1") == nil)
+    #expect(HistoryDay("2026-01-\(Int64.max)") == nil)
     #expect(HistoryDay.after(month: "2026-12")?.text == "2027-01-01")
   }
 }

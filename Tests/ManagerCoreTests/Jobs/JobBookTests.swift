@@ -98,6 +98,27 @@ import Testing
     #expect(span.restJobs > 0)
   }
 
+  /// What an agent says of jobs that it did not name, and of times, may be anything.
+  @Test func whatAnAgentMakesUpOverflowsNothing() {
+    var odd = Self.report(1, Dictionary(uniqueKeysWithValues: (0..<4_096).map { ("a.\($0)", 1) }))
+    odd.restJobs = .max
+    var span = Self.span(odd, at: 10)
+    for number in 0..<3 as Range<UInt64> {
+      // Of the longest time that is kept, all of it the same.
+      span.merge(
+        JobSpan(
+          Self.report(2, ["b.\(number)": 1]), target: "T0",
+          fromNanoseconds: -WireLimits.stampNanoseconds, throughNanoseconds: 10 * Self.second))
+    }
+    #expect(span.restJobs == .max)
+    #expect(span.coveredNanoseconds == 10 * Self.second + WireLimits.stampNanoseconds)
+    span.coveredNanoseconds = .max
+    let view = JobTopView(
+      [span, span], by: .write, limit: 2, targets: ["T0": "fs-OST0000"], fromNanoseconds: 0,
+      throughNanoseconds: 20 * Self.second)
+    #expect(view.coverage == 1)
+  }
+
   @Test func theViewRanksAndLeavesNothingOut() {
     let spans = [
       Self.span(Self.report(1, ["a": 5, "b": 50], rest: 7), "T0", at: 10),

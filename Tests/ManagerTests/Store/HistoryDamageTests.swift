@@ -54,11 +54,12 @@ import Testing
   /// The samples that a tier, or the blocks, count in all.
   func samples(_ store: StateStore, tier: RollUpTier?) async throws -> UInt64 {
     guard let tier else {
-      return UInt64(try await store.blocks(from: 0, through: .max).reduce(0) { $0 + $1.samples })
+      let counts = try await store.blocks(from: 0, through: .max).map(\.samples)
+      return counts.reduce(0) { $0 &+ UInt64(truncatingIfNeeded: $1) }
     }
     let material = try await store.history.material([0], servers: nil, 0...Int64.max, tier: tier)
     let held = material.columns.values.reduce(0) { $0 + $1.count }
-    return material.rollUps.values.flatMap { $0 }.flatMap(\.counts).reduce(UInt64(held), +)
+    return material.rollUps.values.flatMap { $0 }.flatMap(\.counts).reduce(UInt64(held), &+)
   }
 
   /// The bytes of a file in which a table begins.
