@@ -13,8 +13,10 @@ package struct FileError: Error, CustomStringConvertible, Hashable {
   }
 
   package var description: String {
-    "\(path): \(operation): \(String(cString: strerror(errorNumber)))"
+    "\(path): \(operation): \(text)"
   }
+  /// The error number's own.
+  package var text: String { String(cString: strerror(errorNumber)) }
   package var isMissing: Bool { errorNumber == ENOENT }
   /// The disk is, or what its user may have of it.
   package var isFull: Bool { errorNumber == ENOSPC || errorNumber == EDQUOT }
@@ -116,6 +118,26 @@ package enum DurableFile {
     for part in path.split(separator: "/") {
       built += (built.isEmpty || built.hasSuffix("/") ? "" : "/") + part
       if mkdir(built, mode) != 0 && errno != EEXIST { throw failure(built, "make the folder") }
+    }
+  }
+
+  /// The names in a folder, in no order. All of them: from a list that a failure cut short one would conclude
+  /// that files are gone, and write over them.
+  package static func names(in folder: String) throws(FileError) -> [String] {
+    guard let directory = opendir(folder) else { throw failure(folder, "open") }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while true {
+      // The end is told like a failure, but for this number.
+      errno = 0
+      guard let entry = readdir(directory) else {
+        guard errno == 0 else { throw failure(folder, "list") }
+        return names
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+        name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
     }
   }
 

@@ -103,6 +103,7 @@ extension Site {
     let stream = earlier?.stream ?? handle.stream
     // A server with many lives may have had this one forgotten meanwhile.
     try await resume(stream)
+    noteOwnStep()
     let now = self.now
     let clock = clocks[handle.server]
     let nanoseconds =
@@ -184,15 +185,39 @@ extension Site {
   /// A step of the manager's own clock is one of all models of its agents' clocks: each would find it out by
   /// itself in a minute or more, and what they report would seem that much older until then.
   ///
+  /// Before any time of an agent is compared with the manager's, so that no model takes the step by itself too.
+  ///
   /// - Parameters: the manager's clocks; that since the boot goes on while a machine sleeps, as the wall does.
-  func noteOwnStep(wall: Int64 = Clock.wall(), boot: Int64 = Clock.boot()) {
+  /// - Returns: the wall clock.
+  @discardableResult
+  func noteOwnStep(wall: Int64 = Clock.wall(), boot: Int64 = Clock.boot()) -> Int64 {
     let ahead = wall.subtractingReportingOverflow(boot).partialValue
     defer { wallAhead = ahead }
-    guard let before = wallAhead else { return }
+    guard let before = wallAhead else { return wall }
     let step = ahead.subtractingReportingOverflow(before).partialValue
-    guard step.magnitude > UInt64(ClockModel.tolerance) else { return }
+    guard step.magnitude > UInt64(ClockModel.tolerance) else { return wall }
     for server in clocks.keys { clocks[server]?.shift(by: step) }
     logger.notice("the manager's clock was set", metadata: ["milliseconds": "\(step / 1_000_000)"])
+    latest.bound(to: wall)
+    tellFuture(wall)
+    return wall
+  }
+
+  /// What was taken while the manager's clock was ahead has times that are still to come: no question about
+  /// the past finds it.
+  private func tellFuture(_ wall: Int64) {
+    let now = Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: wall)
+    for (server, last) in lastBatch.sorted(by: { $0.key < $1.key })
+    where last.nanoseconds > wall + ClockModel.tolerance {
+      found(
+        SampleLoss(
+          afterNanoseconds: wall, beforeNanoseconds: last.nanoseconds, batches: 0, samples: 0,
+          reason:
+            "the manager's clock was ahead and was set back: what was sampled before has these times"
+        ),
+        server, now)
+      lastBatch[server]?.nanoseconds = wall
+    }
   }
 
   private func remember(

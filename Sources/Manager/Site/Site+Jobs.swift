@@ -16,6 +16,7 @@ extension Site {
       failed(error)
       return
     }
+    noteOwnStep()
     let now = self.now
     // One more than a server may name is no target.
     guard let target = observed.resolve(handle.server, report.target, at: now)?.targetID else {

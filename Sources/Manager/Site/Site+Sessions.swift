@@ -10,10 +10,9 @@ extension Site {
   ) async throws(DiagnosticError) -> (SessionHandle, Welcome) {
     let stream = StreamKey(
       server: hello.server, boot: hello.boot, incarnation: hello.incarnation)
-    var clock =
-      clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
-      ?? ClockModel(boot: hello.boot)
-    clock.observed(sent: sent, received: Clock.wall())
+    let received = noteOwnStep()
+    let aheadThen = wallAhead
+    let clock = model(of: hello, sent, received)
     var chain: [LifeChain.Link] = []
     let lives = try await openLives(hello, clock, sent, &chain)
     // Last, for a server's oldest idle streams are forgotten when others are resumed.
@@ -48,7 +47,11 @@ extension Site {
       Task { await self.flushJobs(force: true) }
     }
     let acknowledged = head.acknowledgedOrder(stream)
-    clocks[hello.server] = clock
+    // The manager's own clock may have been set while the store was read.
+    noteOwnStep()
+    let step = (wallAhead ?? 0).subtractingReportingOverflow(aheadThen ?? 0).partialValue
+    clocks[hello.server] = model(
+      of: hello, sent, received.addingReportingOverflow(step).partialValue)
     live[hello.server] = Live(
       handle: handle, serial: serial, writer: writer, intervalBefore: interval,
       acknowledged: acknowledged,
@@ -66,6 +69,14 @@ extension Site {
         durableOrder: acknowledged, renewWithinSeconds: settings.renewWithinSeconds,
         lives: hello.lives == nil ? nil : lives.map(\.durable))
     )
+  }
+
+  /// The clock model of an agent whose hello came then.
+  private func model(of hello: Hello, _ sent: Stamp, _ received: Int64) -> ClockModel {
+    let known = clocks[hello.server].flatMap { $0.boot == hello.boot ? $0 : nil }
+    var clock = known ?? ClockModel(boot: hello.boot)
+    clock.observed(sent: sent, received: received)
+    return clock
   }
 
   /// In nanoseconds; `nil` for one that no agent collects at.
@@ -271,9 +282,10 @@ extension Site {
     observed.logged(handle.server, lines, at: now)
   }
 
-  private func observeClock(_ sent: Stamp, _ handle: SessionHandle) {
+  func observeClock(_ sent: Stamp, _ handle: SessionHandle) {
+    let received = noteOwnStep()
+    clocks[handle.server]?.observed(sent: sent, received: received)
     let now = self.now
-    clocks[handle.server]?.observed(sent: sent, received: now.wallNanoseconds)
     if let skew = clocks[handle.server]?.skew(sent) {
       observed.clockMeasured(handle.server, offsetNanoseconds: skew, at: now)
     }

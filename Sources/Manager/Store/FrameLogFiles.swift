@@ -3,6 +3,7 @@ import ManagerCore
 import NIOPosix
 import Platform
 import Protocol
+import Synchronization
 
 /// The frame log's folder: `00000001.log` and on. What changes files runs on a thread of its own,
 /// which may wait for the disk as long as it likes; nobody else waits for that thread.
@@ -14,6 +15,8 @@ package final class FrameLogFiles: Sendable {
   package let folder: String
   private let step: Step
   private let thread: NIOThreadPool
+  /// Segments that this run has begun to write.
+  private let begun = Mutex<Set<UInt64>>([])
   /// A segment is some 16 MiB, and at most one write of 32 MiB more.
   private static let readLimit = 256 << 20
 
@@ -48,16 +51,11 @@ package final class FrameLogFiles: Sendable {
 
   /// The segments there are, ascending.
   package func numbers() throws(DiagnosticError) -> [UInt64] {
-    guard let directory = opendir(folder) else { throw failed(folder, "open") }
-    defer { closedir(directory) }
-    var numbers: [UInt64] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
-        name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if let number = Self.number(name) { numbers.append(number) }
+    do throws(FileError) {
+      return try DurableFile.names(in: folder).compactMap(Self.number).sorted()
+    } catch {
+      throw Self.failure(folder, "\(error)")
     }
-    return numbers.sorted()
   }
 
   /// A whole segment.
@@ -98,6 +96,7 @@ package final class FrameLogFiles: Sendable {
         guard unlink(self.path(number)) == 0 || errno == ENOENT else {
           throw self.failed(self.path(number), "remove")
         }
+        self.begun.withLock { _ = $0.remove(number) }
       }
     }
   }
@@ -118,11 +117,14 @@ package final class FrameLogFiles: Sendable {
 
   private func writeNow(_ write: FrameLog.Write) throws(DiagnosticError) {
     let path = path(write.segment)
-    let flags = O_WRONLY | O_CLOEXEC | (write.offset == 0 ? O_CREAT : 0)
+    // Never over one that nobody has read; but what failed may be tried again.
+    let isNew = write.offset == 0 && begun.withLock { !$0.contains(write.segment) }
+    let creation = isNew ? O_CREAT | O_EXCL : write.offset == 0 ? O_CREAT : 0
     try step("open")
-    let descriptor = open(path, flags, 0o600)
+    let descriptor = open(path, O_WRONLY | O_CLOEXEC | creation, 0o600)
     guard descriptor >= 0 else { throw failed(path, "open") }
     defer { close(descriptor) }
+    if isNew { begun.withLock { _ = $0.insert(write.segment) } }
     var written = 0
     while written < write.bytes.count {
       try step("write")

@@ -96,12 +96,12 @@ package final class HistoryFiles: Sendable {
         atPath: folder, withIntermediateDirectories: true,
         attributes: [.posixPermissions: 0o700])
       finishSettingAside()
-      names = try FileManager.default.contentsOfDirectory(atPath: folder)
+      names = try DurableFile.names(in: folder)
       let files = Set(names.compactMap(HistoryFile.init(name:)))
       state.withLock { $0.files = files }
     } catch {
-      throw DiagnosticError(
-        .stateDirectoryUnusable, subject: folder, reason: error.localizedDescription)
+      let reason = (error as? FileError).map { "\($0)" } ?? error.localizedDescription
+      throw DiagnosticError(.stateDirectoryUnusable, subject: folder, reason: reason)
     }
     readGone()
     findMissing()

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import ManagerCore
+import Platform
 import Protocol
 import Synchronization
 
@@ -179,13 +180,12 @@ package final class JobStore: Sendable {
   }
 
   private func days() throws(DiagnosticError) -> [String] {
-    do {
-      return try FileManager.default.contentsOfDirectory(atPath: directory)
+    do throws(FileError) {
+      return try DurableFile.names(in: directory)
         .filter { $0.hasPrefix(Self.prefix) && $0.hasSuffix(Self.suffix) }
         .map { String($0.dropFirst(Self.prefix.count).dropLast(Self.suffix.count)) }.sorted()
     } catch {
-      throw DiagnosticError(
-        .stateDirectoryUnusable, subject: directory, reason: error.localizedDescription)
+      throw DiagnosticError(.stateDirectoryUnusable, subject: directory, reason: "\(error)")
     }
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Platform
 import Protocol
 
 /// The manager's durable state: one SQLite file (WAL, `synchronous=FULL`, foreign keys), one
@@ -39,8 +40,15 @@ package final class StateStore: Sendable {
   private static func refuseHistoryAlone(
     _ folder: String, _ path: String
   ) throws(DiagnosticError) {
-    guard !FileManager.default.fileExists(atPath: path),
-      let names = try? FileManager.default.contentsOfDirectory(atPath: folder + "/history"),
+    guard !FileManager.default.fileExists(atPath: path) else { return }
+    let names: [String]
+    do throws(FileError) {
+      names = try DurableFile.names(in: folder + "/history")
+    } catch {
+      if error.isMissing { return }
+      throw DiagnosticError(.stateDirectoryUnusable, subject: folder, reason: "\(error)")
+    }
+    guard
       let file = names.filter({ HistoryFile(name: $0) != nil }).min()
     else { return }
     throw DiagnosticError(

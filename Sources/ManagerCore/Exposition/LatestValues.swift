@@ -71,6 +71,11 @@ package struct LatestValues: Sendable {
     return UInt32(servers.count)
   }
 
+  /// The manager's clock was set back: what was taken by then must not stand in the way of what comes.
+  package mutating func bound(to now: Int64) {
+    for key in Array(pages.keys) { pages[key]?.bound(to: now) }
+  }
+
   /// Lets go of what has not been renewed for an hour.
   package mutating func prune(now: Moment) {
     for key in Array(pages.keys) {
@@ -135,6 +140,10 @@ extension LatestValues.Page {
       nanoseconds[slot] = row.nanoseconds
       servers[slot] = server
     }
+  }
+
+  fileprivate mutating func bound(to now: Int64) {
+    for slot in nanoseconds.indices where nanoseconds[slot] > now { nanoseconds[slot] = now }
   }
 
   fileprivate mutating func prune(keep: UInt64, now: Int64) {

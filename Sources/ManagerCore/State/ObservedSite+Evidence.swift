@@ -29,8 +29,10 @@ extension ObservedSite {
       servers[id]?.collectors[end.collector] = nil
     }
     compareClaims(of: id, at: now)
+    releaseUnclaimed(by: id, at: now)
     let limit =
-      servers[id]?.isMemoryDue == true ? policy.rememberNanoseconds : policy.persistNanoseconds
+      servers[id]?.isMemoryDue != true
+      ? policy.persistNanoseconds : isContesting(id) ? 0 : policy.rememberNanoseconds
     if now.monotonicNanoseconds - server.persisted >= limit {
       persist(id, at: now)
     }
@@ -62,34 +64,58 @@ extension ObservedSite {
     }
   }
 
-  /// A target is twice active when the runs of evidence of two current claims overlap. An orderly
-  /// move is none: the first server's last evidence is then older than the second's first.
+  /// Whether it claims what another one claims too: if the manager ends now, that must be known.
+  private func isContesting(_ id: ServerID) -> Bool {
+    contested.contains { targets[$0]?.claims[id]?.isHeld == true }
+  }
+
+  /// A target is twice active when the runs of evidence of two held claims overlap. An orderly move is none:
+  /// the first server's last evidence is then older than the second's first. One that has fallen silent since
+  /// had it then all the same, and has not let go.
   private mutating func compareClaims(of id: ServerID, at now: Moment) {
     guard !contested.isEmpty else { return }
     for target in contested.sorted() {
       guard let entry = targets[target], entry.claims[id]?.isHeld == true,
-        let own = currentRun(of: entry, on: id, at: now.monotonicNanoseconds)
+        let own = evidenceRun(of: entry, on: id)
       else { continue }
       for other in entry.heldClaimants where other != id {
-        guard let run = currentRun(of: entry, on: other, at: now.monotonicNanoseconds),
-          own.overlaps(run)
-        else { continue }
-        if targets[target]?.double == nil {
-          targets[target]?.double = DoubleClaim(
-            servers: [], since: max(own.lowerBound, run.lowerBound))
+        guard let run = evidenceRun(of: entry, on: other), own.overlaps(run) else { continue }
+        let since = max(own.lowerBound, run.lowerBound)
+        if targets[target]?.isDoubled(on: [id, other], since: since, at: now) == true {
+          doubled.insert(target)
+          effects.targets.insert(target)
         }
-        targets[target]?.double?.servers.formUnion([id, other])
       }
     }
   }
 
-  private func currentRun(of target: ObservedTarget, on id: ServerID, at now: Int64)
-    -> ClosedRange<Int64>?
-  {
+  private func evidenceRun(of target: ObservedTarget, on id: ServerID) -> ClosedRange<Int64>? {
     guard let server = servers[id], let claim = target.claims[id],
-      let held = server.sections[claim.key], server.isCurrent(held, at: now, policy)
+      let held = server.sections[claim.key]
     else { return nil }
     return server.evidenceRun(of: held)
+  }
+
+  /// A server that had a target with another one, and does not claim it, as after a restart of the manager that
+  /// did not hear all of it: it lets go when it can be said to have it nowhere.
+  private mutating func releaseUnclaimed(by id: ServerID, at now: Moment) {
+    guard !doubled.isEmpty else { return }
+    let held = doubled.filter {
+      targets[$0]?.double?.servers.contains(id) == true && targets[$0]?.claims[id]?.isHeld != true
+    }
+    guard !held.isEmpty else { return }
+    let assessor = TargetAssessor(site: self, now: now.monotonicNanoseconds)
+    let gone = held.filter { target in
+      targets[target].map { assessor.absenceTrouble(on: id, $0) == nil } ?? true
+    }
+    for target in gone { letGo(of: target, by: id) }
+  }
+
+  /// Ends its part in a double mount.
+  mutating func letGo(of target: String, by id: ServerID) {
+    guard targets[target]?.isLetGo(by: id) == true else { return }
+    if targets[target]?.double == nil { doubled.remove(target) }
+    effects.targets.insert(target)
   }
 
   /// Attaches a section to the target that it speaks of.
@@ -100,8 +126,10 @@ extension ObservedSite {
   }
 
   /// A server stops to say that a target is active there.
+  ///
+  /// - Parameter isUnderstood: what it says instead; what is not understood releases nothing.
   mutating func endClaim(
-    _ key: SectionKey, of id: ServerID, evidence: Int64?, at now: Moment
+    _ key: SectionKey, of id: ServerID, evidence: Int64?, isUnderstood: Bool = true, at now: Moment
   ) {
     guard let target = servers[id]?.targetIDs.removeValue(forKey: key) else { return }
     guard targets[target]?.claims[id]?.key == key else { return }
@@ -111,6 +139,7 @@ extension ObservedSite {
       _ = targets[target]?.wasActive(on: server, evidence: evidence, at: now)
       effects.targets.insert(target)
     }
+    if isUnderstood { letGo(of: target, by: id) }
     claimsChanged(on: target)
     // A name that is no label names nothing that could be elsewhere.
     if let entry = targets[target], entry.record.kind == .unrecognised, entry.heldClaimants.isEmpty
@@ -123,18 +152,12 @@ extension ObservedSite {
     targets[target]?.claims[id]?.isHeld == true
   }
 
-  /// Keeps what hangs on the number of claims; a double claim ends when one server lets go.
+  /// Keeps what hangs on the number of claims.
   mutating func claimsChanged(on target: String) {
     guard let entry = targets[target] else {
       contested.remove(target)
       return
     }
-    let claimants = Set(entry.heldClaimants)
-    if claimants.count > 1 { contested.insert(target) } else { contested.remove(target) }
-    if let double = entry.double {
-      let left = double.servers.intersection(claimants)
-      targets[target]?.double =
-        left.count > 1 ? DoubleClaim(servers: left, since: double.since) : nil
-    }
+    if entry.heldClaimants.count > 1 { contested.insert(target) } else { contested.remove(target) }
   }
 }

@@ -31,21 +31,34 @@ extension ObservedSite {
     dropTarget(try forgettableTarget(name, at: now).id)
   }
 
-  /// Refuses to forget a server that is heard while a target is active there and elsewhere: the danger would be
-  /// there still, and nobody would say so.
+  /// Refuses to forget a server that is heard and claims or shows a target that another one claims: the danger
+  /// would be there still, and nobody would say so.
   ///
   /// - Throws: `conflict`.
   package func checkForgettable(_ id: ServerID, at now: Moment) throws(DiagnosticError) {
-    guard let server = servers[id], server.session != nil,
-      let double = targets.values.filter({ $0.double?.servers.contains(id) == true })
+    guard let server = servers[id], server.session != nil else { return }
+    // Its own of that name, which may be another MGS's, explain what it shows.
+    let own = Set(server.targetIDs.values.compactMap { targets[$0]?.record.label })
+    let shown = server.shownTargets.subtracting(own)
+    func isThere(_ target: ObservedTarget) -> Bool {
+      target.claims[id]?.isHeld == true || target.double?.servers.contains(id) == true
+        || shown.contains(target.record.label)
+    }
+    func others(_ target: ObservedTarget) -> Set<ServerID> {
+      (target.double?.servers ?? []).union(target.heldClaimants).subtracting([id])
+    }
+    guard
+      let target = targets.values.filter({ isThere($0) && !others($0).isEmpty })
         .min(by: { $0.record.label < $1.record.label })
     else { return }
-    let others = (double.double?.servers ?? []).filter { $0 != id }
-      .compactMap { servers[$0]?.name }.sorted().joined(separator: ", ")
+    let names = others(target).compactMap { servers[$0]?.name }.sorted().joined(separator: ", ")
+    let label = target.record.label
+    let isShown = target.claims[id]?.isHeld != true && target.double?.servers.contains(id) != true
     throw DiagnosticError(
       .conflict, subject: server.name,
-      reason:
-        "\(double.record.label) is active there and on \(others), and \(server.name) is heard",
+      reason: (isShown
+        ? "its devices or mounts have \(label), which is active on \(names)"
+        : "\(label) is active there and on \(names)") + ", and \(server.name) is heard",
       remedy:
         "Power off or fence one of them first; once \(server.name) is off for certain, run this again."
     )
@@ -60,6 +73,9 @@ extension ObservedSite {
       return (
         name(server), "\(name(server)) says that it is active there, or did when it was last heard"
       )
+    }
+    if let server = target.double?.servers.min(by: { name($0) < name($1) }) {
+      return (name(server), "it was active on \(name(server)) and elsewhere, and nobody let go")
     }
     let label = target.record.label
     if let server = servers.values.filter({ $0.shows(label) }).min(by: { $0.name < $1.name }) {
@@ -86,12 +102,16 @@ extension ObservedSite {
 
 extension ReportedServer {
   /// Whether its list of devices or its mount table has a target, as it said last: silence releases nothing.
-  fileprivate func shows(_ label: String) -> Bool {
-    sections.values.contains { held in
+  fileprivate func shows(_ label: String) -> Bool { shownTargets.contains(label) }
+
+  /// The names of its devices, and the labels of the targets in its mount table, as it said last.
+  fileprivate var shownTargets: Set<String> {
+    sections.values.reduce(into: []) { shown, held in
       switch held.fact {
-      case .lustre(let body): body.devices.contains { $0.name == label }
-      case .mounts(let body): body.mounts.contains { $0.role == .target && $0.label == label }
-      default: false
+      case .lustre(let body): shown.formUnion(body.devices.map(\.name))
+      case .mounts(let body):
+        shown.formUnion(body.mounts.filter { $0.role == .target }.compactMap(\.label))
+      default: break
       }
     }
   }

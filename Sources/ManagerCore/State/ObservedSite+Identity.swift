@@ -188,6 +188,7 @@ extension ObservedSite {
     targets[record.id] = target
     targetsByMGS[record.mgs, default: [:]][record.label] = record.id
     targetsByLabel[record.label, default: []].insert(record.id)
+    if target.double != nil { doubled.insert(record.id) }
   }
 
   private mutating func adoptUnknown(_ label: String, by mgs: String, heardFrom id: ServerID?) {
@@ -218,6 +219,7 @@ extension ObservedSite {
     guard let lost = targets.removeValue(forKey: id) else { return }
     targetsByLabel[lost.record.label]?.remove(id)
     contested.remove(id)
+    doubled.remove(id)
     for (server, claim) in lost.claims {
       if claim.isHeld { servers[server]?.targetIDs[claim.key] = survivor }
       if claim.isHeld || targets[survivor]?.claims[server] == nil {
@@ -225,6 +227,7 @@ extension ObservedSite {
       }
     }
     targets[survivor]?.absorb(lost)
+    if targets[survivor]?.double != nil { doubled.insert(survivor) }
     for former in [id] + lost.record.formerIDs { successors[former] = survivor }
     effects.merged.append(.mergedTarget(from: id, into: survivor))
     effects.targets.remove(id)
@@ -240,6 +243,7 @@ extension ObservedSite {
     targetsByLabel[lost.record.label]?.remove(id)
     targetsByMGS[lost.record.mgs]?[lost.record.label] = nil
     contested.remove(id)
+    doubled.remove(id)
     effects.targets.remove(id)
     effects.removedTargets.insert(id)
     resolutions = [:]
@@ -297,10 +301,7 @@ extension ObservedTarget {
     where value.evidence > (values[metric]?.evidence ?? .min) {
       values[metric] = value
     }
-    if let other = lost.double {
-      let servers = other.servers.union(double?.servers ?? [])
-      double = DoubleClaim(servers: servers, since: min(other.since, double?.since ?? other.since))
-    }
+    absorbDouble(of: lost)
     if let active = lost.lastActive, active > (lastActive ?? .min) {
       lastActive = active
       record.lastActiveServer = lost.record.lastActiveServer

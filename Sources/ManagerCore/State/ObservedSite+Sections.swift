@@ -130,7 +130,9 @@ extension ObservedSite {
     }
     // A body that is no target any more must not keep a claim alive.
     if case .target = fact { return }
-    if servers[id]?.targetIDs[key] != nil { endClaim(key, of: id, evidence: nil, at: now) }
+    if servers[id]?.targetIDs[key] != nil {
+      endClaim(key, of: id, evidence: nil, isUnderstood: false, at: now)
+    }
   }
 
   /// The MGS's own word on which targets are registered there.

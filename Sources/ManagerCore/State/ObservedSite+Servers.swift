@@ -38,6 +38,7 @@ extension ObservedSite {
       effects.targets.insert(target)
     }
     for target in targets.keys { targets[target]?.claims[id] = nil }
+    for target in doubled { letGo(of: target, by: id) }
     // What only it named, and nobody ever saw, is no target of the site.
     for target in named where targets[target]?.record.lastActiveServer == nil {
       try? targetForgotten(target, at: now)
@@ -70,6 +71,7 @@ extension ObservedSite {
       at: now.monotonicNanoseconds)
     if let last = server.record.lastBoot, last != hello.boot {
       for key in server.sections.keys.sorted() { dropSection(key, of: id, at: now) }
+      for target in doubled { letGo(of: target, by: id) }
       servers[id]?.rebooted = now.monotonicNanoseconds
       servers[id]?.log.rebooted()
     }

@@ -23,6 +23,8 @@ package struct ObservedSite: Sendable {
   var successors: [String: String] = [:]
   /// Targets that more than one server claims.
   var contested: Set<String> = []
+  /// Those that have a double claim.
+  var doubled: Set<String> = []
   /// Which collectors tell of which kind, learnt from all servers.
   var collectorsByKind: [TargetKind: Set<String>] = [:]
   var resolutions: [ServerID: [TargetReference: ResolvedTarget]] = [:]

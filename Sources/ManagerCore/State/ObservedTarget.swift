@@ -34,7 +34,7 @@ struct ObservedTarget: Sendable {
   /// Servers whose MGS lists it among its live targets.
   var registeredBy: Set<ServerID> = []
   var values: [String: HeldValue] = [:]
-  var double: DoubleClaim?
+  private(set) var double: DoubleClaim?
   /// `record.lastActiveNanoseconds` on the monotonic clock.
   var lastActive: Int64?
   /// When this manager came to know it.
@@ -44,6 +44,9 @@ struct ObservedTarget: Sendable {
     self.record = record
     lastActive = record.lastActiveNanoseconds.map { now.monotonic(ofWall: $0) }
     known = now.monotonicNanoseconds
+    double = record.double.map {
+      DoubleClaim(servers: Set($0.servers), since: now.monotonic(ofWall: $0.sinceNanoseconds))
+    }
     values = (record.values ?? [:]).mapValues {
       HeldValue(bits: $0.bits, evidence: now.monotonic(ofWall: $0.nanoseconds))
     }
@@ -74,6 +77,43 @@ struct ObservedTarget: Sendable {
     lastActive = evidence
     record.lastActiveNanoseconds = now.wall(ofMonotonic: evidence)
     return isNews
+  }
+
+  /// Two servers have it active at once, or one more has.
+  ///
+  /// - Returns: `true` when that is news.
+  mutating func isDoubled(on servers: Set<ServerID>, since: Int64, at now: Moment) -> Bool {
+    var claim = double ?? DoubleClaim(servers: [], since: since)
+    claim.servers.formUnion(servers)
+    guard claim != double else { return false }
+    double = claim
+    record.double = KeptDouble(
+      servers: claim.servers.sorted(), sinceNanoseconds: now.wall(ofMonotonic: claim.since))
+    return true
+  }
+
+  /// What was known of another record of the same target.
+  mutating func absorbDouble(of lost: ObservedTarget) {
+    guard let other = lost.double, let kept = lost.record.double else { return }
+    let servers = other.servers.union(double?.servers ?? [])
+    double = DoubleClaim(servers: servers, since: min(other.since, double?.since ?? other.since))
+    record.double = KeptDouble(
+      servers: servers.sorted(),
+      sinceNanoseconds: min(
+        kept.sinceNanoseconds, record.double?.sinceNanoseconds ?? kept.sinceNanoseconds))
+  }
+
+  /// A server has let go of it, or is no part of the site any more.
+  ///
+  /// - Returns: `true` when that is news.
+  mutating func isLetGo(by server: ServerID) -> Bool {
+    guard double?.servers.remove(server) != nil else { return false }
+    record.double?.servers.removeAll { $0 == server }
+    if double?.servers.count ?? 0 < 2 {
+      double = nil
+      record.double = nil
+    }
+    return true
   }
 
   /// The servers that imports name now; what they named last when none does.

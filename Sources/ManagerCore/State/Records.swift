@@ -76,6 +76,8 @@ package struct TargetRecord: Hashable, Codable, Sendable {
   package var formerIDs: [String]
   /// Capacity as last written down, by metric; `nil` from a manager that did not keep it.
   package var values: [String: KeptValue]?
+  /// The servers that have it active at once, none of which has let go; `nil` when there are no two.
+  package var double: KeptDouble?
   package init(
     id: String, mgs: String, label: String, kind: TargetKind, fileSystem: String?,
     lastActiveServer: ServerID? = nil, lastActiveHostname: String? = nil,
@@ -94,6 +96,14 @@ package struct TargetRecord: Hashable, Codable, Sendable {
     self.servingNIDs = servingNIDs
     self.formerIDs = formerIDs
   }
+}
+
+/// Two servers or more with one target, as it is kept over a restart.
+package struct KeptDouble: Hashable, Codable, Sendable {
+  /// Sorted.
+  package var servers: [ServerID]
+  /// Wall clock.
+  package var sinceNanoseconds: Int64
 }
 
 /// Which target and which MGS a server's words mean.

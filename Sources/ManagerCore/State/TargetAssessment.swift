@@ -159,10 +159,15 @@ struct TargetAssessor {
   }
 
   private func describe(_ double: DoubleClaim, _ claims: [HeldClaim]) -> String {
-    let parts = claims.filter { double.servers.contains($0.server) }.map { claim in
-      let age = claim.evidence.map { AgeText.text(nanoseconds: now - $0) + " ago" } ?? "earlier"
-      return "\(claim.name) (seen \(age))"
-    }
+    let known = claims.filter { double.servers.contains($0.server) }
+    // After a restart of the manager one may be known by the double claim alone.
+    let parts =
+      known.map { claim in
+        let age = claim.evidence.map { AgeText.text(nanoseconds: now - $0) + " ago" } ?? "earlier"
+        return "\(claim.name) (seen \(age))"
+      }
+      + double.servers.subtracting(known.map(\.server)).compactMap { site.servers[$0]?.name }
+      .sorted().map { "\($0) (seen earlier)" }
     return "active on \(parts.joined(separator: " and "))"
   }
 

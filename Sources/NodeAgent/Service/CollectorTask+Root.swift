@@ -1,20 +1,16 @@
 import AgentCore
-import Glibc
+import Platform
 
 extension HostRoot {
   /// Why a tree that stands for a machine is none now, for example because it was deleted or
   /// unmounted; `nil` when it is there. The live root always is.
   package func absence() -> String? {
     guard !isLive else { return nil }
-    guard let folder = opendir(root) else {
-      return "the root \(root) is not there: \(String(cString: strerror(errno)))"
-    }
-    defer { closedir(folder) }
-    while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { return nil }
+    do throws(FileError) {
+      if try !DurableFile.names(in: root).isEmpty { return nil }
+    } catch {
+      return "the root \(root) \(error.operation == "open" ? "is not there" : "can not be listed"):"
+        + " \(error.text)"
     }
     return "the root \(root) is empty"
   }

@@ -13,6 +13,8 @@ package final class SpoolFiles: Sendable {
   private let folder: String
   private let step: Step
   private let lock = Mutex<FileLock?>(nil)
+  /// Segments that this life has begun to write.
+  private let begun = Mutex<Set<UInt64>>([])
   private static let scanBytes = 64 << 10
 
   package init(folder: String, step: @escaping Step = { _ in }) {
@@ -64,7 +66,7 @@ package final class SpoolFiles: Sendable {
     try step("make the folder")
     try DurableFile.makeFolder(folder)
     try takeLock()
-    return try names().compactMap(Self.number).sorted().map(scan)
+    return try DurableFile.names(in: folder).compactMap(Self.number).sorted().map(scan)
   }
 
   private func takeLock() throws {
@@ -79,19 +81,6 @@ package final class SpoolFiles: Sendable {
         }
       }
     }
-  }
-
-  private func names() throws -> [String] {
-    guard let directory = opendir(folder) else { throw failure(folder, "open") }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      names.append(
-        withUnsafePointer(to: &entry.pointee.d_name) { name in
-          name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        })
-    }
-    return names
   }
 
   private func scan(_ number: UInt64) throws -> SegmentScan.Outcome {
@@ -133,11 +122,14 @@ package final class SpoolFiles: Sendable {
 
   private func write(_ number: UInt64, _ offset: Int, _ bytes: [UInt8]) throws {
     let path = path(number)
-    let flags = O_WRONLY | O_CLOEXEC | (offset == 0 ? O_CREAT | O_TRUNC : 0)
+    // Never over one that nobody has read; but what failed may be tried again.
+    let isNew = offset == 0 && begun.withLock { !$0.contains(number) }
+    let creation = isNew ? O_CREAT | O_EXCL : offset == 0 ? O_CREAT | O_TRUNC : 0
     try step("open")
-    let descriptor = Glibc.open(path, flags, 0o600)
+    let descriptor = Glibc.open(path, O_WRONLY | O_CLOEXEC | creation, 0o600)
     guard descriptor >= 0 else { throw failure(path, "open") }
     defer { close(descriptor) }
+    if isNew { begun.withLock { _ = $0.insert(number) } }
     do {
       try writeAll(descriptor, path, offset, bytes)
       try step("sync")
@@ -172,6 +164,7 @@ package final class SpoolFiles: Sendable {
       guard unlink(path(number)) == 0 || errno == ENOENT else {
         throw failure(path(number), "remove")
       }
+      begun.withLock { _ = $0.remove(number) }
     }
   }
 

@@ -5,28 +5,6 @@ import Testing
 
 /// What is known of a server that never comes back survives the manager, and counts for nothing.
 @Suite struct MemoryTests {
-  private struct Written {
-    var servers: [ServerID: ServerRecord] = [:]
-    var targets: [String: TargetRecord] = [:]
-    var mgss: [String: MGSRecord] = [:]
-    var memories: [ServerID: ServerMemory] = [:]
-    var memoriesWritten = 0
-
-    mutating func take(_ stage: inout Stage) {
-      for effect in stage.site.takeEffects() {
-        switch effect {
-        case .persistServer(let record): servers[record.id] = record
-        case .persistTarget(let record): targets[record.id] = record
-        case .persistMGS(let record): mgss[record.id] = record
-        case .persistMemory(let memory):
-          memories[memory.server] = memory
-          memoriesWritten += 1
-        default: break
-        }
-      }
-    }
-  }
-
   /// A site that ran for a while, was written down as it went, and whose manager was killed.
   private func killed(after seconds: Int) throws -> (Stage, Written) {
     var stage = try Stage.pair()
@@ -47,21 +25,9 @@ import Testing
     return (stage, written)
   }
 
-  private func restarted(_ stage: Stage, _ written: Written, after seconds: Double) -> Stage {
-    var next = stage
-    next.now.monotonicNanoseconds = 10 * Stage.second
-    next.now.wallNanoseconds += Int64(seconds * 1e9)
-    next.site = ObservedSite(
-      managerVersion: "1", startedAt: next.now, seed: Stage.seed,
-      known: Array(written.servers.values), targets: Array(written.targets.values),
-      mgs: Array(written.mgss.values), memories: Array(written.memories.values))
-    for name in next.servers.keys { next.cut(name) }
-    return next
-  }
-
   @Test func factsCapacityAndVersionsSurviveWithTheirAge() throws {
     let (stage, written) = try killed(after: 400)
-    let next = restarted(stage, written, after: 3_600)
+    let next = written.restarted(stage, after: 3_600)
     let target = try next.site.targetDetail("fs1-OST0000", at: next.now)
     #expect(target.device == "/dev/mapper/ost0")
     #expect(target.mountPoint == "/mnt/ost0")
@@ -81,7 +47,7 @@ import Testing
 
   @Test func aKilledManagerHasWhatWasSaidTenSecondsBefore() throws {
     let (stage, written) = try killed(after: 15)
-    let next = restarted(stage, written, after: 60)
+    let next = written.restarted(stage, after: 60)
     #expect(try next.site.targetDetail("fs1-OST0000", at: next.now).device == "/dev/mapper/ost0")
   }
 
@@ -97,18 +63,18 @@ import Testing
 
   @Test func whatWasRememberedIsConfirmedOrGoneWithTheFirstWord() throws {
     let (stage, written) = try killed(after: 20)
-    var same = restarted(stage, written, after: 5)
+    var same = written.restarted(stage, after: 5)
     for name in ["mds01", "oss01", "oss02"] { same.connect(name) }
     #expect(same.target("fs1-OST0000")?.state == .unknown)
     try same.run(2)
     #expect(same.target("fs1-OST0000")?.state == .mounted)
-    var moved = restarted(stage, written, after: 5)
+    var moved = written.restarted(stage, after: 5)
     moved.unmount("fs1-OST0000", on: "oss01")
     for name in ["mds01", "oss01", "oss02"] { moved.connect(name) }
     try moved.run(2)
     #expect(moved.target("fs1-OST0000")?.state == .unmounted)
     #expect(try moved.site.targetDetail("fs1-OST0000", at: moved.now).device == nil)
-    var rebooted = restarted(stage, written, after: 5)
+    var rebooted = written.restarted(stage, after: 5)
     rebooted.servers["oss01"]?.boot = "boot-2"
     rebooted.connect("oss01")
     #expect(try rebooted.site.serverDetail("oss01", at: rebooted.now).sections.isEmpty)
@@ -116,7 +82,7 @@ import Testing
 
   @Test func aMoveToAnotherServerAfterTheRestartIsNoDoubleClaim() throws {
     let (stage, written) = try killed(after: 20)
-    var next = restarted(stage, written, after: 30)
+    var next = written.restarted(stage, after: 30)
     next.mount("fs1-OST0000", on: "oss02")
     next.connect("oss02")
     next.connect("mds01")
@@ -152,7 +118,7 @@ import Testing
 
   @Test func theFrameLogTellsToTheSecondWhenATargetWasSeen() throws {
     let (stage, written) = try killed(after: 200)
-    var next = restarted(stage, written, after: 40)
+    var next = written.restarted(stage, after: 40)
     let target = try #require(next.target("fs1-OST0000")?.id)
     let before = try #require(next.target("fs1-OST0000")?.evidenceSecondsAgo)
     #expect(before > 100)

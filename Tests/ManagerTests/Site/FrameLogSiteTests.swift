@@ -39,6 +39,18 @@ import Testing
     return acknowledged
   }
 
+  /// As when a list of the folder did not have it.
+  @Test func aSegmentThatNobodyReadIsNotWrittenOver() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    try directory.put("frames/00000001.log", [1, 2, 3])
+    try await manager.send(Self.told(1)[0])
+    await manager.site.flush()
+    #expect(try directory.contents("frames/00000001.log") == [1, 2, 3])
+    #expect(await manager.acknowledged(Self.streams[0]) == 0)
+    #expect(await manager.site.readiness().map(\.reason).contains { $0.contains("File exists") })
+  }
+
   /// A file of history that goes while the manager is down is told once, of every server.
   @Test func aFileOfHistoryThatIsGoneOrEmptyIsALossThatIsTold() async throws {
     for isEmpty in [false, true] {

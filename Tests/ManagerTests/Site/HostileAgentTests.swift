@@ -83,6 +83,41 @@ import Testing
     #expect(await noted(3, 1_003) == before)
   }
 
+  /// The very next frame comes before anything else notices the step.
+  @Test func aStepOfTheManagersClockIsTakenOnce() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let server = Given.server(1)
+    let boot = Clock.boot()
+    await manager.site.setClock(of: server, boot: boot)
+    let stamp = Stamp(bootNanoseconds: boot, wallNanoseconds: 0)
+    let right = try #require(await manager.site.clocks[server]?.corrected(stamp))
+    // As if the clock had been an hour ahead until now.
+    let hour = 3_600 * Given.second
+    await manager.site.noteOwnStep()
+    await manager.site.noteOwnStep(wall: Clock.wall() + hour, boot: Clock.boot())
+    await manager.site.observeClock(
+      Stamp(bootNanoseconds: Clock.boot(), wallNanoseconds: 0), FrameSite.handle(Given.stream(1)))
+    await manager.site.noteOwnStep()
+    let after = try #require(await manager.site.clocks[server]?.corrected(stamp))
+    #expect(abs(after - right) < Given.second, "\(after - right)")
+  }
+
+  @Test func whatWasSampledWhileTheManagersClockWasAheadIsTold() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let stream = Given.stream(1)
+    try await manager.send(ToldBatch(stream: stream, order: 1, values: ["a": 1]))
+    let last = try #require(await manager.site.lastBatch[stream.server]?.nanoseconds)
+    await manager.site.noteOwnStep()
+    await manager.site.noteOwnStep(wall: last - 60 * Given.second, boot: Clock.boot())
+    await manager.site.flush()
+    let losses = try await manager.store.losses(of: stream.server)
+    #expect(losses.map(\.beforeNanoseconds) == [last])
+    #expect(losses.map(\.afterNanoseconds) == [last - 60 * Given.second])
+    #expect(losses.first?.batches == 0 && losses.first?.reason.contains("was ahead") == true)
+  }
+
   @Test func anAgentMayNotFillTheCatalogue() async throws {
     let directory = try TemporaryDirectory()
     let log = APIRecordedLog()

@@ -175,6 +175,19 @@ import Testing
     #expect(try second.replay().lives.map(\.incarnation) == ["i1"])
   }
 
+  /// As when a list of the folder did not have it.
+  @Test func aSegmentThatNobodyReadIsNotWrittenOver() throws {
+    let folder = try temporaryFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let files = SpoolFiles(folder: folder)
+    _ = files.perform(.open)
+    let path = URL(fileURLWithPath: "\(folder)/0000000000000001.segment")
+    try Data("what was kept".utf8).write(to: path)
+    let answer = files.perform(.write(number: 1, offset: 0, bytes: [1]))
+    #expect("\(answer)".contains("File exists"))
+    #expect(try Data(contentsOf: path) == Data("what was kept".utf8))
+  }
+
   @Test func otherFilesInTheFolderAreLeftAlone() throws {
     let folder = try temporaryFolder()
     defer { try? FileManager.default.removeItem(atPath: folder) }
