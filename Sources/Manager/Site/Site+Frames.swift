@@ -19,7 +19,12 @@ extension Site {
 
   func enterLog(_ row: SampleRow, _ stream: StreamKey) {
     if !log.append(row, of: stream) { isLogFull = true }
-    guard log.isUrgent, !isFlushAsked, storeFailure == nil, logFailure == nil else { return }
+    if log.isUrgent { flushSoon() }
+  }
+
+  /// Not again and again while the store fails: then once a second.
+  func flushSoon() {
+    guard !isFlushAsked, storeFailure == nil, logFailure == nil else { return }
     isFlushAsked = true
     Task { await self.flush() }
   }

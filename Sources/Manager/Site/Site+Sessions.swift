@@ -267,6 +267,7 @@ extension Site {
       observed.cycleEnded(
         handle.server, end, evidenceNanoseconds: min(corrected, now.wallNanoseconds), at: now)
     }
+    if observed.isUrgent { flushSoon() }
   }
 
   /// Whether the manager holds the very sections that an agent's summary is of.

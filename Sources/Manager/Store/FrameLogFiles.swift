@@ -54,7 +54,7 @@ package final class FrameLogFiles: Sendable {
     do throws(FileError) {
       return try DurableFile.names(in: folder).compactMap(Self.number).sorted()
     } catch {
-      throw Self.failure(folder, "\(error)")
+      throw Self.failure(folder, "\(error.operation): \(error.text)")
     }
   }
 

@@ -30,9 +30,13 @@ extension ObservedSite {
     }
     compareClaims(of: id, at: now)
     releaseUnclaimed(by: id, at: now)
+    if servers[id]?.isMemoryDue == true, isContesting(id) {
+      effects.isUrgent = true
+      persist(id, at: now)
+      return
+    }
     let limit =
-      servers[id]?.isMemoryDue != true
-      ? policy.persistNanoseconds : isContesting(id) ? 0 : policy.rememberNanoseconds
+      servers[id]?.isMemoryDue == true ? policy.rememberNanoseconds : policy.persistNanoseconds
     if now.monotonicNanoseconds - server.persisted >= limit {
       persist(id, at: now)
     }
@@ -58,6 +62,8 @@ extension ObservedSite {
       else { continue }
       servers[id]?.sections[key]?.standing = .confirmed(since: evidence)
       guard let target = servers[id]?.targetIDs[key], let server = servers[id] else { continue }
+      // That there is evidence of it now is news as well.
+      if contested.contains(target) { servers[id]?.isMemoryDue = true }
       if targets[target]?.wasActive(on: server, evidence: evidence, at: now) == true {
         effects.targets.insert(target)
       }
@@ -84,6 +90,7 @@ extension ObservedSite {
         if targets[target]?.isDoubled(on: [id, other], since: since, at: now) == true {
           doubled.insert(target)
           effects.targets.insert(target)
+          effects.isUrgent = true
         }
       }
     }

@@ -55,6 +55,9 @@ package struct ObservedSite: Sendable {
     }
   }
 
+  /// Whether what is to be written down must not wait.
+  package var isUrgent: Bool { effects.isUrgent }
+
   /// What the shell must do since the last call, in an order that is safe to follow.
   package mutating func takeEffects() -> [StateEffect] {
     let done = effects

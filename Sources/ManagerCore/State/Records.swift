@@ -141,4 +141,6 @@ struct PendingEffects: Sendable {
   var targets: Set<String> = []
   var mgss: Set<String> = []
   var memories: [ServerID: ServerMemory] = [:]
+  /// A danger is among them that a manager which ends now must know when it starts again.
+  var isUrgent = false
 }

@@ -64,7 +64,7 @@ struct TargetAssessor {
       result.take(newest)
       result.active = newest.server
       result.evidence = newest.evidence
-      if let doubt = doubt(newest, current, serving.hosts, entry) {
+      if let doubt = doubt(newest, claims, serving.hosts, entry) {
         result.since = newest.runStart ?? now
         result.reason = doubt
       } else {
@@ -104,15 +104,27 @@ struct TargetAssessor {
   }
 
   /// Why it can not be said that it is active there and nowhere else; `nil` when it can.
+  ///
+  /// - Parameter claim: a current one of `claims`.
   private func doubt(
-    _ claim: HeldClaim, _ current: [HeldClaim], _ hosts: [ServerID], _ entry: ObservedTarget
+    _ claim: HeldClaim, _ claims: [HeldClaim], _ hosts: [ServerID], _ entry: ObservedTarget
   ) -> String? {
     // An orderly move looks like this too, until the first server has said that it let go.
-    let others = current.filter { $0.server != claim.server }
+    let others = claims.filter { $0.isCurrent && $0.server != claim.server }
     if let other = others.max(by: { $0.rank < $1.rank }) {
       let age = AgeText.text(nanoseconds: now - (other.evidence ?? now))
       return "active on \(claim.name), but \(other.name) said \(age) ago that it is active there, "
         + "and has not said since that it let go"
+    }
+    // One that had it after this one began to, and fell silent: no move that was in order.
+    let later = claims.filter { other in
+      other.server != claim.server && other.evidence.map { $0 > claim.held.unchangedSince } == true
+    }
+    if let other = later.max(by: { $0.rank < $1.rank }) {
+      let age = AgeText.text(nanoseconds: now - (other.evidence ?? now))
+      return
+        "active on \(claim.name), but \(other.name), which is silent, said \(age) ago that it is"
+        + " active there"
     }
     for id in hosts {
       guard let server = site.servers[id] else { continue }

@@ -10,7 +10,7 @@ struct MetricsQueryVerb: ReadingVerb {
       second, resets accounted for. Without --by each series has its own row. Of a rate, MIN and MAX \
       are the least and the greatest of the curve's points, and PEAK is the greatest increase a second \
       from one sample to the next, which a point over a longer time evens out; a sum over several \
-      series has none.
+      series has none, and from roll-ups it is up to 0.8 % too high.
       """)
   @Argument(help: "The metric; see `iml metrics list`.", completion: .live(.metrics)) var name:
     NameArgument
