@@ -58,8 +58,8 @@ extension HistoryDamageTests {
     var schema = ""
     try change { db in
       schema = try #require(try String.fetchOne(db, sql: find, arguments: [column.table]))
-      let lax = [" NOT NULL": "", "STRICT, WITHOUT": "WITHOUT", ") STRICT": ")"]
-        .reduce(schema) { $0.replacing($1.key, with: $1.value) }
+      let lax = [(" NOT NULL", ""), ("STRICT, WITHOUT", "WITHOUT"), (") STRICT", ")")]
+        .reduce(schema) { $0.replacing($1.0, with: $1.1) }
       try db.execute(sql: say, arguments: [lax, column.table])
     }
     // Not where a key forbids it: one row then bears it.
