@@ -83,6 +83,19 @@ extension Site {
       observed.valueReplayed(target, value, at: now)
     }
     await tellMissingHistory()
+    try await tellFutureOfEarlierRuns()
+  }
+
+  /// The manager's clock was set back while it was down, or this was told before it ended.
+  private func tellFutureOfEarlierRuns() async throws(DiagnosticError) {
+    let wall = Clock.wall()
+    for (server, last) in lastBatch where last.nanoseconds > wall {
+      let told = try await store.losses(of: server)
+      if told.contains(where: { $0.beforeNanoseconds == last.nanoseconds }) {
+        lastBatch[server]?.nanoseconds = wall
+      }
+    }
+    tellFuture(wall)
   }
 
   /// Files of history that somebody or some disk took away, or that are damaged. What exactly was in

@@ -205,7 +205,7 @@ extension Site {
 
   /// What was taken while the manager's clock was ahead has times that are still to come: no question about
   /// the past finds it.
-  private func tellFuture(_ wall: Int64) {
+  func tellFuture(_ wall: Int64) {
     let now = Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: wall)
     for (server, last) in lastBatch.sorted(by: { $0.key < $1.key })
     where last.nanoseconds > wall + ClockModel.tolerance {

@@ -118,6 +118,38 @@ import Testing
     #expect(losses.first?.batches == 0 && losses.first?.reason.contains("was ahead") == true)
   }
 
+  /// The clock was set back while the manager was down.
+  @Test func whatAnEarlierRunSampledAheadIsToldOnce() async throws {
+    let directory = try TemporaryDirectory()
+    let stream = Given.stream(1)
+    let ahead = Clock.wall() + 3_600 * Given.second
+    do {
+      let manager = try await FrameSite(directory.path)
+      await manager.site.setClock(of: stream.server, boot: 0)
+      try await manager.send(ToldBatch(stream: stream, order: 1, values: ["a": 1]))
+      await manager.site.flush(force: true)
+      // As if that had been sent an hour later.
+      let block = HistoryBlock(
+        of: [
+          StoredBatch(
+            order: 2, nanoseconds: ahead, samples: [StoredSample(series: 0, source: 1, bits: 7)])
+        ], in: stream)
+      var write = HistoryWrite()
+      write.blocks = [block]
+      try await manager.store.append(write, nanoseconds: 1)
+      try manager.store.close()
+    }
+    for start in 1...2 {
+      let manager = try await FrameSite(directory.path)
+      await manager.site.flush()
+      let losses = try await manager.store.losses(of: stream.server)
+      #expect(losses.map(\.beforeNanoseconds) == [ahead], "start \(start)")
+      let last = try #require(await manager.site.lastBatch[stream.server]?.nanoseconds)
+      #expect(last < ahead)
+      try manager.store.close()
+    }
+  }
+
   @Test func anAgentMayNotFillTheCatalogue() async throws {
     let directory = try TemporaryDirectory()
     let log = APIRecordedLog()
