@@ -199,6 +199,9 @@ extension Site {
     for server in clocks.keys { clocks[server]?.shift(by: step) }
     logger.notice("the manager's clock was set", metadata: ["milliseconds": "\(step / 1_000_000)"])
     latest.bound(to: wall)
+    let now = Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: wall)
+    noteJump(step, now)
+    if step.magnitude > 1_000_000_000 { observed.wallClockSet(by: step, at: now) }
     tellFuture(wall)
     return wall
   }

@@ -103,7 +103,7 @@ extension Site {
   }
 
   func trimJobs() {
-    let before = Clock.wall() - settings.retention.wholeNanoseconds
+    let before = agingNow() - settings.retention.wholeNanoseconds
     do throws(DiagnosticError) { try jobStore.removeDays(endedBefore: before) } catch {
       failed(error)
     }

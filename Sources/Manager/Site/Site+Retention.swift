@@ -9,6 +9,30 @@ extension Site {
   /// Below this the disk counts as full: a day's file is opened and its log written with less.
   private static let leastFree: UInt64 = 64 << 20
 
+  /// A clock that is wrong for a moment must not take history away: after a jump it is as old as it was for
+  /// an hour, in which somebody may set the clock right.
+  private static let jumpPatience: Int64 = 3_600_000_000_000
+
+  func noteJump(_ step: Int64, _ now: Moment) {
+    let known = jump.flatMap { now.monotonicNanoseconds < $0.until ? $0 : nil }
+    let (sum, isTooFar) = (known?.nanoseconds ?? 0).addingReportingOverflow(step)
+    let ahead = isTooFar ? (step < 0 ? 0 : Int64.max) : sum
+    guard ahead > Self.jumpPatience else {
+      jump = nil
+      return
+    }
+    let until = now.monotonicNanoseconds + Self.jumpPatience
+    jump = (min(ahead, max(0, now.wallNanoseconds)), step > 0 ? until : known?.until ?? until)
+  }
+
+  /// The wall clock's time by which things are too old.
+  func agingNow() -> Int64 {
+    noteOwnStep()
+    let now = self.now
+    guard let jump, now.monotonicNanoseconds < jump.until else { return now.wallNanoseconds }
+    return now.wallNanoseconds.subtractingReportingOverflow(jump.nanoseconds).partialValue
+  }
+
   /// Removes files of history that are past their time, or that are too much. In turn with `rollUp`:
   /// what is removed was rolled up before. Once an hour old last values and streams are let go of too.
   package nonisolated func trim(isHourly: Bool) async {
@@ -28,7 +52,7 @@ extension Site {
       }
     let keeping = settings.keeping
     var surplus = keeping.surplus(
-      of: files, raw: settings.retention.wholeNanoseconds, now: Clock.wall())
+      of: files, raw: settings.retention.wholeNanoseconds, now: await agingNow())
     let isFull = await isDiskFull()
     if isFull, surplus.isEmpty {
       // Rather what answers nothing, and then the oldest, than the newest.
@@ -53,7 +77,7 @@ extension Site {
     let names = history.files.map(\.name) + history.damaged.filter(\.isSetAside).map(\.name)
     await measured(names.reduce(Int64(0)) { $0 + history.bytes(ofName: $1) })
     guard isHourly else { return }
-    let before = Clock.wall() - settings.retention.wholeNanoseconds
+    let before = await agingNow() - settings.retention.wholeNanoseconds
     try? await store.forgetStreams(before: before)
   }
 

@@ -98,8 +98,11 @@ package actor Site {
   var tooOld: [ServerID: SampleLoss] = [:]
   var seriesBudgets: [ServerID: RateBucket] = [:]
   var paces: [ServerID: [StreamKey: SamplingPace]] = [:]
-  /// The wall clock minus that since the boot, as of the last flush.
+  /// The wall clock minus that since the boot, when it was looked at last.
   var wallAhead: Int64?
+  /// By how much the wall clock went forward a moment ago, and until when that is not believed where it would
+  /// remove something; monotonic.
+  var jump: (nanoseconds: Int64, until: Int64)?
   var storeFailure: Diagnostic?
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?

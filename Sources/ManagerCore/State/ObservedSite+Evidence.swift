@@ -45,8 +45,11 @@ extension ObservedSite {
   private mutating func dropUnrepeated(by collector: String, of id: ServerID, at now: Moment) {
     guard let server = servers[id] else { return }
     for (key, held) in server.sections
-    where held.standing == .unconfirmed && held.section.collector == collector
-      && !server.awaited.contains(key)
+    where held.standing == .unconfirmed && !server.awaited.contains(key)
+      // A list counts only when all that is on it was read in this life of the agent, so that a unit which did
+      // not repeat its section is not on it.
+      && (held.section.collector == collector
+        || CollectorName.whole(held.section.collector) == collector)
     {
       dropSection(key, of: id, at: now)
     }

@@ -31,12 +31,12 @@ extension ObservedSite {
     dropTarget(try forgettableTarget(name, at: now).id)
   }
 
-  /// Refuses to forget a server that is heard and claims or shows a target that another one claims: the danger
+  /// Refuses to forget a server that is heard, or was a moment ago, and claims or shows a target that another one claims: the danger
   /// would be there still, and nobody would say so.
   ///
   /// - Throws: `conflict`.
   package func checkForgettable(_ id: ServerID, at now: Moment) throws(DiagnosticError) {
-    guard let server = servers[id], server.session != nil else { return }
+    guard let server = servers[id], let presence = presence(of: server, at: now) else { return }
     // Its own of that name, which may be another MGS's, explain what it shows.
     let own = Set(server.targetIDs.values.compactMap { targets[$0]?.record.label })
     let shown = server.shownTargets.subtracting(own)
@@ -58,10 +58,23 @@ extension ObservedSite {
       .conflict, subject: server.name,
       reason: (isShown
         ? "its devices or mounts have \(label), which is active on \(names)"
-        : "\(label) is active there and on \(names)") + ", and \(server.name) is heard",
+        : "\(label) is active there and on \(names)") + ", and \(presence)",
       remedy:
         "Power off or fence one of them first; once \(server.name) is off for certain, run this again."
     )
+  }
+
+  /// Why a server may be there, `nil` when nothing says so.
+  private func presence(of server: ReportedServer, at now: Moment) -> String? {
+    if server.session != nil { return "\(server.name) is heard" }
+    let monotonic = now.monotonicNanoseconds
+    if let heard = server.heard, monotonic - heard < policy.forgetNanoseconds {
+      return "\(server.name) was heard \(AgeText.text(nanoseconds: monotonic - heard)) ago"
+    }
+    let up = monotonic - started.monotonicNanoseconds
+    return up < policy.forgetNanoseconds
+      ? "the manager was started \(AgeText.text(nanoseconds: up)) ago: \(server.name) may be about to come"
+        + " back" : nil
   }
 
   /// Who tells of a target, and how; or who may have it, and why that can not be said.

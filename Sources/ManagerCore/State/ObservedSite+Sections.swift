@@ -75,6 +75,7 @@ extension ObservedSite {
     }
     servers[id]?.awaited = Set(awaited)
     for key in server.sections.keys.sorted() where !listed.contains(key) {
+      guard !server.mayHoldUnread(key) else { continue }
       dropSection(key, of: id, at: now)
     }
     return awaited

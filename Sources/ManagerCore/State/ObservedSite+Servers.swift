@@ -156,6 +156,25 @@ extension ObservedSite {
     heard(id, at: now)
   }
 
+  /// The wall clock was set: what is written down by it is written anew, or every restart would take it for
+  /// another time.
+  ///
+  /// - Parameter step: by how much; `nil` when only what is still to come is known to be wrong.
+  package mutating func wallClockSet(by step: Int64?, at now: Moment) {
+    for id in servers.keys.sorted() {
+      let evidence = servers[id]?.record.collectorEvidence?.mapValues {
+        step.map($0.addingReportingOverflow)?.partialValue ?? min($0, now.wallNanoseconds)
+      }
+      servers[id]?.record.collectorEvidence = evidence
+      servers[id]?.isMemoryDue = true
+      persist(id, at: now)
+    }
+    for id in targets.keys {
+      targets[id]?.writeTimes(at: now)
+      effects.targets.insert(id)
+    }
+  }
+
   /// Writes down when a server was last heard, its targets last seen active, and what it said anew.
   package mutating func persist(_ id: ServerID, at now: Moment) {
     guard let server = servers[id] else { return }

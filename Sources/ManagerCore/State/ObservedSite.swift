@@ -53,6 +53,12 @@ package struct ObservedSite: Sendable {
     for memory in memories.sorted(by: { $0.server < $1.server }) {
       remember(memory, at: startedAt)
     }
+    // The clock was set back while no manager ran; what is still to come counts from now, once.
+    let newest =
+      known.compactMap(\.lastHeardNanoseconds) + targets.compactMap(\.lastActiveNanoseconds)
+    if newest.contains(where: { $0 > startedAt.wallNanoseconds }) {
+      wallClockSet(by: nil, at: startedAt)
+    }
   }
 
   /// Whether what is to be written down must not wait.

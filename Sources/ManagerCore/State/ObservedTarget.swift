@@ -79,6 +79,17 @@ struct ObservedTarget: Sendable {
     return isNews
   }
 
+  /// Of what is kept, by the wall clock as it is now.
+  mutating func writeTimes(at now: Moment) {
+    record.lastActiveNanoseconds = lastActive.map { now.wall(ofMonotonic: $0) }
+    if let double { record.double?.sinceNanoseconds = now.wall(ofMonotonic: double.since) }
+    if record.values != nil {
+      record.values = values.mapValues {
+        KeptValue(bits: $0.bits, nanoseconds: now.wall(ofMonotonic: $0.evidence))
+      }
+    }
+  }
+
   /// Two servers have it active at once, or one more has.
   ///
   /// - Returns: `true` when that is news.

@@ -146,6 +146,16 @@ struct ReportedServer: Sendable {
     return "\(name) has not been heard for \(AgeText.text(nanoseconds: now - heard))"
   }
 
+  /// Whether a target that was said in an earlier session may be here and not be read yet: its agent was started
+  /// anew, and holds nothing of it as long as that read hangs.
+  func mayHoldUnread(_ key: SectionKey) -> Bool {
+    guard let held = sections[key], case .target = held.fact, held.standing == .unconfirmed else {
+      return false
+    }
+    let names = Set([held.section.collector, CollectorName.whole(held.section.collector)])
+    return !names.contains { collectors[$0]?.completeEvidence != nil }
+  }
+
   // MARK: Sessions
 
   /// What was said before is kept with its age, and counts for nothing until said again.

@@ -22,6 +22,9 @@ package struct StatePolicy: Hashable, Sendable {
   /// How long a server is not believed after an agent took over from one that was still speaking: an
   /// agent that was replaced comes back within half a minute, if it lives.
   package var takeoverNanoseconds: Int64 = 45_000_000_000
+  /// How long a server is not forgotten that another one has a target with, after it was heard, or after the
+  /// manager was started: its agent may be about to come back.
+  package var forgetNanoseconds: Int64 = 60_000_000_000
   /// How often "last seen" is written down while nothing else changes: 20,000 targets then cost
   /// 67 small writes a second.
   package var persistNanoseconds: Int64 = 300_000_000_000

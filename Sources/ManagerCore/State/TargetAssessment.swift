@@ -122,9 +122,9 @@ struct TargetAssessor {
     }
     if let other = later.max(by: { $0.rank < $1.rank }) {
       let age = AgeText.text(nanoseconds: now - (other.evidence ?? now))
-      return
-        "active on \(claim.name), but \(other.name), which is silent, said \(age) ago that it is"
-        + " active there"
+      let isHeard = site.servers[other.server]?.isHeard(at: now, site.policy) ?? false
+      return "active on \(claim.name), but \(other.name)\(isHeard ? "" : ", which is silent,")"
+        + " said \(age) ago that it is active there" + (isHeard ? ", and has not said since" : "")
     }
     for id in hosts {
       guard let server = site.servers[id] else { continue }

@@ -47,6 +47,13 @@ import Testing
     #expect(error?.diagnostic.code == "conflict")
     // The operator says that it is off.
     let id = try #require(next.servers[silent]?.id)
+    #expect(throws: DiagnosticError.self) {
+      try next.site.checkForgettable(
+        id,
+        at: .init(
+          monotonicNanoseconds: next.site.started.monotonicNanoseconds + 59 * Stage.second,
+          wallNanoseconds: next.now.wallNanoseconds))
+    }
     try next.site.checkForgettable(id, at: next.now)
     next.site.serverForgotten(id, at: next.now)
     #expect(next.target(Self.target)?.state == .mounted)
@@ -124,6 +131,45 @@ import Testing
       written.memories[oss02]?.sections.contains { $0.section.key.subject == Self.target } == true)
   }
 
+  /// An agent that was started anew holds nothing of a target whose first read hangs, and says so in its digests.
+  @Test func aReadThatHangsInANewLifeOfTheAgentReleasesNothing() throws {
+    var (stage, _) = try doubled()
+    stage.close("oss02")
+    stage.connect("oss02")
+    let oss02 = try #require(stage.servers["oss02"]?.id)
+    // All but its targets.
+    stage.servers["oss02"]?.cycles["ost"] = .stalled
+    let digests = stage.site.servers[oss02]?.sections.values
+      .filter { $0.section.key.name != TargetSection.sectionName }
+      .map { SectionDigest(key: $0.section.key, digest: $0.section.digest) }
+    _ = stage.site.digests(oss02, digests ?? [], at: stage.now)
+    try stage.run(5)
+    #expect(stage.target(Self.target)?.state == .twice)
+  }
+
+  /// Its unit is not on the list of the agent's new life.
+  @Test func aTargetThatLeftWhileTheAgentWasDownIsLetGoWithTheFirstList() throws {
+    var stage = try Stage.pair()
+    let oss01 = try #require(stage.servers["oss01"]?.id)
+    let key = SectionKey(TargetSection.sectionName, Self.target)
+    let held = try #require(stage.site.servers[oss01]?.sections[key]?.section)
+    var unit = held
+    unit.collector = "ost/fs1-OST0000"
+    stage.site.sectionArrived(oss01, unit, at: stage.now)
+    let stamp = Stamp(bootNanoseconds: 0, wallNanoseconds: 0)
+    let end = CycleEnd(
+      collector: unit.collector, outcome: .sampled, reason: nil, began: stamp)
+    stage.site.cycleEnded(
+      oss01, end, evidenceNanoseconds: stage.now.wallNanoseconds, at: stage.now)
+    stage.close("oss01")
+    stage.unmount(Self.target, on: "oss01")
+    stage.connect("oss01")
+    #expect(stage.site.servers[oss01]?.sections[key] != nil, "until the list has come")
+    try stage.run(2)
+    #expect(stage.site.servers[oss01]?.sections[key] == nil)
+    #expect(stage.target(Self.target)?.state == .unmounted)
+  }
+
   @Test func aHeardServerThatShowsATargetOfAnotherIsNotForgotten() throws {
     var stage = try Stage.pair()
     stage.servers["oss02"]?.devices = [.init(status: "UP", type: "obdfilter", name: Self.target)]
@@ -135,6 +181,7 @@ import Testing
     }
     #expect(error?.diagnostic.reason.hasPrefix("its devices or mounts have fs1-OST0000") == true)
     stage.close("oss02")
+    stage.pass(60)
     try stage.site.checkForgettable(oss02, at: stage.now)
   }
 }

@@ -80,6 +80,25 @@ import Testing
     #expect(try rebooted.site.serverDetail("oss01", at: rebooted.now).sections.isEmpty)
   }
 
+  /// What was written down by a clock that was ahead is no younger with each restart.
+  @Test func agesOfASilentServerGoOnAfterTheClockWasSetBack() throws {
+    var (stage, written) = try killed(after: 20)
+    stage.cut("oss01")
+    try stage.run(5)
+    let step = -600 * Stage.second
+    stage.now.wallNanoseconds += step
+    stage.site.wallClockSet(by: step, at: stage.now)
+    written.take(&stage)
+    for restart in 1...3 {
+      var next = written.restarted(stage, after: Double(restart * 10))
+      let heard = try #require(next.server("oss01")?.heardSecondsAgo)
+      #expect((5 + restart * 10...7 + restart * 10).contains(Int(heard)), "\(restart): \(heard)")
+      let seen = try next.site.targetDetail("fs1-OST0000", at: next.now).summary.evidenceSecondsAgo
+      #expect(try #require(seen) >= Double(5 + restart * 10))
+      written.take(&next)
+    }
+  }
+
   @Test func aMoveToAnotherServerAfterTheRestartIsNoDoubleClaim() throws {
     let (stage, written) = try killed(after: 20)
     var next = written.restarted(stage, after: 30)

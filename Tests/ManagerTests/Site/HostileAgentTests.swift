@@ -103,6 +103,22 @@ import Testing
     #expect(abs(after - right) < Given.second, "\(after - right)")
   }
 
+  /// A clock that is a month ahead for a moment must not make history a month old.
+  @Test func aJumpOfTheManagersClockAgesNothingForAnHour() async throws {
+    let directory = try TemporaryDirectory()
+    let site = try await FrameSite(directory.path).site
+    let month = 30 * Given.day
+    var now = site.now
+    await site.noteJump(month, now)
+    #expect(abs(await site.agingNow() - (Clock.wall() - month)) < 60 * Given.second)
+    await site.noteJump(-month, now)
+    #expect(abs(await site.agingNow() - Clock.wall()) < 60 * Given.second)
+    now.monotonicNanoseconds -= 3_601 * Given.second
+    await site.noteJump(month, now)
+    #expect(
+      abs(await site.agingNow() - Clock.wall()) < 60 * Given.second, "an hour later it counts")
+  }
+
   @Test func whatWasSampledWhileTheManagersClockWasAheadIsTold() async throws {
     let directory = try TemporaryDirectory()
     let manager = try await FrameSite(directory.path)
