@@ -76,10 +76,12 @@ extension Site {
     for (number, damage) in damages { try await found(damage, in: number) }
     // When a server was heard and a target seen is written down seldom; what was sent is here to the
     // second.
-    for (server, last) in lastBatch {
+    // What is still to come was stamped by a clock that was ahead, and says nothing of when.
+    let wall = Clock.wall()
+    for (server, last) in lastBatch where last.nanoseconds <= wall {
       observed.wasHeard(server, wallNanoseconds: last.nanoseconds, at: now)
     }
-    for (target, value) in values.newest {
+    for (target, value) in values.newest where value.nanoseconds <= wall {
       observed.valueReplayed(target, value, at: now)
     }
     await tellMissingHistory()
