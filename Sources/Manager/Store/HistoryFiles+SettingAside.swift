@@ -263,7 +263,7 @@ extension HistoryFiles {
   private func daysWithoutSamples(
     of month: String, through last: Int64
   ) -> [HistoryDay: [ServerID: HourSet]] {
-    let end = min(last, Clock.wall() - HistoryDay.nanoseconds)
+    let end = min(last, clock() - HistoryDay.nanoseconds)
     let files = self.files
     let days = days(of: month).filter {
       $0.end <= end && !files.contains(.raw($0)) && !isGone($0)

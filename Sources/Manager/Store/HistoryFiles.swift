@@ -36,6 +36,8 @@ extension Row {
 /// killed in between does the rest again.
 package final class HistoryFiles: Sendable {
   let folder: String
+  /// The wall clock.
+  let clock: @Sendable () -> Int64
   /// Stops before a step when it says so: a test's way to be killed at each of them.
   let step: @Sendable (String) throws -> Void
   let state: Mutex<State>
@@ -85,9 +87,11 @@ package final class HistoryFiles: Sendable {
 
   /// - Parameter folder: made when it is not there.
   package init(
-    folder: String, step: @escaping @Sendable (String) throws -> Void = { _ in }
+    folder: String, clock: @escaping @Sendable () -> Int64 = Clock.wall,
+    step: @escaping @Sendable (String) throws -> Void = { _ in }
   ) throws(DiagnosticError) {
     self.folder = folder
+    self.clock = clock
     self.step = step
     state = Mutex(State())
     let names: [String]

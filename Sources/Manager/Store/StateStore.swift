@@ -15,13 +15,17 @@ package final class StateStore: Sendable {
 
   /// Opens or makes `state.sqlite` in the directory and brings its schema up to date. A database
   /// that is newer, damaged, not ours, locked or unwritable is refused in one sentence.
-  package convenience init(directory: StateDirectory) throws(DiagnosticError) {
+  package convenience init(
+    directory: StateDirectory, clock: @escaping @Sendable () -> Int64 = Clock.wall
+  ) throws(DiagnosticError) {
     // A backup tool may hold the file for a moment; more than two seconds is somebody else's lock.
-    try self.init(directory: directory, steps: StateMigrations.all, patienceSeconds: 2)
+    try self.init(
+      directory: directory, steps: StateMigrations.all, patienceSeconds: 2, clock: clock)
   }
 
   init(
     directory: StateDirectory, steps: [StateMigration], patienceSeconds: Double,
+    clock: @escaping @Sendable () -> Int64 = Clock.wall,
     step: @escaping @Sendable (String) throws -> Void = { _ in }
   ) throws(DiagnosticError) {
     self.directory = directory
@@ -32,7 +36,7 @@ package final class StateStore: Sendable {
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
-    history = try HistoryFiles(folder: directory.path + "/history", step: step)
+    history = try HistoryFiles(folder: directory.path + "/history", clock: clock, step: step)
   }
 
   /// A manager whose database is gone would begin anew and refuse all its agents, and history would

@@ -72,7 +72,8 @@ extension HistoryDamageTests {
   /// Whatever a store is for, one after the other. Each answers or says what is wrong.
   private func useAll(_ directory: TemporaryDirectory) async {
     do throws(DiagnosticError) {
-      let store = try StateStore(directory: StateDirectory(path: directory.path))
+      let store = try StateStore(
+        directory: StateDirectory(path: directory.path), clock: Given.clock)
       for tier in [nil] + RollUpTier.allCases { _ = try? await samples(store, tier: tier) }
       _ = try? await store.lastBatches()
       _ = try? await store.storedOrders(of: Given.stream(1))
@@ -93,7 +94,7 @@ extension HistoryDamageTests {
     let column = Column(
       file: "raw-2026-11-23", table: "blocks", name: "first_order", isRolledUp: true)
     try put("x'00'", into: column, of: directory)
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     let left = try await store.storedOrders(of: Given.stream(1))
     #expect(left.contains(1_439) && !left.contains(1_500) && left.contains(2_881))
     #expect(store.history.missing.map(\.keptAs) == ["raw-2026-11-23.sqlite.damaged"])

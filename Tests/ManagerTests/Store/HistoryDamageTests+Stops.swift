@@ -19,7 +19,7 @@ extension HistoryDamageTests {
   ) throws -> StateStore {
     try StateStore(
       directory: StateDirectory(path: directory.path), steps: StateMigrations.all,
-      patienceSeconds: 2, step: step)
+      patienceSeconds: 2, clock: Given.clock, step: step)
   }
 
   private func late(_ nanoseconds: Int64, order: UInt64 = 1) -> HistoryWrite {

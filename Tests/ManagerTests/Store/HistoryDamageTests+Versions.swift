@@ -23,7 +23,7 @@ extension HistoryDamageTests {
       if !isUnderstood { try spoil(name, in: directory, 100..<4_096) }
       let bytes = try directory.contents("history/" + name)
       let refused = await refusal {
-        _ = try StateStore(directory: StateDirectory(path: directory.path))
+        _ = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
       }
       #expect(refused?.code == "database-newer")
       #expect(refused?.subject.hasSuffix("history/" + name) == true)
@@ -35,7 +35,7 @@ extension HistoryDamageTests {
   @Test func aBlockOfANewerManagerIsNoDamage() async throws {
     let directory = try TemporaryDirectory()
     try await filled(directory, rolledUp: false)
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     var bytes = Array("IMLH".utf8) + [9, 1, 2, 3]
     let sum = CRC32.sum(bytes.span, count: bytes.count)
     for shift in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: sum >> UInt32(8 * shift))) }
@@ -67,7 +67,8 @@ extension HistoryDamageTests {
     try await filled(directory)
     let (one, other) = (Given.server(1), Given.server(2))
     do {
-      let store = try StateStore(directory: StateDirectory(path: directory.path))
+      let store = try StateStore(
+        directory: StateDirectory(path: directory.path), clock: Given.clock)
       var write = HistoryWrite()
       write.blocks = [
         HistoryBlock(
@@ -84,7 +85,7 @@ extension HistoryDamageTests {
         .raw(HistoryDay(of: Given.now + Given.day)), DatabaseError(resultCode: .SQLITE_CORRUPT))
       try store.close()
     }
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     func gaps(_ servers: Set<ServerID>?) -> Int {
       store.history.unreadable(0...Int64.max, tier: .minute, servers: servers).count
     }
@@ -116,7 +117,7 @@ extension HistoryDamageTests {
     let natures: HistoryFiles.Natures = { ids throws(DiagnosticError) in
       Dictionary(uniqueKeysWithValues: ids.map { ($0, SeriesNature(isCounter: true, width: 64)) })
     }
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     func rollUpHours() async throws -> Int {
       var late = 0
       for task in store.history.hoursToRollUp(now: .max, patience: 0) {

@@ -26,7 +26,7 @@ import Testing
 
   /// Leaves a store behind that is closed.
   func filled(_ directory: TemporaryDirectory, rolledUp: Bool = true) async throws {
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     var write = HistoryWrite()
     write.series = [(0, Given.series("m"))]
     write.blocks = Self.blocks()
@@ -89,7 +89,8 @@ import Testing
     let name = "raw-2026-11-23.sqlite"
     let spoilt = try spoil(name, in: directory)
     for start in 1...2 {
-      let store = try StateStore(directory: StateDirectory(path: directory.path))
+      let store = try StateStore(
+        directory: StateDirectory(path: directory.path), clock: Given.clock)
       #expect(try await samples(store, tier: nil) == 4_500 - 1_440, "start \(start)")
       for tier in RollUpTier.allCases {
         #expect(try await samples(store, tier: tier) == 4_500, "\(tier.name) start \(start)")
@@ -117,7 +118,7 @@ import Testing
     try await filled(directory)
     _ = try spoil("raw-2026-11-23.sqlite", in: directory)
     _ = try spoil("1m-2026-11.sqlite", in: directory)
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     #expect(try await samples(store, tier: nil) == 4_500 - 1_440)
     #expect(
       store.history.damaged.map(\.name) == [
@@ -130,7 +131,7 @@ import Testing
   @Test func aFileWithoutAFaultThatLastsStaysWhereItIs() async throws {
     let directory = try TemporaryDirectory()
     try await filled(directory)
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     let file = HistoryFile.raw(HistoryDay(of: Given.now + Given.day))
     #expect(try !store.history.setAside(file, DatabaseError(resultCode: .SQLITE_CORRUPT)))
     #expect(store.history.damaged.isEmpty && store.history.files.contains(file))
@@ -143,7 +144,7 @@ import Testing
     let directory = try TemporaryDirectory()
     try await filled(directory)
     _ = try spoil("raw-2026-11-23.sqlite", in: directory)
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     var write = HistoryWrite()
     write.blocks = [
       HistoryBlock(
@@ -166,7 +167,8 @@ import Testing
       try await filled(directory)
       // The first day's samples are gone as they are after their time.
       do {
-        let store = try StateStore(directory: StateDirectory(path: directory.path))
+        let store = try StateStore(
+          directory: StateDirectory(path: directory.path), clock: Given.clock)
         try await store.history.markGone(Self.files)
         try store.history.remove(.raw(Self.files))
         try store.close()
@@ -174,7 +176,8 @@ import Testing
       let name = "\(tier.name)-2026-11.sqlite"
       let spoilt = try spoil(name, in: directory)
       for start in 1...2 {
-        let store = try StateStore(directory: StateDirectory(path: directory.path))
+        let store = try StateStore(
+          directory: StateDirectory(path: directory.path), clock: Given.clock)
         try await rollUp(store)
         for other in RollUpTier.allCases {
           #expect(
@@ -198,7 +201,7 @@ import Testing
     let name = "raw-2026-11-23.sqlite"
     let page = try firstPage(of: "blocks", in: directory.path + "/history/" + name)
     _ = try spoil(name, in: directory, page)
-    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    let store = try StateStore(directory: StateDirectory(path: directory.path), clock: Given.clock)
     #expect(store.history.damaged.isEmpty)
     #expect(try await samples(store, tier: nil) == 4_500 - 1_440)
     #expect(store.history.takeNewDamage().map(\.name) == ["raw-2026-11-23.sqlite"])

@@ -41,6 +41,8 @@ enum Given {
   static let day = 86_400 * second
   /// 2026-11-22T00:00:00Z
   static let now: Int64 = 1_795_305_600 * second
+  /// Some days later, whatever day it is.
+  static let clock: @Sendable () -> Int64 = { now + 5 * day }
 
   static func server(_ number: Int) -> ServerID {
     let digits = String(number)
