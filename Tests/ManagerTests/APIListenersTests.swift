@@ -131,7 +131,10 @@ import Testing
   @Test func aSilentConnectionLosesItsPlace() async throws {
     try await withAPI(configure: { $0.limits.idle = .milliseconds(100) }) { api async throws in
       #expect(try await api.raw([0x16]).isEmpty)
-      #expect(api.log.lines.contains { $0.contains("before TLS was agreed on") })
+      // The end may be seen before it is told.
+      try await eventually("its end is told") {
+        api.log.lines.contains { $0.contains("before TLS was agreed on") }
+      }
       #expect(try await api.https("GET", "/healthz").status == 200)
     }
   }
@@ -154,6 +157,32 @@ import Testing
         silent.cancelAll()
       }
       #expect(api.log.lines.contains { $0.contains("it has sent no request, and others wait") })
+    }
+  }
+
+  /// What they asked for is more than the kernel holds for them.
+  @Test func connectionsOfTheUnixSocketThatNeverReadKeepNobodyWaiting() async throws {
+    try await withAPI(configure: {
+      $0.limits.localConnections = 6
+      $0.limits.localResting = 4
+      $0.limits.localUnproven = 2
+      // Only giving way can end them in time.
+      $0.limits.request = .seconds(10)
+      $0.limits.idle = .seconds(60)
+    }) { api async throws in
+      let last = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+      let requests = String(repeating: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 2_000)
+      var deaf: [any Channel] = []
+      for _ in 0..<12 {
+        let before = api.log.lines.count
+        deaf.append(try await api.deafUnix(Array(requests.utf8)))
+        // It has proven who it is.
+        while api.log.lines.count == before { try await Task.sleep(for: .milliseconds(1)) }
+        let said = try await api.rawUnix(Array(last.utf8))
+        #expect(String(decoding: said, as: UTF8.self).contains("200 OK"))
+      }
+      #expect(api.log.lines.contains { $0.contains("no request of it is worked on") })
+      for channel in deaf { try? await channel.close() }
     }
   }
 

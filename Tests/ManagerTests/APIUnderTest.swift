@@ -149,6 +149,15 @@ struct APIUnderTest {
     return try await exchange(channel, bytes, then: more, after: pause)
   }
 
+  /// A client that never reads.
+  func deafUnix(_ bytes: [UInt8]) async throws -> any Channel {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelOption(.autoRead, value: false)
+      .connect(unixDomainSocketPath: listening.socketPath).get()
+    channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+    return channel
+  }
+
   private func exchange(
     _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ bytes: [UInt8], then more: [UInt8] = [],
     after pause: Duration = .zero

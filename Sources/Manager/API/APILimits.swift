@@ -39,8 +39,9 @@ package struct APILimits: Sendable {
   package var unproven = 128
   /// Half of those, so that one host costs other hosts nothing.
   package var unprovenPerAddress = 64
-  /// Of those that have proven who they are, connections without a request under way: the oldest gives
-  /// way. A pool of a client keeps some; scrapers and browsers come again.
+  /// Of those that have proven who they are, connections without a request that is worked on, with their
+  /// answer or waiting for its reader: the oldest gives way. A pool of a client keeps some; scrapers and
+  /// browsers come again.
   package var resting = 96
   /// Requests that are worked on at once; see `RequestGate`.
   package var atOnce = 8
@@ -53,6 +54,8 @@ package struct APILimits: Sendable {
   package var perCaller = 64
   /// Operators' shells on the management host that have a request under way or had one.
   package var localConnections = 64
+  /// The same on the Unix socket.
+  package var localResting = 32
   /// On the Unix socket, connections without a request by somebody who may: the oldest gives way to a
   /// new one, so that programs that connect and say nothing keep no operator waiting.
   package var localUnproven = 64

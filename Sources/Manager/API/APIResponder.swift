@@ -36,7 +36,7 @@ struct APIResponder: Sendable {
   var onRefusal: @Sendable (String, String) -> Void = { _, _ in }
   /// Called with a connection on which a caller has proven who they are.
   var onProof: @Sendable (any Channel) -> Void = { _ in }
-  /// Called with a connection on which such a caller has got their answer.
+  /// Called with a connection on which such a caller is about to get their answer, and once they have it.
   var onRest: @Sendable (any Channel) -> Void = { _ in }
   let gate: RequestGate
   let longGate: RequestGate
@@ -77,6 +77,8 @@ struct APIResponder: Sendable {
     answer.headers.append(contentsOf: Answer.fixedHeaders)
     if exchange.hasUnreadBody { answer.headers[.connection] = "close" }
     log(exchange, answer, took: began.duration(to: .now))
+    // Nobody may ever read it.
+    if exchange.caller != nil { onRest(channel) }
     try await write(answer, isHead: request.method == .head, to: writer)
     if exchange.hasUnreadBody {
       // The rest of the body is read and thrown away, but not for long.

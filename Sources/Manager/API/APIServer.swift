@@ -140,10 +140,20 @@ package struct APIServer: Service {
         address: socket.path,
         reason: "no request within \(limits.localGreeting.nanoseconds / 1_000_000) ms")
     }
+    let resting = YieldingConnections(
+      limit: limits.localResting, limitPerAddress: limits.localResting
+    ) { _ in
+      refusals.log(
+        address: socket.path, reason: "no request of it is worked on, and others wait")
+    }
     let responder = APIResponder(
       table: RouteTable(routes), site: site, door: .local(admit: configuration.localCaller),
-      limits: limits, logger: logger, onHead: greetings.greeted, onProof: unproven.leave,
-      gate: gate(limits.atOnce), longGate: gate(limits.longAtOnce),
+      limits: limits, logger: logger,
+      onHead: { channel in
+        greetings.greeted(channel)
+        resting.leave(channel)
+      }, onProof: unproven.leave, onRest: resting.enter, gate: gate(limits.atOnce),
+      longGate: gate(limits.longAtOnce),
       callers: CallersAtWork(limit: limits.perCaller))
     let logger = logger
     let builder = HTTPServerBuilder { respond in

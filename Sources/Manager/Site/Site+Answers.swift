@@ -51,11 +51,22 @@ extension Site {
   /// What can not be written down is not done.
   func forget(target name: String, by who: String) async throws(DiagnosticError) {
     let (label, id) = try observed.forgettableTarget(name, at: now)
-    try await store.record(
-      AuditEntry(
-        nanoseconds: Clock.wall(), who: who, action: "target.forget", subject: "\(label) \(id)"))
-    // A server may tell of it by now.
-    try observed.targetForgotten(id, at: now)
+    func record(_ outcome: String) async throws(DiagnosticError) {
+      try await store.record(
+        AuditEntry(
+          nanoseconds: Clock.wall(), who: who, action: "target.forget", subject: "\(label) \(id)",
+          outcome: outcome))
+    }
+    // First: what can not be written down is not done.
+    try await record("asked")
+    do throws(DiagnosticError) {
+      try observed.targetForgotten(id, at: now)
+    } catch {
+      // A server tells of it by now.
+      try await record(error.diagnostic.code)
+      throw error
+    }
+    try await record("done")
     logger.notice("a target was forgotten", metadata: ["target": "\(label)", "by": "\(who)"])
     await flush()
     if let storeFailure { throw DiagnosticError(storeFailure) }
@@ -118,6 +129,8 @@ extension Site {
   }
 
   func query(_ request: MetricRequest) async throws(DiagnosticError) -> MetricAnswer {
+    store.history.queries.enter()
+    defer { store.history.queries.leave() }
     let now = self.now
     let catalogue = self.catalogue
     let ids = catalogue.ids(ofMetric: request.metric)
@@ -133,6 +146,11 @@ extension Site {
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
     let names = ManagerFigures.serverLabels(hostnames: observed.hostnames)
     let candidates = try await Self.candidates(query, catalogue, observed, names)
+    let noRate = DiagnosticError(
+      .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
+      remedy: "Leave --rate out.")
+    // Of what was a gauge and a counter only its history tells which it is.
+    if request.isRate, candidates.allSatisfy({ $0.series.kind == .gauge }) { throw noRate }
     let held: [SeriesID: [HistoryPoint]]
     do {
       held = try head.columns(
@@ -147,11 +165,7 @@ extension Site {
         forSpan: length, raw: settings.retention.wholeNanoseconds, series: candidates.count,
         interval: Int64(settings.collectMilliseconds) * 1_000_000),
       blocksPerPage: settings.blocksPerPage, now)
-    if request.isRate, answer.kind == .gauge {
-      throw DiagnosticError(
-        .requestMalformed, subject: request.metric, reason: "it is a gauge and has no rate",
-        remedy: "Leave --rate out.")
-    }
+    if request.isRate, answer.kind == .gauge { throw noRate }
     return answer
   }
 
@@ -205,8 +219,6 @@ extension Site {
     _ held: [SeriesID: [HistoryPoint]], _ store: StateStore, tier: RollUpTier?,
     blocksPerPage: Int, _ now: Moment
   ) async throws(DiagnosticError) -> MetricAnswer {
-    store.history.queries.enter()
-    defer { store.history.queries.leave() }
     HeapMemory.keepForNow()
     let range = query.fromNanoseconds...query.throughNanoseconds
     let wanted = Set(candidates.map(\.id))

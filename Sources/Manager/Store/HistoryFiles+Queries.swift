@@ -95,20 +95,19 @@ extension HistoryFiles {
     var found: [RollUpRows.Day] = []
     var missing: [RollUpRows.Day] = []
     for number in days.lowerBound.number...days.upperBound.number {
-      let day = HistoryDay(number: number)
-      let new = RollUpRows.Day(day, hours.of(day), changes.state(of: day))
-      if isRemembered, let known = remembered[RollUpRows.Place(file: file, day: day)],
-        known.holds(new)
+      var day = RollUpRows.Day(
+        HistoryDay(number: number), hours.of(HistoryDay(number: number)), changes.state)
+      if isRemembered, let known = remembered[RollUpRows.Place(file: file, day: day.day)],
+        let kept = known.kept(for: day, changes)
       {
-        found.append(known)
-      } else {
-        missing.append(new)
+        day = kept
       }
+      if day.isRead { found.append(day) } else { missing.append(day) }
     }
     if !missing.isEmpty { try await read(&missing, question, hours, in: file, turn) }
     found += missing
     if !isDamaged(file) {
-      for day in found where day.isAll {
+      for day in found where day.isRead {
         touched[RollUpRows.Place(file: file, day: day.day)] = day
       }
     }
@@ -131,7 +130,7 @@ extension HistoryFiles {
     for place in days.indices {
       let begin = next
       while next < found.count, found[next].day == days[place].day { next += 1 }
-      days[place].fill(found[begin..<next], isAll: !rows.leftOut.contains(days[place].day))
+      days[place].fill(found[begin..<next], without: rows.leftOut[days[place].day] ?? [])
     }
   }
 

@@ -363,7 +363,7 @@ package final class HistoryFiles: Sendable {
 
   /// To be called after each write, also when it failed, and before anybody hears of it: nobody then takes
   /// what was read before for what is there.
-  func noteChange(of day: HistoryDay, in file: HistoryFile) {
-    state.withLock { $0.changes[file, default: RollUpChanges()].note(day) }
+  func noteChange(of day: HistoryDay, of server: ServerID, in file: HistoryFile) {
+    state.withLock { $0.changes[file, default: RollUpChanges()].note(day, of: server) }
   }
 }

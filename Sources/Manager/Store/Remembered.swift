@@ -65,8 +65,8 @@ extension SamplesRead {
   }
 }
 
-/// The roll-ups that queries took out of files, a day of a file each. What is read of a day holds until
-/// something is written to it (`RollUpChanges`).
+/// The roll-ups that queries took out of files, a day of a file each. What is read of a server's day
+/// holds until something is written to it (`RollUpChanges`).
 typealias RollUpsRead = Remembered<RollUpRows.Question, RollUpRows.Place, RollUpRows.Day>
 
 extension RollUpsRead {
@@ -78,28 +78,5 @@ extension RollUpsRead {
       let size = question.series.count * MemoryLayout<SeriesID>.stride
       return days.values.reduce(size) { $0 + $1.bytes }
     }
-  }
-}
-
-/// How often something was written to a file of roll-ups, or to one of that name.
-struct RollUpChanges: Hashable, Sendable {
-  /// What a day holds is the same as long as these are.
-  struct State: Hashable, Sendable {
-    fileprivate var file: Int
-    fileprivate var day: Int
-  }
-
-  /// Of the file as a whole.
-  private var file = 0
-  private var days: [HistoryDay: Int] = [:]
-
-  func state(of day: HistoryDay) -> State { State(file: file, day: days[day] ?? 0) }
-
-  mutating func note(_ day: HistoryDay) { days[day, default: 0] += 1 }
-
-  /// It is gone, and another may come.
-  mutating func noteAll() {
-    file += 1
-    days = [:]
   }
 }

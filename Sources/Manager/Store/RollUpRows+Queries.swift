@@ -43,12 +43,14 @@ extension RollUpRows {
   struct Day: Sendable {
     let day: HistoryDay
     private let hours: ClosedRange<Int64>
-    private let state: RollUpChanges.State
+    private var state: RollUpChanges.State
     /// Of hours that are not yet put together.
     private(set) var loose: [Found] = []
     private(set) var whole: [Found] = []
-    /// Whether it holds all that there is of these hours, also of those that do not count just now.
-    private(set) var isAll = false
+    /// Servers that have more in these hours than what counts just now.
+    private var partial: Set<String> = []
+    /// The servers that have yet to be read; `nil`: all.
+    private var awaited: Set<String>?
     /// About what it takes.
     private(set) var bytes = 0
 
@@ -59,26 +61,53 @@ extension RollUpRows {
       self.state = state
     }
 
-    /// Whether another one of that day can have nothing else.
-    func holds(_ other: Day) -> Bool {
-      state == other.state && hours.contains(other.hours.lowerBound)
-        && hours.contains(other.hours.upperBound)
+    var isRead: Bool { awaited?.isEmpty == true }
+
+    func awaits(_ server: String) -> Bool { awaited?.contains(server) ?? true }
+
+    /// What of it still holds in the place of `new`, the rest to be read; `nil`: nothing.
+    func kept(for new: Day, _ changes: RollUpChanges) -> Day? {
+      guard hours.contains(new.hours.lowerBound), hours.contains(new.hours.upperBound),
+        let written = changes.written(to: day, since: state)
+      else { return nil }
+      var kept = self
+      kept.state = new.state
+      let gone = partial.union(written)
+      kept.awaited = gone
+      guard !gone.isEmpty else { return kept }
+      kept.partial = []
+      kept.loose.removeAll { gone.contains($0.server) }
+      kept.whole.removeAll { gone.contains($0.server) }
+      return kept
     }
 
-    mutating func fill(_ found: ArraySlice<Found>, isAll: Bool) {
-      loose = found.filter { $0.hour != nil }
-      whole = found.filter { $0.hour == nil }
-      self.isAll = isAll
+    /// - Parameters:
+    ///   - found: all that there is of those that were awaited.
+    ///   - leftOut: those of which it is not.
+    mutating func fill(_ found: ArraySlice<Found>, without leftOut: Set<String>) {
+      for item in found {
+        if item.hour == nil { whole.append(item) } else { loose.append(item) }
+      }
+      partial = leftOut
+      awaited = []
       // With the entry of a table, and the arrays around it.
-      bytes = found.reduce(256) { $0 + 96 + $1.rollUp.heldBytes }
+      bytes = [loose, whole].joined().reduce(256) { $0 + 96 + $1.rollUp.heldBytes }
     }
 
-    /// Gives the rows of its hours.
-    fileprivate func forEachHour(_ db: Database, _ body: (Int64) throws -> Void) throws {
+    /// Gives what of its hours is to be read: of all servers by the hour, of some by the server.
+    fileprivate func forEachPart(
+      _ servers: [Int64: String], _ db: Database, _ body: (HourRows.Part) throws -> Void
+    ) throws {
+      if let awaited {
+        for server in servers where awaited.contains(server.value) {
+          try body(HourRows.Part(hours: hours, server: server.key))
+        }
+        return
+      }
       let following = try db.cachedStatement(sql: "SELECT min(hour) FROM hours WHERE hour >= ?")
       var begin = hours.lowerBound
       while let hour = try Int64.fetchOne(following, arguments: [begin]), hours.contains(hour) {
-        try body(hour)
+        try body(HourRows.Part(hours: hour...hour))
         begin = hour &+ 1
       }
     }
@@ -124,12 +153,12 @@ extension RollUpRows {
     }
   }
 
-  /// The rows of some days, by day, without hours that do not count; `leftOut`: the days that have such.
-  /// `damage` is told of what can not be read.
+  /// The rows that some days await, by day, without hours that do not count; `leftOut`: the servers that
+  /// have such, by day. `damage` is told of what can not be read.
   static func stored(
     _ question: Question, _ days: [Day], _ hours: Hours, in file: HistoryFile, _ db: Database,
     _ damage: (any Error) -> Void
-  ) throws -> (stored: [Stored], leftOut: Set<HistoryDay>) {
+  ) throws -> (stored: [Stored], leftOut: [HistoryDay: Set<String>]) {
     var found: [Stored] = []
     func unlessDamaged(_ read: () throws -> Void) throws {
       do { try read() } catch  where HistoryFiles.isUnreadable(error) { damage(error) }
@@ -139,24 +168,30 @@ extension RollUpRows {
     for day in days {
       if file.tier == .minute {
         try unlessDamaged {
-          try day.forEachHour(db) { hour in
-            try unlessDamaged { found += try rows.stored(of: hour, db) }
+          try day.forEachPart(servers, db) { part in
+            try unlessDamaged { found += try rows.stored(of: part, day.day, db) }
           }
         }
       }
       if file.tier == question.tier {
-        try unlessDamaged { found += try whole(question.series, day.day, servers, db) }
+        try unlessDamaged { found += try whole(question.series, day, servers, db) }
       }
     }
     return (found, rows.leftOut)
   }
 
-  private struct HourRows {
+  fileprivate struct HourRows {
+    struct Part {
+      var hours: ClosedRange<Int64>
+      /// `nil`: of all.
+      var server: Int64?
+    }
+
     private let servers: [Int64: String]
     private let hours: Hours
     private let pages: [SeriesID: Set<SeriesID>]
     private let list: String
-    private(set) var leftOut: Set<HistoryDay> = []
+    private(set) var leftOut: [HistoryDay: Set<String>] = [:]
 
     init(_ series: [SeriesID], _ servers: [Int64: String], _ hours: Hours) throws {
       self.servers = servers
@@ -165,19 +200,16 @@ extension RollUpRows {
       list = String(decoding: try CanonicalJSON.encode(pages.keys.sorted()), as: UTF8.self)
     }
 
-    mutating func stored(of hour: Int64, _ db: Database) throws -> [Stored] {
-      let day = HistoryDay(ofHour: hour)
-      let select = try db.cachedStatement(
-        sql: """
-          SELECT hours.server, hours.bytes, hours.page FROM json_each(?2) AS pages
-            CROSS JOIN hours ON hours.hour = ?1 AND hours.page = pages.value
-          """)
+    mutating func stored(
+      of part: Part, _ day: HistoryDay, _ db: Database
+    ) throws -> [Stored] {
       var found: [Stored] = []
-      let rows = try Row.fetchCursor(select, arguments: [hour, list])
+      let rows = try rows(of: part, db)
       while let row = try rows.next() {
         let server = servers[try row.decode(atIndex: 0)] ?? ""
+        let hour = try row.decode(Int64.self, atIndex: 3)
         guard !hours.isDirty(hour, of: server) else {
-          leftOut.insert(day)
+          leftOut[day, default: []].insert(server)
           continue
         }
         var stored = try Stored(row, bytes: 1, server: server, day: day)
@@ -188,20 +220,44 @@ extension RollUpRows {
       }
       return found
     }
+
+    private func rows(of part: Part, _ db: Database) throws -> RowCursor {
+      guard let server = part.server else {
+        let select = try db.cachedStatement(
+          sql: """
+            SELECT hours.server, hours.bytes, hours.page, hours.hour FROM json_each(?2) AS pages
+              CROSS JOIN hours ON hours.hour = ?1 AND hours.page = pages.value
+            """)
+        return try Row.fetchCursor(select, arguments: [part.hours.lowerBound, list])
+      }
+      // The index tells which pages a server has of its hours.
+      let select = try db.cachedStatement(
+        sql: """
+          WITH mine AS (
+            SELECT hour, page, server FROM hours INDEXED BY hours_by_server
+            WHERE server = ?1 AND hour BETWEEN ?2 AND ?3
+              AND page IN (SELECT value FROM json_each(?4)))
+          SELECT hours.server, hours.bytes, hours.page, hours.hour
+          FROM mine CROSS JOIN hours USING (hour, page, server) ORDER BY hours.hour
+          """)
+      return try Row.fetchCursor(
+        select, arguments: [server, part.hours.lowerBound, part.hours.upperBound, list])
+    }
   }
 
   /// Of a day that is put together.
   private static func whole(
-    _ series: [SeriesID], _ day: HistoryDay, _ servers: [Int64: String], _ db: Database
+    _ series: [SeriesID], _ day: Day, _ servers: [Int64: String], _ db: Database
   ) throws -> [Stored] {
     let select = try db.cachedStatement(
       sql: "SELECT server, bytes FROM days WHERE day = ? AND series = ?")
     var found: [Stored] = []
     for id in series {
-      let rows = try Row.fetchCursor(select, arguments: [day.number, Int64(id)])
+      let rows = try Row.fetchCursor(select, arguments: [day.day.number, Int64(id)])
       while let row = try rows.next() {
-        found.append(
-          try Stored(row, bytes: 1, server: servers[try row.decode(atIndex: 0)] ?? "", day: day))
+        let server = servers[try row.decode(atIndex: 0)] ?? ""
+        guard day.awaits(server) else { continue }
+        found.append(try Stored(row, bytes: 1, server: server, day: day.day))
       }
     }
     return found

@@ -70,7 +70,7 @@ extension StateStore {
       try db.execute(
         sql: """
           UPDATE servers SET hostname = ?1, boot = coalesce(?2, boot),
-            heard_ns = coalesce(max(heard_ns, ?3), ?3, heard_ns) WHERE id = ?4
+            heard_ns = coalesce(?3, heard_ns) WHERE id = ?4
           """,
         arguments: [
           record.hostname, record.lastBoot?.text, record.lastHeardNanoseconds, record.id.text,

@@ -110,7 +110,7 @@ package struct AuditEntry: Hashable, Sendable {
   /// For example `enrol`, `server.forget`, `token.create`.
   package var action: String
   package var subject: String
-  /// `done`, or the code of the diagnostic that refused it.
+  /// `done`, or the code of the diagnostic that refused it; `asked` where one of them follows.
   package var outcome: String
   package init(
     nanoseconds: Int64, who: String, action: String, subject: String, outcome: String = "done"

@@ -90,7 +90,7 @@ extension ObservedSite {
       for other in entry.heldClaimants where other != id {
         guard let run = evidenceRun(of: entry, on: other), own.overlaps(run) else { continue }
         let since = max(own.lowerBound, run.lowerBound)
-        if targets[target]?.isDoubled(on: [id, other], since: since, at: now) == true {
+        if targets[target]?.claimDoubly(on: [id, other], since: since, at: now) == true {
           doubled.insert(target)
           effects.targets.insert(target)
           effects.isUrgent = true
@@ -123,7 +123,7 @@ extension ObservedSite {
 
   /// Ends its part in a double mount.
   mutating func letGo(of target: String, by id: ServerID) {
-    guard targets[target]?.isLetGo(by: id) == true else { return }
+    guard targets[target]?.letGo(by: id) == true else { return }
     if targets[target]?.double == nil { doubled.remove(target) }
     effects.targets.insert(target)
   }

@@ -93,7 +93,7 @@ struct ObservedTarget: Sendable {
   /// Two servers have it active at once, or one more has.
   ///
   /// - Returns: `true` when that is news.
-  mutating func isDoubled(on servers: Set<ServerID>, since: Int64, at now: Moment) -> Bool {
+  mutating func claimDoubly(on servers: Set<ServerID>, since: Int64, at now: Moment) -> Bool {
     var claim = double ?? DoubleClaim(servers: [], since: since)
     claim.servers.formUnion(servers)
     guard claim != double else { return false }
@@ -117,7 +117,7 @@ struct ObservedTarget: Sendable {
   /// A server has let go of it, or is no part of the site any more.
   ///
   /// - Returns: `true` when that is news.
-  mutating func isLetGo(by server: ServerID) -> Bool {
+  mutating func letGo(by server: ServerID) -> Bool {
     guard double?.servers.remove(server) != nil else { return false }
     record.double?.servers.removeAll { $0 == server }
     if double?.servers.count ?? 0 < 2 {

@@ -36,11 +36,18 @@ extension ObservedSite {
   /// The server of this id or host name.
   package func serverID(named name: String) throws(DiagnosticError) -> ServerID {
     if let id = ServerID(name), servers[id] != nil { return id }
-    let found = servers.values.filter { $0.record.hostname == name }.map(\.record.id).sorted()
+    let found = servers.values.filter { $0.record.hostname == name }
+      .sorted { $0.record.id < $1.record.id }
     if found.count > 1 {
-      throw ObservedSite.ambiguous("servers", name, found.map(\.text))
+      // Mostly a machine that was enrolled anew, and what it was before.
+      throw ObservedSite.ambiguous(
+        "servers", name,
+        found.map { server in
+          let contact = server.session != nil ? "connected" : "not connected"
+          return "\(server.record.id.text) (\(server.heard == nil ? "never heard" : contact))"
+        })
     }
-    guard let id = found.first else {
+    guard let id = found.first?.record.id else {
       throw ObservedSite.noSuch("server", name, list: "iml server list")
     }
     return id

@@ -8,14 +8,20 @@ import Testing
 @Suite struct DoubleMountTests {
   private static let target = "fs1-OST0000"
 
-  /// Both have it; written down until then as the manager does.
-  private func doubled() throws -> (Stage, Written) {
+  /// One has it, and all of that is written down.
+  private func quiet() throws -> (Stage, Written) {
     var stage = try Stage.pair()
     var written = Written()
     for _ in 0..<15 {
       try stage.run()
       written.take(&stage)
     }
+    return (stage, written)
+  }
+
+  /// Both have it; written down until then as the manager does.
+  private func doubled() throws -> (Stage, Written) {
+    var (stage, written) = try quiet()
     stage.mount(Self.target, on: "oss02")
     for _ in 0..<5 where stage.target(Self.target)?.state != .twice {
       try stage.run()
@@ -109,12 +115,7 @@ import Testing
   }
 
   @Test func aContestedClaimIsWrittenDownAtOnce() throws {
-    var stage = try Stage.pair()
-    var written = Written()
-    for _ in 0..<12 {
-      try stage.run()
-      written.take(&stage)
-    }
+    var (stage, written) = try quiet()
     stage.mount(Self.target, on: "oss02")
     stage.pass(1)
     try stage.cycle("oss02")

@@ -287,6 +287,14 @@ struct Stage {
     site.status(at: now).findings.filter { $0.diagnostic.code == code.rawValue }
   }
 
+  /// Why a target can not be forgotten; `nil` when it is forgotten by now.
+  mutating func refusalToForget(_ label: String) -> Diagnostic? {
+    do throws(DiagnosticError) {
+      try site.targetForgotten(label, at: now)
+      return nil
+    } catch { return error.diagnostic }
+  }
+
   /// A manager that starts on what this one wrote down.
   func restarted(after seconds: Double) -> Stage {
     var next = self

@@ -279,29 +279,20 @@ import Testing
     stage.servers["oss01"]?.mounts = ["fs1-OST0000"]
     stage.unmount("fs1-OST0000", on: "oss01")
     try stage.run(2)
-    func refusal() -> Diagnostic? {
-      do throws(DiagnosticError) {
-        try stage.site.targetForgotten("fs1-OST0000", at: stage.now)
-        return nil
-      } catch { return error.diagnostic }
-    }
-    #expect(refusal()?.reason.hasPrefix("the devices or mounts of oss01 have it") == true)
+    #expect(
+      stage.refusalToForget("fs1-OST0000")?.reason.hasPrefix(
+        "the devices or mounts of oss01 have it") == true)
     stage.cut("oss01")
     stage.pass(600)
-    #expect(refusal()?.code == "conflict", "silence releases nothing")
+    #expect(stage.refusalToForget("fs1-OST0000")?.code == "conflict", "silence releases nothing")
   }
 
   @Test func silenceReleasesNoTargetOverARestartEither() throws {
     var stage = try Stage.pair().restarted(after: 600)
     #expect(stage.target("fs1-OST0000")?.lastActiveOn == "oss01")
-    func refusal() -> Diagnostic? {
-      do throws(DiagnosticError) {
-        try stage.site.targetForgotten("fs1-OST0000", at: stage.now)
-        return nil
-      } catch { return error.diagnostic }
-    }
-    #expect(refusal()?.code == "conflict")
-    #expect(refusal()?.reason.contains("oss01 has not been heard") == true)
+    #expect(stage.refusalToForget("fs1-OST0000")?.code == "conflict")
+    #expect(
+      stage.refusalToForget("fs1-OST0000")?.reason.contains("oss01 has not been heard") == true)
     // Nor is what others name forgotten with another server.
     let before = stage.site.targets.count
     let oss02 = try #require(stage.servers["oss02"]?.id)
@@ -333,24 +324,24 @@ import Testing
 
   @Test func aTargetIsForgottenOnlyWhenNobodyTellsOfIt() throws {
     var stage = try Stage.pair()
-    func refusal() -> Diagnostic? {
-      do throws(DiagnosticError) {
-        try stage.site.targetForgotten("fs1-OST0000", at: stage.now)
-        return nil
-      } catch { return error.diagnostic }
-    }
-    #expect(refusal()?.code == "conflict")
-    #expect(refusal()?.reason.hasPrefix("oss01 says that it is active there") == true)
+    #expect(stage.refusalToForget("fs1-OST0000")?.code == "conflict")
+    #expect(
+      stage.refusalToForget("fs1-OST0000")?.reason.hasPrefix("oss01 says that it is active there")
+        == true)
     // Silence releases nothing.
     stage.cut("oss01")
     stage.pass(600)
-    #expect(refusal()?.remedy.hasSuffix("iml server forget oss01") == true)
+    #expect(
+      stage.refusalToForget("fs1-OST0000")?.remedy.hasSuffix("iml server forget oss01") == true)
     let oss01 = try #require(stage.servers["oss01"]?.id)
     stage.site.serverForgotten(oss01, at: stage.now)
-    #expect(refusal()?.reason.hasPrefix("mds01 is connected to it") == true)
+    #expect(
+      stage.refusalToForget("fs1-OST0000")?.reason.hasPrefix("mds01 is connected to it") == true)
     let mds01 = try #require(stage.servers["mds01"]?.id)
     stage.site.serverForgotten(mds01, at: stage.now)
-    #expect(refusal()?.reason == "oss02 has not been heard for 10 min", "it may have it meanwhile")
+    #expect(
+      stage.refusalToForget("fs1-OST0000")?.reason == "oss02 has not been heard for 10 min",
+      "it may have it meanwhile")
     stage.connect("oss02")
     try stage.run(3)
     _ = stage.site.takeEffects()
@@ -359,10 +350,10 @@ import Testing
     #expect(
       remedies.contains(
         "iml target show fs1-OST0000; if it is no more: iml target forget fs1-OST0000"))
-    #expect(refusal() == nil)
+    #expect(stage.refusalToForget("fs1-OST0000") == nil)
     #expect(stage.target("fs1-OST0000") == nil)
     #expect(stage.site.takeEffects().contains(.removeTarget(id)))
-    #expect(refusal()?.code == "not-found")
+    #expect(stage.refusalToForget("fs1-OST0000")?.code == "not-found")
   }
 
   @Test func whatARestartKnowsIsUnknownWithItsAgeUntilReported() throws {
