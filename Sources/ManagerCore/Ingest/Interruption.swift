@@ -95,6 +95,7 @@ package struct LifeChain: Sendable {
       afterNanoseconds: end, batches: nil,
       reason: stream.boot == next.stream.boot
         ? "the agent's process ended; what it had not yet sent is lost, unless its spool comes back"
-        : "the server was restarted; what its agent had not yet sent is lost, unless its spool comes back")
+        : "the server was restarted; what its agent had not yet sent is lost, unless its spool comes back"
+    )
   }
 }
