@@ -88,8 +88,8 @@ let package = Package(
     room(
       "OperatorCLI",
       [
-        "Protocol", "ManagerCore", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"), nioSSL, crypto,
-        arguments, httpClient,
+        "Protocol", "ManagerCore", "Platform", nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP1"),
+        nioSSL, crypto, arguments, httpClient,
       ]),
     room(
       "Demo",

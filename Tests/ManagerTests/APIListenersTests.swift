@@ -186,6 +186,31 @@ import Testing
     }
   }
 
+  @Test func aProcessWithTooManyRequestsOnTheUnixSocketIsToldSo() async throws {
+    try await withAPI(configure: { $0.limits.localPerProcess = 2 }) { api async throws in
+      let requests = String(repeating: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 2_000)
+      var deaf: [any Channel] = []
+      for _ in 0..<2 {
+        let before = api.log.lines.count
+        deaf.append(try await api.deafUnix(Array(requests.utf8)))
+        while api.log.lines.count == before { try await Task.sleep(for: .milliseconds(1)) }
+      }
+      let head = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
+      try await eventually("neither of them reads, and its third request is refused") {
+        let said = try await api.rawUnix(Array((head + "Connection: close\r\n\r\n").utf8))
+        let text = String(decoding: said, as: UTF8.self)
+        return text.hasPrefix("HTTP/1.1 429 ") && text.contains("2 requests of this process")
+      }
+      // Its connection is no use any more.
+      let said = try await api.rawUnix(Array((head + "\r\n").utf8))
+      #expect(String(decoding: said, as: UTF8.self).hasPrefix("HTTP/1.1 429 "))
+      for channel in deaf { try? await channel.close() }
+      try await eventually("it is served again") {
+        try await api.unix("GET", "/healthz").status == 200
+      }
+    }
+  }
+
   @Test func aConnectionOfTheUnixSocketSendsItsRequestSoonOrEnds() async throws {
     try await withAPI(configure: {
       $0.limits.localGreeting = .seconds(1)

@@ -136,6 +136,24 @@ import Testing
     }
   }
 
+  /// On a full disk, say: the secret is with nobody.
+  @Test func aTokenThatCouldNotBePrintedIsToldAndToBeRevoked() async throws {
+    let token = EnrolmentTokenView(
+      id: "t1", profile: .managed, usesLeft: 1, expiresNanoseconds: Fixture.now + 3_600_000_000_000,
+      isRevoked: false, createdBy: "root", secret: "iml1.t1.s3cret.aabb")
+    try await serving(token) { directory, _ in
+      let console = RecordingConsole(trouble: "it can not be written: No space left on device")
+      #expect(
+        await console.run("server", "token", "create", "--state-dir", directory) == 1)
+      #expect(
+        console.errors == """
+          iml: standard output: it can not be written: No space left on device
+            The token was made, and nobody has its secret: iml server token revoke t1
+
+          """)
+    }
+  }
+
   @Test func bearerTokenIsNamedAfterItsRoleUnlessNamed() async throws {
     let token = APITokenView(
       id: "t2", name: "viewer", role: .viewer, expiresNanoseconds: nil, isRevoked: false,

@@ -52,6 +52,8 @@ package struct APILimits: Sendable {
   package var turn = Duration.seconds(30)
   /// Requests of one caller that are under way, most of them waiting for their turn or for a reader.
   package var perCaller = 64
+  /// The same of one process on the Unix socket, where one user runs many.
+  package var localPerProcess = 32
   /// Operators' shells on the management host that have a request under way or had one.
   package var localConnections = 64
   /// The same on the Unix socket.

@@ -75,12 +75,12 @@ struct APIResponder: Sendable {
         Diagnostic(.internalError, subject: "", reason: ""), limits: limits)
     }
     answer.headers.append(contentsOf: Answer.fixedHeaders)
-    if exchange.hasUnreadBody { answer.headers[.connection] = "close" }
+    if exchange.hasUnreadBody || exchange.isLast { answer.headers[.connection] = "close" }
     log(exchange, answer, took: began.duration(to: .now))
     // Nobody may ever read it.
     if exchange.caller != nil { onRest(channel) }
     try await write(answer, isHead: request.method == .head, to: writer)
-    if exchange.hasUnreadBody {
+    if exchange.hasUnreadBody || exchange.isLast {
       // The rest of the body is read and thrown away, but not for long.
       channel.eventLoop.scheduleTask(in: limits.linger) { channel.close(promise: nil) }
     }
@@ -105,8 +105,10 @@ struct APIResponder: Sendable {
       if case .local = door { "local" } else { channel.remoteAddress?.ipAddress ?? "unknown" }
     var local: Caller?
     if case .local(let admit) = door {
-      local = try await admitted(by: admit, channel)
-      exchange.caller = local?.name
+      let (caller, process) = try await admitted(by: admit, channel)
+      local = caller
+      exchange.caller = caller.name
+      exchange.process = process
     }
     let (route, parameters) = try match(head.method, exchange.request.uri.path)
     guard let route else {
@@ -133,7 +135,7 @@ struct APIResponder: Sendable {
     // Watchdogs and enrolments wait for nobody.
     guard case .role = route.access else { return try await route.handler(routed, site) }
     let gate = route.takesLong ? longGate : gate
-    let name = routed.caller.name
+    let name = exchange.turnName ?? routed.caller.name
     guard await gate.enter(name) else {
       throw DiagnosticError(
         .managerBusy, subject: "manager",
@@ -151,14 +153,22 @@ struct APIResponder: Sendable {
   }
 
   private func count(_ caller: Caller, _ exchange: inout Exchange) throws(DiagnosticError) {
-    guard case .network = door else { return }
-    guard callers.enter(caller.name) else {
+    let name = exchange.turnName ?? caller.name
+    guard callers.enter(name) else {
+      guard exchange.process == nil else {
+        // Its other connections have their turn when this one is gone.
+        exchange.isLast = true
+        throw DiagnosticError(
+          .rateLimited, subject: name,
+          reason: "\(limits.localPerProcess) requests of this process are under way",
+          remedy: "Send fewer at once, and read the answers.")
+      }
       throw DiagnosticError(
         .rateLimited, subject: caller.name,
         reason: "\(limits.perCaller) requests with this token are under way",
         remedy: "Send fewer at once, and give each program a token of its own: iml token create.")
     }
-    exchange.countedCaller = caller.name
+    exchange.countedCaller = name
   }
 
   /// The route, or `nil` and the methods of the path under `Allow`.
@@ -178,7 +188,7 @@ struct APIResponder: Sendable {
 
   private func admitted(
     by admit: @Sendable (UInt32) -> Caller?, _ channel: any Channel
-  ) async throws -> Caller {
+  ) async throws -> (caller: Caller, process: Int32) {
     guard let peer = try? await PeerCredentials.of(channel) else {
       throw DiagnosticError(
         .forbidden, subject: "", reason: "the kernel does not tell who is asking")
@@ -188,7 +198,7 @@ struct APIResponder: Sendable {
         .forbidden, subject: "uid \(peer.user)", reason: "only root and the manager's own user may",
         remedy: "Run this as root, or use HTTPS with a token.")
     }
-    return caller
+    return (caller, peer.process)
   }
 
   /// `nil` only on an open route without a caller.
@@ -235,6 +245,12 @@ struct APIResponder: Sendable {
 struct Exchange {
   let request: Request
   var caller: String?
+  /// On the Unix socket: who of all those of one user it is.
+  var process: Int32?
+  /// Nothing more is taken on its connection.
+  var isLast = false
+  /// By what its turn comes; `nil`: by its caller.
+  var turnName: String? { process.map { "process \($0)" } }
   /// Set while it counts among those that its caller has under way.
   var countedCaller: String?
   var route: String?

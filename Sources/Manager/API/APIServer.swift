@@ -154,7 +154,7 @@ package struct APIServer: Service {
         resting.leave(channel)
       }, onProof: unproven.leave, onRest: resting.enter, gate: gate(limits.atOnce),
       longGate: gate(limits.longAtOnce),
-      callers: CallersAtWork(limit: limits.perCaller))
+      callers: CallersAtWork(limit: limits.localPerProcess))
     let logger = logger
     let builder = HTTPServerBuilder { respond in
       LocalListenerChannel(

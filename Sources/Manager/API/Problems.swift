@@ -64,6 +64,18 @@ extension Answer {
 }
 
 extension Route {
+  /// As JSON calls it.
+  private static func name(of type: any Any.Type) -> String {
+    switch type {
+    case is String.Type: "a string"
+    case is Bool.Type: "true or false"
+    case is any BinaryInteger.Type, is any BinaryFloatingPoint.Type: "a number"
+    case is [String: Any].Type: "an object"
+    case is [Any].Type: "an array"
+    default: "what was agreed on"
+    }
+  }
+
   /// Why JSON was not what was agreed on: where and what, never the value, which may be a secret.
   static func reason(of error: any Error) -> String {
     func place(_ path: [any CodingKey]) -> String {
@@ -72,7 +84,8 @@ extension Route {
     guard let error = error as? DecodingError else { return "the body is not what was agreed on" }
     return switch error {
     case .keyNotFound(let key, let context): "\(place(context.codingPath + [key])) is missing"
-    case .typeMismatch(let type, let context): "\(place(context.codingPath)) is not \(type)"
+    case .typeMismatch(let type, let context):
+      "\(place(context.codingPath)) is not \(name(of: type))"
     case .valueNotFound(_, let context): "\(place(context.codingPath)) is null"
     case .dataCorrupted(let context):
       context.codingPath.isEmpty

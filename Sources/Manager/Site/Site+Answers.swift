@@ -158,9 +158,10 @@ extension Site {
     } catch {
       throw DiagnosticError(.databaseCorrupt, subject: "history", reason: "\(error)")
     }
+    let heldHours = head.hours
     let length = UInt64(query.throughNanoseconds - query.fromNanoseconds)
     let answer = try await Self.answer(
-      query, candidates, held, store,
+      query, candidates, held, heldHours, store,
       tier: settings.keeping.tier(
         forSpan: length, raw: settings.retention.wholeNanoseconds, series: candidates.count,
         interval: Int64(settings.collectMilliseconds) * 1_000_000),
@@ -216,7 +217,8 @@ extension Site {
   /// which evaluation tolerates, never not at all.
   private nonisolated static func answer(
     _ query: MetricQuery, _ candidates: [MetricQuery.Candidate],
-    _ held: [SeriesID: [HistoryPoint]], _ store: StateStore, tier: RollUpTier?,
+    _ held: [SeriesID: [HistoryPoint]], _ heldHours: [ServerID: Set<Int64>],
+    _ store: StateStore, tier: RollUpTier?,
     blocksPerPage: Int, _ now: Moment
   ) async throws(DiagnosticError) -> MetricAnswer {
     HeapMemory.keepForNow()
@@ -226,7 +228,7 @@ extension Site {
     var ids: [StateStore.BlockID]
     if let tier {
       let material = try await store.history.material(
-        wanted.sorted(), servers: servers(of: candidates), range, tier: tier)
+        wanted.sorted(), servers: servers(of: candidates), range, tier: tier, held: heldHours)
       for (id, points) in material.columns { found.columns[id, default: []] += points }
       found.rollUps = material.rollUps
       ids = try await store.earlierBlockIDs(range, servers: servers(of: candidates))
@@ -297,6 +299,7 @@ extension Site {
     figures.blocksStored = counters.blocksStored
     figures.historyBytes = historyBytes
     figures.hoursToRollUp = store.history.dirty.values.reduce(0) { $0 + $1.count }
+    figures.daysToJoin = store.history.loose.values.reduce(0) { $0 + $1.count }
     figures.historyRemovedBytes = counters.historyRemovedBytes
     figures.heldBytes = head.heldBytes
     figures.seriesKnown = catalogue.count

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import ManagerCore
 import Protocol
+import Synchronization
 
 /// What the store has of some series in a time.
 struct HistoryMaterial: Sendable {
@@ -11,43 +12,86 @@ struct HistoryMaterial: Sendable {
 
 /// Reading of roll-ups, and of the samples that are not yet in them.
 extension HistoryFiles {
-  /// - Parameter servers: whose series they are; `nil` stands for any.
+  /// - Parameters:
+  ///   - servers: whose series they are; `nil` stands for any.
+  ///   - held: hours of which more is known than what is here: their samples are read.
   func material(
-    _ series: [SeriesID], servers: Set<ServerID>?, _ range: ClosedRange<Int64>, tier: RollUpTier
+    _ series: [SeriesID], servers: Set<ServerID>?, _ range: ClosedRange<Int64>, tier: RollUpTier,
+    held: [ServerID: Set<Int64>] = [:]
   ) async throws(DiagnosticError) -> HistoryMaterial {
-    // An hour whose samples are removed once it is rolled up might be in none of the reads. That is so
-    // rare that a third try is the last.
-    for _ in 0..<2 {
+    // An hour whose samples are removed once it is rolled up might be in none of the reads, nor the hours
+    // of a day that is put together meanwhile. That is so rare that a third try is the last.
+    var tries = 0
+    while true {
+      // Read once: what becomes dirty from now on was in memory before, and is known from there.
+      let sources = sources(servers: servers, held: held)
       let before = rawDays
-      let found = try await read(series, servers: servers, range, tier: tier)
-      if rawDays == before { return found }
+      let found = try await read(series, sources, range, tier: tier)
+      tries += 1
+      if tries == 3 || rawDays == before && areThere(sources) { return found }
     }
-    return try await read(series, servers: servers, range, tier: tier)
+  }
+
+  /// What is read from samples, and of which days what is put together does not count: it is not all, and
+  /// there is no telling one hour of it from another.
+  private struct Sources {
+    var dirty: [ServerID: Set<Int64>]
+    /// Their other hours are read as such.
+    var loose: [HistoryDay: Set<ServerID>] = [:]
+    /// Their samples are all read.
+    var whole: [HistoryDay: Set<ServerID>] = [:]
+  }
+
+  private func sources(servers: Set<ServerID>?, held: [ServerID: Set<Int64>]) -> Sources {
+    state.withLock { state in
+      var sources = Sources(
+        dirty: state.dirty.merging(held) { $0.union($1) }.filter {
+          servers?.contains($0.key) ?? true
+        })
+      for (server, hours) in sources.dirty {
+        // Of a day that is gone what is put together may be all there is.
+        for day in Set(hours.map(HistoryDay.init(ofHour:))) where state.gone[day] == nil {
+          if state.loose[day]?.contains(server) == true {
+            sources.loose[day, default: []].insert(server)
+          } else {
+            sources.whole[day, default: []].insert(server)
+            sources.dirty[server]?.formUnion(day.hours)
+          }
+        }
+      }
+      return sources
+    }
+  }
+
+  private func areThere(_ sources: Sources) -> Bool {
+    let loose = self.loose
+    return sources.loose.allSatisfy { loose[$0]?.isSuperset(of: $1) == true }
   }
 
   private func read(
-    _ series: [SeriesID], servers: Set<ServerID>?, _ range: ClosedRange<Int64>, tier: RollUpTier
+    _ series: [SeriesID], _ sources: Sources, _ range: ClosedRange<Int64>, tier: RollUpTier
   ) async throws(DiagnosticError) -> HistoryMaterial {
-    // Read once: what becomes dirty from now on was in memory before, and is known from there.
-    let dirty = self.dirty.filter { servers?.contains($0.key) ?? true }
+    let dirty = sources.dirty
     do { try step("dirty hours are known") } catch {
       throw StoreFailure.diagnose(error, path: folder)
     }
     // Each takes about as long as the other.
     async let columns = sampled(series, dirty, range)
     var material = HistoryMaterial()
-    material.rollUps = try await rolled(series, range, dirty, tier)
+    material.rollUps = try await rolled(series, range, sources, tier)
     material.columns = try await columns.get()
     return material
   }
 
   private func rolled(
-    _ series: [SeriesID], _ range: ClosedRange<Int64>, _ dirty: [ServerID: Set<Int64>],
-    _ tier: RollUpTier
+    _ series: [SeriesID], _ range: ClosedRange<Int64>, _ sources: Sources, _ tier: RollUpTier
   ) async throws(DiagnosticError) -> [SeriesID: [RollUp]] {
     let question = RollUpRows.Question(series: series, tier: tier)
     // What comes late for a day that is gone is not all there is of its hour.
-    let hours = RollUpRows.Hours(range, without: withoutKept(dirty))
+    let hours = RollUpRows.Hours(range, without: withoutKept(sources.dirty))
+    let replaced = sources.loose.merging(sources.whole) { $0.union($1) }.mapValues {
+      Set($0.map(\.text))
+    }
     let remembered = rollUpsRead.recall(question)
     var touched: [RollUpRows.Place: RollUpRows.Day] = [:]
     var rollUps: [SeriesID: [RollUp]] = [:]
@@ -60,7 +104,9 @@ extension HistoryFiles {
       for day in try await self.days(question, range, hours, in: file, remembered, &touched) {
         let loose = day.loose.filter(hours.counts)
         if tier != .minute || !day.whole.isEmpty { known.formUnion(loose.map(LooseDay.init)) }
-        for item in day.whole where !known.contains(LooseDay(item)) {
+        let without = replaced[day.day] ?? []
+        for item in day.whole
+        where !known.contains(LooseDay(item)) && !without.contains(item.server) {
           rollUps[item.series, default: []].append(item.rollUp)
         }
         for item in loose { rollUps[item.series, default: []].append(item.rollUp) }

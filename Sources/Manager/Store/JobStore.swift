@@ -198,7 +198,15 @@ package final class JobStore: Sendable {
       guard let queue = try open(day, creating: creating) else { return nil }
       return try await queue.write(body)
     } catch {
-      throw StoreFailure.diagnose(error, path: path(day))
+      var found = StoreFailure.diagnose(error, path: path(day)).diagnostic
+      // For whoever asks for jobs: a day of them is what it costs, and no backup has it.
+      if found.code == DiagnosticCode.databaseCorrupt.rawValue {
+        found.code = DiagnosticCode.stateDirectoryUnusable.rawValue
+        found.remedy =
+          "Stop the manager, move the file away with its -wal and -shm, and start it again: the jobs in it"
+          + " are lost, all others are served."
+      }
+      throw DiagnosticError(found)
     }
   }
 

@@ -44,7 +44,8 @@ package final class StateStore: Sendable {
   private static func refuseHistoryAlone(
     _ folder: String, _ path: String
   ) throws(DiagnosticError) {
-    guard !FileManager.default.fileExists(atPath: path) else { return }
+    let size = FileStatus(path: path)?.size
+    guard size ?? 0 == 0 else { return }
     let names: [String]
     do throws(FileError) {
       names = try DurableFile.names(in: folder + "/history")
@@ -57,7 +58,8 @@ package final class StateStore: Sendable {
     else { return }
     throw DiagnosticError(
       .stateDirectoryUnusable, subject: path,
-      reason: "it is not there, but history of it is (history/\(file))",
+      reason:
+        "it is \(size == nil ? "not there" : "empty"), but history of it is there (history/\(file))",
       remedy:
         "Restore state.sqlite from a backup; or move everything in \(folder) away to begin anew,"
         + " and enrol all agents again.")

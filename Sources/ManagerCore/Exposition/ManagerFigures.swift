@@ -21,6 +21,8 @@ package struct ManagerFigures: Sendable {
   package var historyRemovedBytes: UInt64 = 0
   /// Hours of servers of which queries read samples, because they are not rolled up.
   package var hoursToRollUp: Int = 0
+  /// Days of servers of which queries read hours.
+  package var daysToJoin: Int = 0
   package var seriesKnown: Int = 0
   package var servers: [ServerSummary] = []
   package var targets: [TargetSummary] = []
@@ -88,6 +90,10 @@ package struct ManagerFigures: Sendable {
         "iml_manager_history_awaiting_roll_up", .gauge,
         "Hours of servers that are not yet rolled up, the hour under way included",
         .unsigned(UInt64(max(0, hoursToRollUp)))),
+      one(
+        "iml_manager_history_awaiting_join", .gauge,
+        "Days of servers whose hours are not yet put together, the day under way included",
+        .unsigned(UInt64(max(0, daysToJoin)))),
       one(
         "iml_manager_history_removed_bytes_total", .counter,
         "Size of the files of history that were removed because of age or size",

@@ -206,6 +206,15 @@ package struct HistoryHead: Sendable {
     return columns
   }
 
+  /// The hours, counted from the epoch, of which something is not yet durable: what is rolled up of them
+  /// is not all.
+  package var hours: [ServerID: Set<Int64>] {
+    streams.reduce(into: [:]) { hours, entry in
+      let held = entry.value.hours
+      if !held.isEmpty { hours[entry.key.server, default: []].formUnion(held) }
+    }
+  }
+
   private mutating func open(_ stream: StreamKey) {
     guard streams[stream] == nil else { return }
     streams[stream] = StreamHead()

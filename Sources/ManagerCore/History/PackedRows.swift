@@ -24,6 +24,8 @@ struct PackedRows: Sendable {
 
   private var chains: [Chain] = []
   private var entries: [Entry] = []
+  /// Those that its rows are of, counted from the epoch.
+  private(set) var hours: Set<Int64> = []
   /// How many samples it holds.
   private(set) var samples = 0
   /// The memory that it counts for: the coded rows, and of each layout its series, sources and
@@ -52,6 +54,7 @@ struct PackedRows: Sendable {
     entries.append(
       Entry(order: row.order, nanoseconds: row.nanoseconds, chain: chain, bytes: bytes))
     samples += row.bits.count
+    hours.insert(RollUpTier.hour.bucket(of: row.nanoseconds))
     // An entry, and the head of its array of bytes.
     self.bytes += 72 + bytes.capacity
   }

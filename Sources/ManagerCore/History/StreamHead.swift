@@ -115,6 +115,15 @@ struct StreamHead: Sendable {
     settle(block.firstOrder...block.lastOrder)
   }
 
+  /// The hours of what is held and in flight, counted from the epoch.
+  var hours: Set<Int64> {
+    inFlight.reduce(into: rows.hours) { hours, block in
+      guard block.fromNanoseconds <= block.throughNanoseconds else { return }
+      let first = RollUpTier.hour.bucket(of: block.fromNanoseconds)
+      hours.formUnion(first...RollUpTier.hour.bucket(of: block.throughNanoseconds))
+    }
+  }
+
   func collect(
     _ wanted: Set<SeriesID>, _ range: ClosedRange<Int64>,
     into columns: inout [SeriesID: [HistoryPoint]]

@@ -20,6 +20,7 @@ struct ExportsCollector: TargetCollecting {
     var clients: [ExportsSection.Client] = []
     var servers = 0
     var seen = false
+    let complaints = gathering.complaints
     for nid in nids where nid.contains("@") {
       guard let bytes = gathering.read(reader.exportUUIDs, identity.directory, nid) else {
         continue
@@ -31,6 +32,8 @@ struct ExportsCollector: TargetCollecting {
       servers += uuids.serverConnections
       clients += uuids.clients.map { ExportsSection.Client(uuid: $0, nid: nid) }
     }
+    // Whoever could not be read may be connected: a number without them would be wrong.
+    guard gathering.complaints == complaints else { return }
     // A captured tree may lack the directory: then nothing is known of clients.
     guard seen || hasExports(reader, identity, gathering) else { return }
     clients.sort()

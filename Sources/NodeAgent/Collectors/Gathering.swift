@@ -254,6 +254,9 @@ struct Gathering {
     leftover(source, String(decoding: bytes.prefix(Leftovers.textBytes), as: UTF8.self))
   }
 
+  /// How many there were, also beyond those that are kept.
+  private(set) var complaints = 0
+
   mutating func fail(_ source: String, _ error: HostError) { fail(source, error.reason) }
 
   mutating func fail(_ source: String, _ reason: String) {
@@ -263,6 +266,7 @@ struct Gathering {
 
   /// A complaint about what is not there, which stands as long as nothing comes.
   mutating func complain(_ source: String, _ reason: String) {
+    complaints += 1
     guard collection.failures.count < Gathering.failureLimit else { return }
     collection.failures.append(
       CollectionFailure(collector: collector, source: source, reason: reason))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Platform
 import Protocol
 
 /// Runs one of the agent's commands and turns its errors into words and exit codes: 0 fine,
@@ -12,6 +13,7 @@ package enum AgentMain {
   package static func run(_ root: any AsyncParsableCommand.Type, _ arguments: [String]) async
     -> Int32
   {
+    StandardStreams.occupy()
     do {
       var command = try root.parseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -20,6 +22,9 @@ package enum AgentMain {
         try command.run()
       }
       return 0
+    } catch let error as Unwritten {
+      write("iml-agent: standard output: \(error.reason)")
+      return 1
     } catch let error as DiagnosticError {
       complain(error.diagnostic)
       return code(of: error.diagnostic)
@@ -27,8 +32,7 @@ package enum AgentMain {
       let text = root.fullMessage(for: error)
       switch root.exitCode(for: error) {
       case .success:
-        print(text)
-        return 0
+        return tell(text)
       case .validationFailure:
         write(text)
         return 2
@@ -39,14 +43,37 @@ package enum AgentMain {
     }
   }
 
+  /// Standard output can not be written.
+  struct Unwritten: Error {
+    var reason: String
+  }
+
+  /// A line, or lines, on standard output.
+  static func say(_ text: String) throws(Unwritten) {
+    guard let number = StandardStreams.write(text + "\n", to: STDOUT_FILENO), number != EPIPE else {
+      return
+    }
+    throw Unwritten(reason: StandardStreams.reason(number))
+  }
+
+  /// - Returns: the exit code.
+  private static func tell(_ text: String) -> Int32 {
+    do {
+      try say(text)
+      return 0
+    } catch {
+      write("iml-agent: standard output: \(error.reason)")
+      return 1
+    }
+  }
+
   private static func complain(_ diagnostic: Diagnostic) {
     write("iml-agent: \(diagnostic.subject): \(diagnostic.reason)")
     if !diagnostic.remedy.isEmpty { write("  \(diagnostic.remedy)") }
   }
 
   private static func write(_ text: String) {
-    let bytes = Array((text.hasSuffix("\n") ? text : text + "\n").utf8)
-    _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
+    _ = StandardStreams.write(text.hasSuffix("\n") ? text : text + "\n", to: STDERR_FILENO)
   }
 
   private static let refusals: Set<DiagnosticCode> = [

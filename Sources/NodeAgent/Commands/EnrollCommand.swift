@@ -30,7 +30,7 @@ package struct EnrollCommand: AsyncParsableCommand {
       files: AgentFiles(directory: place.stateDir),
       remembersHostname: place.hostname != nil)
     let settings = try await client.enrol(on: MultiThreadedEventLoopGroup.singleton)
-    print(
+    try AgentMain.say(
       "enrolled as \(settings.server), profile \(settings.profile); "
         + "agents' port \(settings.managerHost):\(settings.managerPort)")
   }

@@ -39,8 +39,8 @@ package struct InspectCommand: ParsableCommand {
     inspection.server.hostname =
       place.hostname ?? enrolled?.hostname ?? inspection.server.hostname
     switch output {
-    case .json: print(try inspection.json())
-    case .text: print(inspection.text())
+    case .json: try AgentMain.say(try inspection.json())
+    case .text: try AgentMain.say(inspection.text())
     }
   }
 }

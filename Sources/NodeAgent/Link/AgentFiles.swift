@@ -123,21 +123,49 @@ package struct AgentFiles: Sendable {
     try DurableFile.write(Array(certificate.utf8), to: certificatePath)
   }
 
-  package func key() throws -> P256.Signing.PrivateKey {
-    try P256.Signing.PrivateKey(
-      pemRepresentation: String(decoding: DurableFile.read(keyPath), as: UTF8.self))
+  package func key() throws(DiagnosticError) -> P256.Signing.PrivateKey {
+    try parsed(keyPath, "private key", P256.Signing.PrivateKey.init(pemRepresentation:))
   }
 
-  package func certificatePEM() throws -> [UInt8] { try DurableFile.read(certificatePath) }
-  package func keyPEM() throws -> [UInt8] { try DurableFile.read(keyPath) }
+  package func certificatePEM() throws(DiagnosticError) -> [UInt8] { try read(certificatePath) }
+  package func keyPEM() throws(DiagnosticError) -> [UInt8] { try read(keyPath) }
 
-  package func certificate() throws -> Certificate {
-    try Certificate(pemEncoded: String(decoding: certificatePEM(), as: UTF8.self))
+  package func certificate() throws(DiagnosticError) -> Certificate {
+    try parsed(certificatePath, "certificate", Certificate.init(pemEncoded:))
   }
 
-  package func authority() throws -> Certificate {
-    try Certificate(
-      pemEncoded: String(decoding: DurableFile.read(authorityPath), as: UTF8.self))
+  package func authority() throws(DiagnosticError) -> Certificate {
+    try parsed(authorityPath, "certificate", Certificate.init(pemEncoded:))
+  }
+
+  /// - Throws: when the key is not that of the certificate.
+  package func proveKey() throws(DiagnosticError) {
+    let certificate = try certificate()
+    guard certificate.publicKey == Certificate.PrivateKey(try key()).publicKey else {
+      throw unusable(certificatePath, "it is not for the key in \(keyPath)")
+    }
+  }
+
+  private func read(_ path: String) throws(DiagnosticError) -> [UInt8] {
+    do throws(FileError) { return try DurableFile.read(path) } catch {
+      throw unusable(path, "\(error)")
+    }
+  }
+
+  private func parsed<Value>(
+    _ path: String, _ what: String, _ parse: (String) throws -> Value
+  ) throws(DiagnosticError) -> Value {
+    let text = String(decoding: try read(path), as: UTF8.self)
+    do { return try parse(text) } catch {
+      throw unusable(path, "there is no \(what) in it that can be read")
+    }
+  }
+
+  private func unusable(_ path: String, _ reason: String) -> DiagnosticError {
+    DiagnosticError(
+      .stateDirectoryUnusable, subject: path, reason: reason,
+      remedy: "Restore it from a backup of \(directory); or enrol this server anew: move agent.conf"
+        + " away, then iml-agent enroll --manager HOST:PORT --token TOKEN.")
   }
 }
 

@@ -172,12 +172,15 @@ package actor LinkDriver {
         "the session was ended by this agent",
         metadata: ["code": "\(diagnostic.code)", "reason": "\(diagnostic.reason)"])
     case nil:
-      let reason =
-        (failure as? DiagnosticError)?.diagnostic.reason ?? failure.map(Reason.text)
-        ?? "the connection was closed"
-      logger.warning(
-        "no session with the manager",
-        metadata: ["manager": "\(host):\(port)", "reason": "\(reason)"])
+      let known = (failure as? DiagnosticError)?.diagnostic
+      let reason = known?.reason ?? failure.map(Reason.text) ?? "the connection was closed"
+      var metadata: Logger.Metadata = ["manager": "\(host):\(port)", "reason": "\(reason)"]
+      // Nothing that time mends.
+      if let known, known.code == DiagnosticCode.stateDirectoryUnusable.rawValue {
+        metadata["file"] = "\(known.subject)"
+        metadata["remedy"] = "\(known.remedy)"
+      }
+      logger.warning("no session with the manager", metadata: metadata)
     }
     return backoff.next(entropy: entropy)
   }
@@ -187,6 +190,7 @@ package actor LinkDriver {
   private func connectOnce() async throws {
     let certificate = try files.certificate()
     certificateExpires = certificate.notValidAfter
+    try files.proveKey()
     let context = try tlsContext()
     let verdict = Verdict()
     let anchor = ManagerTrust.Anchor.authority(try files.authority())

@@ -11,6 +11,8 @@ struct Answer: Sendable {
   var table: @Sendable (Style) -> String
   /// A word to the person at a table, beside what is printed.
   var hint: String?
+  /// The next step when it could not be written.
+  var ifUnwritten = ""
   /// What CSV has no place for and must not be missed: beside it, a line each.
   var lacking: [String] = []
   /// False makes the exit code 5.

@@ -84,6 +84,7 @@ package struct ConnectionOptions: ParsableArguments {
     let console = Console.current
     console.write(
       try answer.text(output, style, isTerminal: console.isOutputTerminal))
+    try console.checkOutput(remedy: answer.ifUnwritten)
     if output == .csv {
       for line in answer.lacking { console.complain("iml: \(line)\n") }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Platform
 import Protocol
 
 /// The program that a verb belongs to, for verbs about the program itself.
@@ -11,6 +12,7 @@ enum Program {
 package func runMain<Root: AsyncParsableCommand>(_ root: Root.Type, arguments: [String]) async
   -> Int32
 {
+  StandardStreams.occupy()
   let line = CommandLineWords(root: root, arguments: arguments)
   do {
     var command = try await root.asyncParseAsRoot(line.ordered)
@@ -21,6 +23,7 @@ package func runMain<Root: AsyncParsableCommand>(_ root: Root.Type, arguments: [
         try command.run()
       }
     }
+    try Console.current.checkOutput()
     return Outcome.fine.rawValue
   } catch {
     return report(error, of: root, line: line)
@@ -48,6 +51,7 @@ private func report<Root: ParsableCommand>(
   if code.isSuccess {
     // Help, the version, a completion script: asked for, so on standard output.
     console.write(ended(root.fullMessage(for: error)))
+    do { try console.checkOutput() } catch { return report(error, of: root, line: line) }
     return Outcome.fine.rawValue
   }
   let subject = line.subcommands.joined(separator: " ")

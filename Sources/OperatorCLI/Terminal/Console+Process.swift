@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Platform
 import Synchronization
 
 extension Console {
@@ -21,30 +22,21 @@ extension Console {
       timeout: .seconds(30))
     console.size = terminalSize
     console.fullScreen = { $0 ? FullScreen.enter() : FullScreen.leave() }
-    console.hasReader = { !isReaderGone.load(ordering: .relaxed) }
+    console.hasReader = { outputFailure.load(ordering: .relaxed) == 0 }
+    console.outputTrouble = {
+      let number = outputFailure.load(ordering: .relaxed)
+      // A reader that went away (`| head`) has what it wanted.
+      return number == 0 || number == EPIPE ? nil : StandardStreams.reason(number)
+    }
     return console
   }
 
-  private static let isReaderGone = Atomic<Bool>(false)
+  /// The `errno` by which standard output could not be written; 0 while it can.
+  private static let outputFailure = Atomic<Int32>(0)
 
-  /// Writes all of it. A reader that went away (`| head`) has what it wanted: no complaint.
   private static func send(_ text: String, to descriptor: Int32) {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-      let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if written > 0 {
-        rest = rest.dropFirst(written)
-      } else if written < 0, errno == EAGAIN {
-        // A terminal or pipe that somebody made non-blocking: wait until it takes more.
-        var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        poll(&ready, 1, -1)
-      } else if written == 0 || errno != EINTR {
-        if written < 0, errno == EPIPE, descriptor == STDOUT_FILENO {
-          isReaderGone.store(true, ordering: .relaxed)
-        }
-        return
-      }
-    }
+    guard let number = StandardStreams.write(text, to: descriptor) else { return }
+    if descriptor == STDOUT_FILENO { outputFailure.store(number, ordering: .relaxed) }
   }
 
   private static func terminalSize() -> (columns: Int, rows: Int)? {

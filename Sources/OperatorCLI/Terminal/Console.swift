@@ -19,8 +19,10 @@ package struct Console: Sendable {
   package var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
   /// Takes the whole terminal, or gives it back.
   package var fullScreen: @Sendable (Bool) -> Void = { _ in }
-  /// False when whoever read the output went away.
+  /// False when whoever read the output went away, or it can not be written.
   package var hasReader: @Sendable () -> Bool = { true }
+  /// Why some of the output is with nobody who wanted it.
+  package var outputTrouble: @Sendable () -> String? = { nil }
 
   package init(
     write: @escaping @Sendable (String) -> Void, complain: @escaping @Sendable (String) -> Void,
@@ -41,6 +43,13 @@ package struct Console: Sendable {
 
   /// The console that verbs use; bound to another one where they run inside a program.
   @TaskLocal package static var current = Console.process
+
+  /// - Throws: when some of the output could not be written.
+  /// - Parameter remedy: what is to be done when it is lost.
+  func checkOutput(remedy: String = "") throws {
+    guard let reason = outputTrouble() else { return }
+    throw Complaint(.failed, subject: "standard output", reason: reason, remedy: remedy)
+  }
 
   /// `NO_COLOR` (set and not empty) and `TERM=dumb` are honoured; blocks need a UTF-8 locale.
   package var style: Style {

@@ -36,8 +36,12 @@ struct EnrolmentTokenCreateVerb: AsyncParsableCommand {
       printable(
         "\(uses) enrol with it until \(expiry), profile \(profile). It is not shown again.")
       + "\nOn each server: iml-agent enroll --manager \(try address(token.port)) --token TOKEN"
-    try options.show(
-      Answer(token, hint: hint) { token, _ in printable(token.secret ?? token.id) + "\n" })
+    var answer = Answer(token, hint: hint) { token, _ in
+      printable(token.secret ?? token.id) + "\n"
+    }
+    answer.ifUnwritten =
+      "The token was made, and nobody has its secret: iml server token revoke \(printable(token.id))"
+    try options.show(answer)
   }
 
   /// Where agents enrol: what this program was told, or the manager's own word on its port.

@@ -21,7 +21,11 @@ struct TokenCreateVerb: AsyncParsableCommand {
       printable(
         "Token \(token.id) for the role \(token.word("role", token.role)), expires \(expiry)."
           + " It is not shown again.")
-    try options.show(
-      Answer(token, hint: hint) { token, _ in printable(token.secret ?? token.id) + "\n" })
+    var answer = Answer(token, hint: hint) { token, _ in
+      printable(token.secret ?? token.id) + "\n"
+    }
+    answer.ifUnwritten =
+      "The token was made, and nobody has its secret: iml token revoke \(printable(token.id))"
+    try options.show(answer)
   }
 }

@@ -80,8 +80,9 @@ import Testing
     }
   }
 
+  /// - Parameter held: what is not yet in the store.
   func answer(
-    _ store: StateStore, tier: RollUpTier?, _ blocks: [HistoryBlock]
+    _ store: StateStore, tier: RollUpTier?, _ blocks: [HistoryBlock], held: [HistoryBlock] = []
   ) async throws -> [MetricAnswer.Group] {
     let candidates = (0..<Self.seriesCount).filter { $0 % 4 != 3 }.map {
       MetricQuery.Candidate(
@@ -92,12 +93,18 @@ import Testing
     let ids = candidates.map(\.id)
     var material = HistoryMaterial()
     if let tier {
-      material = try await store.history.material(ids, servers: nil, 0...Int64.max, tier: tier)
-    } else {
-      for block in blocks {
-        for (id, points) in try BlockCodec.columns(for: Set(ids), in: block.bytes.span) {
-          material.columns[id, default: []] += points
-        }
+      var hours: [ServerID: Set<Int64>] = [:]
+      for block in held {
+        hours[block.stream.server, default: []].formUnion(
+          RollUpTier.hour.bucket(
+            of: block.fromNanoseconds)...RollUpTier.hour.bucket(of: block.throughNanoseconds))
+      }
+      material = try await store.history.material(
+        ids, servers: nil, 0...Int64.max, tier: tier, held: hours)
+    }
+    for block in tier == nil ? blocks : held {
+      for (id, points) in try BlockCodec.columns(for: Set(ids), in: block.bytes.span) {
+        material.columns[id, default: []] += points
       }
     }
     return query.evaluate(
@@ -107,11 +114,12 @@ import Testing
   }
 
   func compare(
-    _ store: StateStore, with blocks: [HistoryBlock], _ comment: String = ""
+    _ store: StateStore, with blocks: [HistoryBlock], held: [HistoryBlock] = [],
+    _ comment: String = ""
   ) async throws {
     let raw = try await answer(store, tier: nil, blocks)
     for tier in RollUpTier.allCases {
-      let told = try await answer(store, tier: tier, blocks)
+      let told = try await answer(store, tier: tier, blocks, held: held)
       #expect(told.map(\.value) == raw.map(\.value), "\(tier.name) \(comment)")
       #expect(told.map(\.resets) == raw.map(\.resets), "\(tier.name) \(comment)")
       #expect(told.map(\.samples) == raw.map(\.samples), "\(tier.name) \(comment)")
@@ -154,6 +162,38 @@ import Testing
     let again = try HistoryFiles(folder: directory.path + "/history")
     #expect(again.dirty.isEmpty)
     #expect(again.loose.isEmpty)
+  }
+
+  /// What comes late, into hours and days that are rolled up and put together, is in each answer from its
+  /// coming on: held, then stored, then rolled up.
+  @Test func whatComesLateIsInEachAnswerAtOnce() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try await store(directory)
+    let blocks = Self.blocks()
+    // The middle of the first day, a block of an hour and a half at the end of another hour, and one of the
+    // second day, whose hours are not put together.
+    let late = [3, 4, 10, 20]
+    let early = blocks.indices.filter { !late.contains($0) }.map { blocks[$0] }
+    try await append(early, to: store)
+    try await rollUp(store, now: Given.now + 36 * Self.hour)
+    try await compare(store, with: early, "early")
+    var known = early
+    for place in late {
+      known.append(blocks[place])
+      try await compare(store, with: known, held: [blocks[place]], "\(place) is held")
+      try await append([blocks[place]], to: store)
+      try await compare(store, with: known, "\(place) is stored")
+      try await compare(store, with: known, held: [blocks[place]], "\(place) is stored and held")
+      if place.isMultiple(of: 2) {
+        try await rollUp(store, now: Given.now + 36 * Self.hour)
+        try await compare(store, with: known, "\(place) is rolled up")
+        try await compare(
+          store, with: known, held: [blocks[place]], "\(place) is rolled up and held")
+      }
+    }
+    try await rollUp(store)
+    try await compare(store, with: blocks, "all")
+    store.history.close()
   }
 
   /// Between any two steps of the work, and while it goes on: hours are rolled up, days put together,

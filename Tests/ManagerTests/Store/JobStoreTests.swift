@@ -66,8 +66,13 @@ import Testing
     let directory = try TemporaryDirectory()
     try directory.put("jobs-2026-11-22.sqlite", Array("this is no database at all".utf8))
     let store = try JobStore(directory: directory.path)
-    await #expect(throws: DiagnosticError.self) {
+    let path = directory.path + "/jobs-2026-11-22.sqlite"
+    let refused = await #expect(throws: DiagnosticError.self) {
       try await store.append([Self.write(1, [])], nanoseconds: Given.now)
     }
+    // Told as it is, also to who asks over the API.
+    #expect(refused?.diagnostic.code == "state-directory-unusable")
+    #expect(refused?.diagnostic.subject == path)
+    #expect(refused?.diagnostic.remedy.contains("-wal") == true)
   }
 }

@@ -132,6 +132,13 @@ import Testing
     #expect(refused?.code == "state-directory-unusable")
     #expect(refused?.reason.contains("history/raw-2026-01-31.sqlite") == true)
     #expect(!FileManager.default.fileExists(atPath: directory.path + "/state.sqlite"))
+    // SQLite takes an empty file for a new database.
+    try directory.put("state.sqlite", [])
+    let empty = await refusal {
+      _ = try StateStore(directory: StateDirectory(path: directory.path))
+    }
+    #expect(empty?.code == "state-directory-unusable")
+    #expect(empty?.reason.hasPrefix("it is empty, but history of it is there") == true)
   }
 
   @Test func someoneElsesDatabaseIsRefused() async throws {

@@ -2,6 +2,7 @@ import AgentCore
 import Glibc
 import NodeAgent
 import Protocol
+import Foundation
 import Testing
 
 @Suite struct CollectorTests {
@@ -105,6 +106,22 @@ import Testing
     #expect(mdt.clients.allSatisfy { $0.nid == "10.0.0.7@tcp" })
     #expect(mdt.serverConnections == 1)
     #expect(mdt.reference.mgs == Self.reference)
+  }
+
+  /// Whoever can not be read may be connected.
+  @Test func aClientThatCanNotBeReadLeavesNoNumberOfThem() throws {
+    let server = try ServerTree(.v217)
+    let path = "/proc/fs/lustre/obdfilter/fs-1-OST000a/exports/10.0.0.7@tcp/uuid"
+    let place =
+      FileManager.default.fileExists(atPath: server.tree.path + path)
+      ? path
+      : "/sys/kernel/debug/lustre/obdfilter/fs-1-OST000a/exports/10.0.0.7@tcp/uuid"
+    try server.tree.remove(place)
+    try server.tree.link(place, to: "../../../../../../../../../../../etc/hostname")
+    let look = try server.tree.look("exports")
+    #expect(look.failures.map(\.source) == ["obdfilter.fs-1-OST000a.exports.10.0.0.7@tcp.uuid"])
+    #expect(look.value("lustre_connected_clients", ["component": "ost"]) == nil)
+    #expect(look.value("lustre_connected_clients", ["component": "mdt"]) == "2")
   }
 
   @Test func sourceOfACounterNamesItsLife() throws {

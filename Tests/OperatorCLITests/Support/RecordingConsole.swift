@@ -19,17 +19,21 @@ final class RecordingConsole: Sendable {
   private let isTerminal: Bool
   private let timeout: Duration
   private let ticks: Int
+  private let trouble: String?
 
   /// A watch ends when it has paused `ticks` times.
+  ///
+  /// - Parameter trouble: why its output can not be written.
   init(
     environment: [String: String] = [:], isTerminal: Bool = false, typing lines: [String] = [],
-    timeout: Duration = .seconds(30), ticks: Int = 0
+    timeout: Duration = .seconds(30), ticks: Int = 0, trouble: String? = nil
   ) {
     record = Mutex(Record(lines: lines))
     self.environment = environment
     self.isTerminal = isTerminal
     self.timeout = timeout
     self.ticks = ticks
+    self.trouble = trouble
   }
 
   var output: String { record.withLock { $0.output } }
@@ -47,6 +51,7 @@ final class RecordingConsole: Sendable {
       isInputTerminal: isTerminal, isOutputTerminal: isTerminal, columns: nil,
       environment: environment, now: { [self] in Fixture.now + pauses * 1_000_000_000 },
       timeout: timeout)
+    console.outputTrouble = { [self] in trouble }
     console.size = { (columns: 80, rows: 12) }
     console.fullScreen = { [self] taken in record.withLock { $0.screens.append(taken) } }
     console.pause = { [self] _ in

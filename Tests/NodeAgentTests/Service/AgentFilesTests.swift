@@ -1,0 +1,29 @@
+import Foundation
+import Protocol
+import Testing
+
+@testable import NodeAgent
+
+/// What is kept of an enrolment, damaged: each file is named, and what to do.
+@Suite struct AgentFilesTests {
+  @Test(arguments: ["key.pem", "certificate.pem", "authority.pem"])
+  func aDamagedFileIsNamed(file: String) throws {
+    let tree = try TemporaryTree()
+    let files = AgentFiles(directory: tree.path)
+    for text in [
+      nil, "", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+      if let text { try tree.write("/\(file)", text) }
+      let error = #expect(throws: DiagnosticError.self) {
+        switch file {
+        case "key.pem": _ = try files.key()
+        case "certificate.pem": _ = try files.certificate()
+        default: _ = try files.authority()
+        }
+      }
+      #expect(error?.diagnostic.code == "state-directory-unusable")
+      #expect(error?.diagnostic.subject == "\(tree.path)/\(file)")
+      #expect(error?.diagnostic.remedy.contains("iml-agent enroll") == true)
+    }
+  }
+}
