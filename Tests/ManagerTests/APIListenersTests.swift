@@ -196,7 +196,10 @@ import Testing
         while api.log.lines.count == before { try await Task.sleep(for: .milliseconds(1)) }
       }
       let head = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
-      try await eventually("neither of them reads, and its third request is refused") {
+      // Until the kernel holds all that it takes for either, hundreds of answers are made.
+      try await eventually(
+        "neither of them reads, and its third request is refused", within: .seconds(120)
+      ) {
         let said = try await api.rawUnix(Array((head + "Connection: close\r\n\r\n").utf8))
         let text = String(decoding: said, as: UTF8.self)
         return text.hasPrefix("HTTP/1.1 429 ") && text.contains("2 requests of this process")

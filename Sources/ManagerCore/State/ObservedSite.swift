@@ -41,24 +41,32 @@ package struct ObservedSite: Sendable {
     started = startedAt
     self.policy = policy
     mint = IdentityMint(seed: seed)
-    for record in known {
+    // The clock was set back while no manager ran. By how much is not known; the last manager wrote down the
+    // newest of these times at its end or somewhat before, so that counts from now, and what it had put
+    // before that stays as long before.
+    let newest =
+      (known.compactMap(\.lastHeardNanoseconds) + targets.compactMap(\.lastActiveNanoseconds)).max()
+    let ahead =
+      newest.map { max(0, $0.subtractingReportingOverflow(startedAt.wallNanoseconds).0) } ?? 0
+    func since(_ wall: Int64?) -> Int64? {
+      wall.map { $0 > startedAt.wallNanoseconds ? $0 - ahead : $0 }
+    }
+    for var record in known {
+      record.lastHeardNanoseconds = since(record.lastHeardNanoseconds)
       servers[record.id] = ReportedServer(record, at: startedAt)
       for nid in record.nids { serversByNID[nid, default: []].insert(record.id) }
     }
     for record in mgs.sorted(by: { $0.id < $1.id }) { insert(record) }
-    for record in targets.sorted(by: { $0.id < $1.id }) {
+    for var record in targets.sorted(by: { $0.id < $1.id }) {
+      record.lastActiveNanoseconds = since(record.lastActiveNanoseconds)
       insert(ObservedTarget(record, at: startedAt))
       for former in record.formerIDs { successors[former] = record.id }
     }
     for memory in memories.sorted(by: { $0.server < $1.server }) {
       remember(memory, at: startedAt)
     }
-    // The clock was set back while no manager ran; what is still to come counts from now, once.
-    let newest =
-      known.compactMap(\.lastHeardNanoseconds) + targets.compactMap(\.lastActiveNanoseconds)
-    if newest.contains(where: { $0 > startedAt.wallNanoseconds }) {
-      wallClockSet(by: nil, at: startedAt)
-    }
+    // Written down with the clock as it is now, once.
+    if ahead > 0 { wallClockSet(by: nil, at: startedAt) }
   }
 
   /// Whether what is to be written down must not wait.
