@@ -103,6 +103,8 @@ import Testing
     try await withAPI { api async throws in
       for (body, reason) in [
         ("", "the body is not JSON"), ("{", "the body is not JSON"),
+        ("[]", "the body is not an object"),
+        (#"{"name":7,"role":"admin"}"#, "name is not a string"),
         (#"{"name":"hush","role":7}"#, "role"), (#"{"role":"admin"}"#, "name is missing"),
       ] {
         let reply = try await api.unix("POST", "/api/v1/tokens", body: body)

@@ -56,7 +56,7 @@ package struct APILimits: Sendable {
   package var localPerProcess = 32
   /// Operators' shells on the management host that have a request under way or had one.
   package var localConnections = 64
-  /// The same on the Unix socket.
+  /// On the Unix socket, what `resting` is over HTTPS.
   package var localResting = 32
   /// On the Unix socket, connections without a request by somebody who may: the oldest gives way to a
   /// new one, so that programs that connect and say nothing keep no operator waiting.

@@ -114,8 +114,7 @@ package struct AgentFiles: Sendable {
 
   /// A renewed certificate for the key we have.
   package func store(certificate: String) throws {
-    let new = try Certificate(pemEncoded: certificate)
-    guard new.publicKey == Certificate.PrivateKey(try key()).publicKey else {
+    guard try isForOurKey(try Certificate(pemEncoded: certificate)) else {
       throw DiagnosticError(
         .certificateForeign, subject: certificatePath,
         reason: "the renewed certificate is for another key; the old one is kept")
@@ -138,12 +137,17 @@ package struct AgentFiles: Sendable {
     try parsed(authorityPath, "certificate", Certificate.init(pemEncoded:))
   }
 
-  /// - Throws: when the key is not that of the certificate.
-  package func proveKey() throws(DiagnosticError) {
+  /// The certificate, which is for the key that we have.
+  func provenCertificate() throws(DiagnosticError) -> Certificate {
     let certificate = try certificate()
-    guard certificate.publicKey == Certificate.PrivateKey(try key()).publicKey else {
+    guard try isForOurKey(certificate) else {
       throw unusable(certificatePath, "it is not for the key in \(keyPath)")
     }
+    return certificate
+  }
+
+  private func isForOurKey(_ certificate: Certificate) throws(DiagnosticError) -> Bool {
+    certificate.publicKey == Certificate.PrivateKey(try key()).publicKey
   }
 
   private func read(_ path: String) throws(DiagnosticError) -> [UInt8] {

@@ -188,9 +188,7 @@ package actor LinkDriver {
   // MARK: One connection
 
   private func connectOnce() async throws {
-    let certificate = try files.certificate()
-    certificateExpires = certificate.notValidAfter
-    try files.proveKey()
+    certificateExpires = try files.provenCertificate().notValidAfter
     let context = try tlsContext()
     let verdict = Verdict()
     let anchor = ManagerTrust.Anchor.authority(try files.authority())
