@@ -2,9 +2,9 @@ import Glibc
 
 /// The three descriptors that every process begins with.
 package enum StandardStreams {
-  /// To be called before anything is opened: a descriptor that was closed when the process began would be
-  /// given to the next file or connection, and what is meant for a reader be written into that. What can
-  /// not be written stays so.
+  /// To be called before any file or connection is opened: a descriptor that was closed when the process
+  /// began would be given to it, and what is meant for a reader be written into that. What can not be
+  /// written stays so. What the language's runtime opened before is known by its kind (`write`).
   package static func occupy() {
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
       // The lowest that is free, so this one.
@@ -16,6 +16,10 @@ package enum StandardStreams {
   ///
   /// - Returns: the `errno` by which it can not be written.
   package static func write(_ text: String, to descriptor: Int32) -> Int32? {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return errno }
+    // What makes threads wait (eventfd(2), epoll(7)) has no type of file: there was nothing else here.
+    guard status.st_mode & S_IFMT != 0 else { return EBADF }
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from iml_lab import AGENT, IML, Agent, Lab
+from iml_lab import AGENT, IML, Agent, Lab, wait_until
 
 
 class RefusedOutput(Lab):
@@ -26,7 +26,7 @@ class RefusedOutput(Lab):
         manager = self.manager()
         tree = self.trees("--layout", "2.15", "--servers", "4")["oss01"]
         at = ("--state-dir", manager.state)
-        self.check([IML, "server", "list", *at])
+        self.check([IML, "server", "list", "-o", "csv", *at])
         self.check([IML, "help"])
         self.check([IML, "completion", "bash"])
         self.check([IML, "server", "token", "create", *at], "nobody has its secret",
@@ -65,7 +65,11 @@ class DamagedIdentity(Lab):
         agent.enrol()
         (agent.state / "key.pem").write_text("garbage")
         (agent.state / "agent.conf").rename(self.path / "agent.conf")
-        agent.enrolled().wait_connected()
+        agent.enrolled()
+        # Two have its name now: the one of before is to be forgotten.
+        wait_until(lambda: "connected" in {each["contact"] for each in manager.json("server", "list")
+                                           if each["hostname"] == "oss01"} or None,
+                   "one of the two connected")
 
 
 if __name__ == "__main__":

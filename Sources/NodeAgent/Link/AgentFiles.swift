@@ -169,7 +169,8 @@ package struct AgentFiles: Sendable {
     DiagnosticError(
       .stateDirectoryUnusable, subject: path, reason: reason,
       remedy: "Restore it from a backup of \(directory); or enrol this server anew: move agent.conf"
-        + " away, then iml-agent enroll --manager HOST:PORT --token TOKEN.")
+        + " away, then iml-agent enroll --manager HOST:PORT --token TOKEN; the manager then knows two of"
+        + " its name, and the one of before is to be forgotten (iml server forget ID).")
   }
 }
 
