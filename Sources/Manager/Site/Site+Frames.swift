@@ -74,6 +74,9 @@ extension Site {
     }
     // Only now is it known what other segments have.
     for (number, damage) in damages { try await found(damage, in: number) }
+    timeline = BatchTimeline(
+      Array(try await store.documents(.timeline, as: BatchTimeline.Record.self).values),
+      last: lastBatch)
     // When a server was heard and a target seen is written down seldom; what was sent is here to the
     // second.
     // What is still to come was stamped by a clock that was ahead, and says nothing of when.

@@ -92,7 +92,7 @@ extension Site {
 
   /// A counter lives from its server's boot, and within it from its own start.
   private static func source(_ text: String, _ server: ServerID, _ boot: BootID) -> UInt64 {
-    Section.digest(of: Array("\(server)|\(boot)|\(text)".utf8))
+    LifeSource.first(digest: Section.digest(of: Array("\(server)|\(boot)|\(text)".utf8)))
   }
 
   /// - Parameter life: the place of the earlier life that it is replayed from.
@@ -110,14 +110,17 @@ extension Site {
       earlier?.clock.nanoseconds(batch.stamp, clock: clock, now: now.wallNanoseconds)
       ?? min(clock?.corrected(batch.stamp) ?? now.wallNanoseconds, now.wallNanoseconds)
     let isTooOld = isTooOld(nanoseconds, now)
-    let mark =
-      earlier == nil && !isTooOld
-      ? timeline.mark(stream, order: batch.order, nanoseconds: nanoseconds) : 0
+    let stretch =
+      isTooOld
+      ? 0
+      : timeline.stretch(
+        stream, order: batch.order, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds,
+        isReplay: earlier != nil)
     let row =
       isTooOld
       ? emptied(batch, now)
       : SampleRow(
-        order: batch.order, nanoseconds: nanoseconds, layout: batch.layout.marked(mark),
+        order: batch.order, nanoseconds: nanoseconds, layout: batch.layout.inStretch(stretch),
         bits: batch.bits)
     switch head.append(row, to: stream) {
     case .duplicate: counters.duplicateBatches += 1
@@ -316,7 +319,8 @@ extension Site {
         "two MGSs are one, since a server names NIDs of both for its MGS",
         metadata: ["mgs": "\(other)", "former": "\(one)"])
     }
-    pendingEffects = StateEffect.coalesced(pendingEffects + new)
+    let set = timeline.takeChanged().map { StateEffect.persistTimeline($0) }
+    pendingEffects = StateEffect.coalesced(pendingEffects + new + set)
     guard !pendingEffects.isEmpty else { return }
     let batch = pendingEffects
     try await store.apply(batch)

@@ -38,8 +38,8 @@ extension Site {
     }
     noteInterruptions(hello, stream, chain)
     settleMissing(hello, stream, now)
-    timeline.forget(hello.server, but: stream)
     let told = Set([stream] + lives.map(\.life.stream))
+    timeline.forget(hello.server, but: Set(told.map(\.boot)))
     let interval = hello.collectMilliseconds.flatMap(Self.interval)
     setPaces(told, hello.server, speaks: stream, since: sent, interval: interval)
     // The life that could send its reports again is over.

@@ -6,6 +6,8 @@ package enum DocumentKind: String, Sendable, CaseIterable {
   case server, target, mgs
   /// What a server's agent last said.
   case memory
+  /// Where the manager's clock was set back while a server sampled.
+  case timeline
 }
 
 extension StateStore {

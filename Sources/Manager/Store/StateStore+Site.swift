@@ -63,6 +63,7 @@ extension StateStore {
     case .removeServer(let id):
       try remove(.server, id.text, db)
       try remove(.memory, id.text, db)
+      try remove(.timeline, id.text, db)
     case .removeTarget(let id): try remove(.target, id, db)
     case .removeMGS(let id): try remove(.mgs, id, db)
     case .persistServer(let record):
@@ -77,6 +78,10 @@ extension StateStore {
         ])
     case .persistMGS(let record): try put(.mgs, record.id, record, db)
     case .persistTarget(let record): try put(.target, record.id, record, db)
+    case .persistTimeline(let record):
+      try record.begins.isEmpty
+        ? remove(.timeline, record.server.text, db)
+        : put(.timeline, record.server.text, record, db)
     case .persistMemory(let memory):
       do {
         try put(.memory, memory.server.text, memory, db)

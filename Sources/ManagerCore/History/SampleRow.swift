@@ -24,9 +24,11 @@ package struct SampleLayout: Hashable, Sendable {
     hasher.combine(sources)
   }
 
-  /// The same series with other lives: each source combined (exclusive or) with the mark.
-  package func marked(_ mark: UInt64) -> SampleLayout {
-    mark == 0 ? self : SampleLayout(series: series, sources: sources.map { $0 ^ mark })
+  /// The same series in a later stretch of their lives.
+  package func inStretch(_ stretch: UInt8) -> SampleLayout {
+    guard stretch > 0 else { return self }
+    return SampleLayout(
+      series: series, sources: sources.map { LifeSource.source($0, stretch: stretch) })
   }
 
   /// Where the wanted series lie.

@@ -129,6 +129,7 @@ package enum StateEffect: Hashable, Sendable {
   case persistMGS(MGSRecord)
   case persistTarget(TargetRecord)
   case persistMemory(ServerMemory)
+  case persistTimeline(BatchTimeline.Record)
 }
 
 /// Effects as they gather: each record once, however often it changed.

@@ -6,6 +6,7 @@ extension StateEffect {
     case memory(ServerID)
     case mgs(String)
     case target(String)
+    case timeline(ServerID)
   }
 
   /// The record that it writes; `nil` when it does more than that.
@@ -15,6 +16,7 @@ extension StateEffect {
     case .persistMemory(let memory): .memory(memory.server)
     case .persistMGS(let record): .mgs(record.id)
     case .persistTarget(let record): .target(record.id)
+    case .persistTimeline(let record): .timeline(record.server)
     case .mergedTarget, .mergedMGS, .removeServer, .removeTarget, .removeMGS: nil
     }
   }

@@ -63,7 +63,8 @@ struct FrameSite {
     SessionHandle(server: stream.server, session: "s", stream: stream)
   }
 
-  func send(_ told: ToldBatch) async throws {
+  /// - Parameter boot: when it was sampled, by the clock since the server's boot.
+  func send(_ told: ToldBatch, boot: Int64 = 1) async throws {
     let handle = Self.handle(told.stream)
     var declarations: [UInt32: SeriesDeclaration] = [:]
     let names = told.values.keys.sorted()
@@ -73,7 +74,7 @@ struct FrameSite {
     }
     var series = SessionSeries(await site.declared(declarations, handle))
     let batch = SampleBatch(
-      order: told.order, stamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1),
+      order: told.order, stamp: Stamp(bootNanoseconds: boot, wallNanoseconds: 1),
       ids: names.indices.map { UInt32($0) }, bits: names.compactMap { told.values[$0] })
     try await site.batch(series.arrange(batch), handle)
   }

@@ -1,0 +1,84 @@
+import ManagerCore
+import Platform
+import Protocol
+import Testing
+
+@testable import Manager
+
+/// The manager's clock is set back while a counter grows: by 10 a second, in one second each.
+@Suite struct ManagerClockTests {
+  private static let first: UInt64 = 5_000_000
+
+  private static func send(
+    _ orders: ClosedRange<UInt64>, _ stream: StreamKey, to manager: FrameSite
+  ) async throws {
+    for order in orders {
+      try await manager.send(
+        ToldBatch(stream: stream, order: order, values: ["m": first + order * 10]),
+        boot: Int64(order) * Given.second)
+    }
+  }
+
+  /// - Parameter last: when the last sample by its time was taken, in seconds before the start; the first
+  ///   one was 299 before.
+  private static func growth(_ manager: FrameSite, last: Int64) async throws -> Double {
+    let answer = try await manager.site.query(MetricRequest(metric: "m", isRate: true))
+    let group = try #require(answer.groups.first)
+    #expect(answer.groups.count == 1 && group.resets == 0)
+    return (try #require(group.value) * Double(299 - last)).rounded()
+  }
+
+  @Test func aCounterGrowsByWhatItCountedOverRestartsToo() async throws {
+    let directory = try TemporaryDirectory()
+    let stream = Given.stream(1)
+    do {
+      let manager = try await FrameSite(directory.path)
+      await manager.site.setClock(of: stream.server, seconds: -300)
+      try await Self.send(1...40, stream, to: manager)
+      await manager.site.setClock(of: stream.server, seconds: -320)
+      try await Self.send(41...50, stream, to: manager)
+      #expect(try await Self.growth(manager, last: 260) == 490)
+      await manager.site.flush()
+      try manager.store.close()
+    }
+    // In the frame log; then in blocks.
+    for isForced in [false, true] {
+      let manager = try await FrameSite(directory.path)
+      await manager.site.setClock(of: stream.server, seconds: -320)
+      let orders: ClosedRange<UInt64> = isForced ? 61...70 : 51...60
+      try await Self.send(orders, stream, to: manager)
+      let growth = Double(orders.upperBound - 1) * 10
+      #expect(try await Self.growth(manager, last: isForced ? 250 : 260) == growth)
+      await manager.site.flush(force: isForced)
+      try manager.store.close()
+    }
+    // By then the clock has caught up with what was sampled before it was set back.
+    let manager = try await FrameSite(directory.path)
+    await manager.site.setClock(of: stream.server, seconds: -320)
+    try await Self.send(71...80, stream, to: manager)
+    #expect(try await Self.growth(manager, last: 240) == 790)
+    await manager.site.flush(force: true)
+    try await manager.site.forgetAndFlush(stream.server)
+    let kept = try await manager.store.documents(.timeline, as: BatchTimeline.Record.self)
+    #expect(kept.isEmpty)
+    try manager.store.close()
+  }
+}
+
+extension Site {
+  fileprivate func setClock(of server: ServerID, seconds: Int64) {
+    var clock = ClockModel(boot: BootID("boot"))
+    clock.observed(
+      sent: Stamp(bootNanoseconds: 0, wallNanoseconds: 1),
+      received: startedAtOnce + seconds * Given.second)
+    clocks[server] = clock
+  }
+
+  fileprivate func forgetAndFlush(_ server: ServerID) async throws {
+    forgotten(server)
+    await flush()
+  }
+}
+
+/// One moment for all managers of a test.
+private let startedAtOnce = Clock.wall()
