@@ -17,11 +17,14 @@ extension HistoryFiles {
 
   /// Puts the hours of a server's day together. The wider tiers come first: until the minutes follow,
   /// queries read the hours.
-  func join(_ server: ServerID, _ day: HistoryDay, natures: Natures) async throws(DiagnosticError) {
+  ///
+  /// - Parameter limit: pages at a time. 32 of them are 512 series; a day of their minutes takes some 30 MB.
+  func join(
+    _ server: ServerID, _ day: HistoryDay, natures: Natures, limit: Int = 32
+  ) async throws(DiagnosticError) {
     let minutes = HistoryFile.rollUps(.minute, month: day.month)
     var turn = QueryGate.Turn(queries)
-    // 32 pages are 512 series; a day of their minutes takes some 30 MB.
-    while let pages = try await loosePages(server, day, minutes, limit: 32), !pages.isEmpty {
+    while let pages = try await loosePages(server, day, minutes, limit: limit), !pages.isEmpty {
       var parts: [SeriesID: [RollUp]] = [:]
       do {
         for page in pages {
@@ -81,6 +84,7 @@ extension HistoryFiles {
     do {
       try step("store days")
       defer { noteChange(of: day, of: server, in: file) }
+      if tier == .minute { beginJoining(server, day) }
       try await pool(file, creating: true)?.write { db in
         let server = try RollUpRows.server(server, db)
         let insert = try db.cachedStatement(

@@ -51,7 +51,7 @@ extension HistoryFiles {
       for (server, hours) in sources.dirty {
         // Of a day that is gone what is put together may be all there is.
         for day in Set(hours.map(HistoryDay.init(ofHour:))) where state.gone[day] == nil {
-          if state.loose[day]?.contains(server) == true {
+          if state.isLoose(server, day) {
             sources.loose[day, default: []].insert(server)
           } else {
             sources.whole[day, default: []].insert(server)
@@ -64,8 +64,11 @@ extension HistoryFiles {
   }
 
   private func areThere(_ sources: Sources) -> Bool {
-    let loose = self.loose
-    return sources.loose.allSatisfy { loose[$0]?.isSuperset(of: $1) == true }
+    state.withLock { state in
+      sources.loose.allSatisfy { day, servers in
+        servers.allSatisfy { state.isLoose($0, day) }
+      }
+    }
   }
 
   private func read(

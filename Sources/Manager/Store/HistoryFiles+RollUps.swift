@@ -240,8 +240,7 @@ extension HistoryFiles {
   ) async throws(DiagnosticError) {
     do {
       try step("store roll-ups")
-      defer { noteChange(of: task.day, of: task.server, in: file) }
-      try await pool(file, creating: true)?.write { db in
+      try await write(file, task) { db in
         let server = try RollUpRows.server(task.server, db)
         for hour in task.hours {
           try db.cachedStatement(
@@ -264,11 +263,23 @@ extension HistoryFiles {
         for page in pages.sorted(by: { ($0.hour, $0.page) < ($1.hour, $1.page) }) {
           try insert.execute(arguments: [page.hour, page.page, server, Data(page.bytes)])
         }
-        self.loosen(task.server, task.day)
       }
+      // Not before: until then its hours are read from samples, and what is put together does not count.
+      loosen(task.server, task.day, isApart: isJoined)
     } catch {
+      // Nobody knows whether it is there.
+      if isJoined { beginJoining(task.server, task.day) }
+      loosen(task.server, task.day)
       throw StoreFailure.diagnose(error, path: path(file))
     }
+  }
+
+  private func write(
+    _ file: HistoryFile, _ task: HoursToRollUp,
+    _ work: @escaping @Sendable (Database) throws -> Void
+  ) async throws {
+    defer { noteChange(of: task.day, of: task.server, in: file) }
+    try await pool(file, creating: true)?.write(work)
   }
 
   /// To be called before a day's raw blocks are removed.

@@ -126,6 +126,7 @@ extension HistoryFiles {
       }
     case .rollUps(.minute, let month):
       state.loose = state.loose.filter { $0.key.month != month }
+      state.joining = state.joining.filter { $0.key.month != month }
     case .rollUps: break
     }
   }

@@ -77,6 +77,13 @@ package final class HistoryFiles: Sendable {
     var newest: [ServerID: Int64] = [:]
     /// Servers that have roll-ups of hours which are not yet put together, by day.
     var loose: [HistoryDay: Set<ServerID>] = [:]
+    /// Of those the ones of which some series are put together, and have no roll-ups of hours any more.
+    var joining: [HistoryDay: Set<ServerID>] = [:]
+
+    /// Whether all series of a server have roll-ups of hours of a day, and nothing is put together.
+    func isLoose(_ server: ServerID, _ day: HistoryDay) -> Bool {
+      loose[day]?.contains(server) == true && joining[day]?.contains(server) != true
+    }
 
     /// It was set aside.
     mutating func noteReplaced(_ file: HistoryFile) {
@@ -162,14 +169,22 @@ package final class HistoryFiles: Sendable {
         }
       }
     case .rollUps(.minute, _):
-      let (loose, gone) = try pool.read { db in
+      let (loose, gone, joined) = try pool.read { db in
         (
           try Row.fetchAll(
             db,
             sql: """
               SELECT DISTINCT servers.server, hours.hour
               FROM hours JOIN servers ON servers.id = hours.server
-              """), try Int64.fetchAll(db, sql: "SELECT day FROM gone")
+              """), try Int64.fetchAll(db, sql: "SELECT day FROM gone"),
+          try Row.fetchAll(
+            db,
+            sql: """
+              SELECT DISTINCT servers.server, joined.day FROM joined
+              JOIN servers ON servers.id = joined.server
+              JOIN hours ON hours.server = joined.server
+                AND hours.hour BETWEEN joined.day * 24 AND joined.day * 24 + 23
+              """)
         )
       }
       try state.withLock { state in
@@ -182,6 +197,12 @@ package final class HistoryFiles: Sendable {
           continue
         }
         loosen(server, HistoryDay(ofHour: try row.hour()))
+      }
+      for row in joined {
+        guard let server = ServerID(try row.decode(String.self, forColumn: "server")) else {
+          continue
+        }
+        beginJoining(server, try HistoryDay(stored: try row.decode(forColumn: "day")))
       }
     case .rollUps: break
     }
@@ -344,14 +365,22 @@ package final class HistoryFiles: Sendable {
 
   var loose: [HistoryDay: Set<ServerID>] { state.withLock { $0.loose } }
 
-  func loosen(_ server: ServerID, _ day: HistoryDay) {
-    state.withLock { _ = $0.loose[day, default: []].insert(server) }
+  /// It has roll-ups of hours, and of them alone where `isApart`.
+  func loosen(_ server: ServerID, _ day: HistoryDay, isApart: Bool = false) {
+    state.withLock { state in
+      state.loose[day, default: []].insert(server)
+      if isApart { state.joining.remove(server, from: day) }
+    }
+  }
+
+  func beginJoining(_ server: ServerID, _ day: HistoryDay) {
+    state.withLock { _ = $0.joining[day, default: []].insert(server) }
   }
 
   func joined(_ server: ServerID, _ day: HistoryDay) {
     state.withLock { state in
-      state.loose[day]?.remove(server)
-      if state.loose[day]?.isEmpty == true { state.loose[day] = nil }
+      state.loose.remove(server, from: day)
+      state.joining.remove(server, from: day)
     }
   }
 
@@ -365,5 +394,12 @@ package final class HistoryFiles: Sendable {
   /// what was read before for what is there.
   func noteChange(of day: HistoryDay, of server: ServerID, in file: HistoryFile) {
     state.withLock { $0.changes[file, default: RollUpChanges()].note(day, of: server) }
+  }
+}
+
+extension [HistoryDay: Set<ServerID>] {
+  fileprivate mutating func remove(_ server: ServerID, from day: HistoryDay) {
+    self[day]?.remove(server)
+    if self[day]?.isEmpty == true { self[day] = nil }
   }
 }

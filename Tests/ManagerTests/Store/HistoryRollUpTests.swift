@@ -68,7 +68,9 @@ import Testing
   }
 
   /// All rounds that there are.
-  func rollUp(_ store: StateStore, now: Int64 = .max) async throws {
+  ///
+  /// - Parameter limit: pages that are put together at a time.
+  func rollUp(_ store: StateStore, now: Int64 = .max, limit: Int = 32) async throws {
     let natures: HistoryFiles.Natures = { ids throws(DiagnosticError) in
       try await store.natures(of: ids)
     }
@@ -76,7 +78,7 @@ import Testing
       _ = try await store.history.rollUp(task, natures: natures)
     }
     for item in store.history.daysToJoin(now: now, patience: 0) {
-      try await store.history.join(item.server, item.day, natures: natures)
+      try await store.history.join(item.server, item.day, natures: natures, limit: limit)
     }
   }
 
@@ -193,6 +195,41 @@ import Testing
     }
     try await rollUp(store)
     try await compare(store, with: blocks, "all")
+    store.history.close()
+  }
+
+  /// A day is put together in three parts here. What comes late after each step of it is in each answer at
+  /// once, also after a start; and what is put together then is taken apart and made again.
+  @Test(arguments: [3, 5])
+  func whatComesLateWhileADayIsPutTogetherIsInEachAnswer(_ steps: Int) async throws {
+    let directory = try TemporaryDirectory()
+    let left = Mutex(Int.max)
+    let stop: @Sendable (String) throws -> Void = { point in
+      guard point == "store days" || point == "days are stored" else { return }
+      try left.withLock { count in
+        count -= 1
+        if count < 0 { throw DiagnosticError(.internalError, subject: point, reason: "held up") }
+      }
+    }
+    let blocks = Self.blocks()
+    let early = blocks.indices.filter { $0 != 3 }.map { blocks[$0] }
+    let now = Given.now + 36 * Self.hour
+    do {
+      let store = try await store(directory, step: stop)
+      try await append(early, to: store)
+      left.withLock { $0 = steps * 2 }
+      await #expect(throws: DiagnosticError.self) { try await rollUp(store, now: now, limit: 1) }
+      try await compare(store, with: early, "in part")
+      try await append([blocks[3]], to: store)
+      try await compare(store, with: blocks, "late")
+      try store.close()
+    }
+    let store = try await store(directory, step: stop)
+    try await compare(store, with: blocks, "late, after a start")
+    left.withLock { $0 = .max }
+    try await rollUp(store, now: now, limit: 1)
+    #expect(store.history.state.withLock { $0.joining.isEmpty })
+    try await compare(store, with: blocks, "rolled up")
     store.history.close()
   }
 
