@@ -171,9 +171,14 @@ package struct ManagerService: Sendable {
       retention: configuration.retention)
     settings.keeping = configuration.keeping
     settings.logLimits.segmentNanoseconds = limits.flushNanoseconds
+    let jobStore = try JobStore(directory: "\(configuration.stateDirectory)/jobs")
+    for file in try jobStore.emptyFiles() {
+      logger.warning(
+        "a file of jobs is empty: if there was anything in it, it is lost",
+        metadata: ["file": "\(file)"])
+    }
     let site = Site(
-      store: store,
-      jobStore: try JobStore(directory: "\(configuration.stateDirectory)/jobs"),
+      store: store, jobStore: jobStore,
       frames: try FrameLogFiles(folder: "\(configuration.stateDirectory)/frames"),
       settings: settings, observed: observed,
       catalogue: try await store.catalogue(),

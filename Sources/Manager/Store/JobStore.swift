@@ -15,6 +15,14 @@ package final class JobStore: Sendable {
   /// "IMLJ": tells our files from any other SQLite database.
   private static let applicationID: Int32 = 0x494D_4C4A
 
+  /// Files without a byte, with no log beside them: a manager that was killed as it made one leaves such a
+  /// file, and so does whoever empties it.
+  package func emptyFiles() throws(DiagnosticError) -> [String] {
+    try days().map(path).filter {
+      FileStatus(path: $0)?.size == 0 && (FileStatus(path: $0 + "-wal")?.size ?? 0) == 0
+    }
+  }
+
   /// - Parameter directory: made when it is not there.
   package init(directory: String) throws(DiagnosticError) {
     self.directory = directory

@@ -38,6 +38,25 @@ import Testing
     #expect(try directory.permissions("jobs") == 0o700)
   }
 
+  @Test func aFileThatWasEmptiedIsFound() async throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let store = try JobStore(directory: directory.path)
+      #expect(try store.emptyFiles().isEmpty)
+      for day in 0...1 {
+        try await store.append(
+          [Self.write(9, [])], nanoseconds: Given.now + Int64(day) * Given.day)
+      }
+      #expect(try store.emptyFiles().isEmpty)
+    }
+    let path = directory.path + "/jobs-2026-11-23.sqlite"
+    for ending in ["-wal", "-shm"] {
+      try? FileManager.default.removeItem(atPath: path + ending)
+    }
+    try Data().write(to: URL(fileURLWithPath: path))
+    #expect(try JobStore(directory: directory.path).emptyFiles() == [path])
+  }
+
   @Test func theHighestSequenceCountsOverDays() async throws {
     let directory = try TemporaryDirectory()
     let store = try JobStore(directory: directory.path)
