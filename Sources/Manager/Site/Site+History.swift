@@ -114,8 +114,7 @@ extension Site {
       isTooOld
       ? 0
       : timeline.stretch(
-        stream, order: batch.order, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds,
-        isReplay: earlier != nil)
+        stream, order: batch.order, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds)
     let row =
       isTooOld
       ? emptied(batch, now)

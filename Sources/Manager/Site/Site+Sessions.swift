@@ -39,7 +39,6 @@ extension Site {
     noteInterruptions(hello, stream, chain)
     settleMissing(hello, stream, now)
     let told = Set([stream] + lives.map(\.life.stream))
-    timeline.forget(hello.server, but: Set(told.map(\.boot)))
     let interval = hello.collectMilliseconds.flatMap(Self.interval)
     setPaces(told, hello.server, speaks: stream, since: sent, interval: interval)
     // The life that could send its reports again is over.
@@ -148,6 +147,7 @@ extension Site {
     let chain = LifeChain(
       links: earlier + [own], last: lastBatch[hello.server], stopped: stopped)
     interruptions[hello.server] = chain.interruptions
+    timeline.opened(hello.server, chain.links)
     let told = Set(chain.links.map(\.stream))
     stopped = stopped.filter {
       $0.server != hello.server || told.contains($0) || $0 == lastBatch[hello.server]?.stream

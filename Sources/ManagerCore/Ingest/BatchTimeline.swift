@@ -39,6 +39,8 @@ package struct BatchTimeline: Sendable {
   private var lines: [ServerID: [BootID: Line]] = [:]
   /// What an earlier manager had of each server, until something later comes.
   private var earlier: [ServerID: LastBatch]
+  /// The lives that are later than that.
+  private var later: [ServerID: Set<StreamKey>] = [:]
   private var changed: Set<ServerID> = []
 
   /// - Parameter last: the newest batch of each server that an earlier manager took, by its time.
@@ -58,16 +60,15 @@ package struct BatchTimeline: Sendable {
   /// - Parameters:
   ///   - boot: when it was sampled, by the clock since the machine's boot.
   ///   - nanoseconds: the same by the manager's clock, as it is stored.
-  ///   - isReplay: of an earlier life of the agent's process.
   package mutating func stretch(
-    _ stream: StreamKey, order: UInt64, boot: Int64, nanoseconds: Int64, isReplay: Bool
+    _ stream: StreamKey, order: UInt64, boot: Int64, nanoseconds: Int64
   ) -> UInt8 {
     var line = lines[stream.server]?[stream.boot] ?? Line()
     defer { lines[stream.server, default: [:]][stream.boot] = line }
     var before = line.newest?.nanoseconds
     if let last = earlier[stream.server], last.stream.boot == stream.boot, line.newest == nil {
-      // Of other lives than that of the last batch only the one that speaks is known to be later.
-      let isLater = last.stream == stream ? order > last.order : !isReplay
+      let isLater =
+        last.stream == stream ? order > last.order : later[stream.server]?.contains(stream) == true
       guard isLater else { return line.stretch(at: boot) }
       before = last.nanoseconds
     }
@@ -78,8 +79,24 @@ package struct BatchTimeline: Sendable {
     return line.stretch(at: boot)
   }
 
-  /// The server can send nothing of other boots any more.
-  package mutating func forget(_ server: ServerID, but boots: Set<BootID> = []) {
+  /// The server can send nothing of other lives than these, the oldest first, the last one speaks.
+  package mutating func opened(_ server: ServerID, _ lives: [LifeChain.Link]) {
+    forget(server, but: Set(lives.map(\.stream.boot)))
+    let place = lives.firstIndex { $0.stream == earlier[server]?.stream }
+    // Of a life before the one that is not listed something came before it.
+    let after: [LifeChain.Link] =
+      place.map { Array(lives[($0 + 1)...]) } ?? lives.filter { $0.highestSeen == 0 }
+    later[server] = Set(after.map(\.stream)).union(lives.last.map { [$0.stream] } ?? [])
+  }
+
+  /// The server was forgotten.
+  package mutating func forget(_ server: ServerID) {
+    forget(server, but: [])
+    earlier[server] = nil
+    later[server] = nil
+  }
+
+  private mutating func forget(_ server: ServerID, but boots: Set<BootID>) {
     guard let known = lines[server] else { return }
     let kept = known.filter { boots.contains($0.key) }
     lines[server] = kept.isEmpty ? nil : kept

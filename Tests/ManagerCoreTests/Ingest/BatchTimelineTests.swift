@@ -13,12 +13,25 @@ import Testing
 
   /// A batch of order n is sampled at n seconds of the machine's clock.
   private static func stretch(
-    _ timeline: inout BatchTimeline, _ stream: StreamKey, _ order: UInt64, at nanoseconds: Int64,
-    isReplay: Bool = false
+    _ timeline: inout BatchTimeline, _ stream: StreamKey, _ order: UInt64, at nanoseconds: Int64
   ) -> UInt8 {
     timeline.stretch(
-      stream, order: order, boot: Int64(order) * second, nanoseconds: nanoseconds,
-      isReplay: isReplay)
+      stream, order: order, boot: Int64(order) * second, nanoseconds: nanoseconds)
+  }
+
+  /// A timeline after a start, and a hello that lists these lives.
+  private static func opened(
+    _ records: [BatchTimeline.Record] = [], last: LastBatch, _ lives: [StreamKey],
+    seen: Set<StreamKey> = []
+  ) -> BatchTimeline {
+    var timeline = BatchTimeline(records, last: [last.stream.server: last])
+    timeline.opened(
+      last.stream.server,
+      lives.map {
+        LifeChain.Link(
+          stream: $0, lastOrder: nil, endNanoseconds: 0, highestSeen: seen.contains($0) ? 9 : 0)
+      })
+    return timeline
   }
 
   @Test func aClockThatGoesOnBeginsNothing() throws {
@@ -48,7 +61,8 @@ import Testing
     #expect(
       timeline.takeChanged().map(\.begins) == [["b": [20 * Self.second, 60 * Self.second]]])
     #expect(timeline.takeChanged().isEmpty)
-    timeline.forget(stream.server, but: [BootID("b")])
+    let link = LifeChain.Link(stream: next, lastOrder: nil, endNanoseconds: 0, highestSeen: 60)
+    timeline.opened(stream.server, [link])
     #expect(timeline.takeChanged().isEmpty)
     timeline.forget(stream.server)
     #expect(timeline.takeChanged().map(\.begins) == [[:]])
@@ -62,29 +76,45 @@ import Testing
     let records = timeline.takeChanged()
     // The last one by its time is that of before the clock was set back.
     let last = LastBatch(stream: stream, order: 10, nanoseconds: 100)
-    var next = BatchTimeline(records, last: [stream.server: last])
+    var next = Self.opened(records, last: last, [stream])
     #expect(Self.stretch(&next, stream, 5, at: 95) == 0, "sent again")
     #expect(Self.stretch(&next, stream, 30, at: 60) == 2, "it may have been set back meanwhile")
     #expect(Self.stretch(&next, stream, 40, at: 70) == 2)
-    var later = BatchTimeline(records, last: [stream.server: last])
+    var later = Self.opened(records, last: last, [stream])
     #expect(Self.stretch(&later, stream, 60, at: 200) == 1, "caught up meanwhile")
   }
 
   @Test func aClockThatWasSetBackBetweenTwoManagersIsNoticed() throws {
     let stream = try Self.stream()
     let last = LastBatch(stream: stream, order: 10, nanoseconds: 100)
-    var same = BatchTimeline(last: [stream.server: last])
+    var same = Self.opened(last: last, [stream])
     #expect(Self.stretch(&same, stream, 11, at: 50) == 1)
-    var next = BatchTimeline(last: [stream.server: last])
-    let new = try Self.stream("z")
-    // Which of two earlier lives came first is not known.
-    #expect(
-      Self.stretch(&next, try Self.stream("older"), 5, at: 50, isReplay: true) == 0)
+    let (older, new) = (try Self.stream("older"), try Self.stream("z"))
+    var next = Self.opened(last: last, [older, stream, new])
+    #expect(Self.stretch(&next, older, 5, at: 50) == 0, "it was before")
     #expect(Self.stretch(&next, new, 30, at: 60) == 1)
-    var fine = BatchTimeline(last: [stream.server: last])
+    var fine = Self.opened(last: last, [new])
     #expect(Self.stretch(&fine, new, 30, at: 101) == 0)
-    var rebooted = BatchTimeline(last: [stream.server: last])
-    #expect(Self.stretch(&rebooted, try Self.stream(boot: "c"), 1, at: 60) == 0)
+    let rebooted = try Self.stream(boot: "c")
+    var other = Self.opened(last: last, [rebooted])
+    #expect(Self.stretch(&other, rebooted, 1, at: 60) == 0)
+  }
+
+  /// Sampled by a life of which no manager ever heard until it was over.
+  @Test func whatIsReplayedAfterAStartIsLaterToo() throws {
+    let stream = try Self.stream()
+    let last = LastBatch(stream: stream, order: 10, nanoseconds: 100)
+    let (between, new) = (try Self.stream("between"), try Self.stream("z"))
+    // The last one is listed; or it is not, since all of it was sent, and nothing of the next one.
+    for lives in [[stream, between, new], [between, new]] {
+      var timeline = Self.opened(last: last, lives, seen: [stream])
+      #expect(Self.stretch(&timeline, between, 20, at: 50) == 1)
+      #expect(Self.stretch(&timeline, new, 30, at: 60) == 1)
+    }
+    // Of what some came from already nobody knows.
+    var timeline = Self.opened(last: last, [between, new], seen: [between])
+    #expect(Self.stretch(&timeline, between, 20, at: 50) == 0)
+    #expect(Self.stretch(&timeline, new, 30, at: 60) == 1)
   }
 
   /// A damaged or hostile record, and an agent's clock that jumps to and fro.
@@ -100,7 +130,7 @@ import Testing
     #expect(Self.stretch(&timeline, stream, 2_001, at: 0) == 255)
     #expect(timeline.takeChanged().first?.begins["b"]?.count == 255)
     for boot in [Int64.min, .max, 0] {
-      _ = timeline.stretch(stream, order: 1, boot: boot, nanoseconds: .min, isReplay: false)
+      _ = timeline.stretch(stream, order: 1, boot: boot, nanoseconds: .min)
     }
   }
 }
