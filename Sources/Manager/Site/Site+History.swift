@@ -114,7 +114,7 @@ extension Site {
       isTooOld
       ? 0
       : timeline.stretch(
-        stream, order: batch.order, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds)
+        stream, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds)
     let row =
       isTooOld
       ? emptied(batch, now)

@@ -147,7 +147,7 @@ extension Site {
     let chain = LifeChain(
       links: earlier + [own], last: lastBatch[hello.server], stopped: stopped)
     interruptions[hello.server] = chain.interruptions
-    timeline.opened(hello.server, chain.links)
+    timeline.forget(hello.server, but: Set(chain.links.map(\.stream.boot)))
     let told = Set(chain.links.map(\.stream))
     stopped = stopped.filter {
       $0.server != hello.server || told.contains($0) || $0 == lastBatch[hello.server]?.stream

@@ -79,7 +79,7 @@ extension StateStore {
     case .persistMGS(let record): try put(.mgs, record.id, record, db)
     case .persistTarget(let record): try put(.target, record.id, record, db)
     case .persistTimeline(let record):
-      try record.begins.isEmpty
+      try record.boots.isEmpty
         ? remove(.timeline, record.server.text, db)
         : put(.timeline, record.server.text, record, db)
     case .persistMemory(let memory):

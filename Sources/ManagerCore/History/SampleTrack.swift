@@ -203,14 +203,8 @@ struct SampleTrack: Sendable {
       let length = elapsed(last.nanoseconds, point.nanoseconds)
       if length > 0 { crest(Double(step.amount) * 1e9 / Double(length)) }
     } else if let before = lives.newest {
-      let earlier = lives.earlierStretch(of: point.source)
-      if let earlier {
-        let step = CounterStep(from: earlier.bits, to: point.bits, width: candidate.series.width)
-        if step.isReset { resets &+= 1 }
-        add(from: before, through: point.nanoseconds, step.amount)
-      }
-      // Only later ones: what it counted before it was met is not known.
-      guard earlier == nil, !lives.hasOtherStretch(than: point.source) else { return }
+      // It goes on; what it counted between the two readings has no time that can be told.
+      guard !lives.goesOn(point.source) else { return }
       resets &+= 1
       if lives.haveEnded(before: point) {
         add(from: before, through: point.nanoseconds, point.bits)
@@ -235,26 +229,27 @@ struct SampleTrack: Sendable {
 /// The sources of a track that were met so far, and when each of them ends.
 private struct TrackLives {
   private var met: [UInt64: HistoryPoint] = [:]
-  private var ends: [UInt64: HistoryPoint] = [:]
+  private var ends: [UInt64: Int64] = [:]
+  /// Of each life the stretch that began last, and its end: one of before may end later by its clock.
+  private var lifeEnds: [UInt64: (stretch: UInt8, nanoseconds: Int64)] = [:]
   /// Nearly all tracks have one source, and look it up for each point.
   private var current: HistoryPoint?
   private(set) var newest: Int64?
 
   init(_ rollUps: [RollUp], _ points: [HistoryPoint]) {
     for life in rollUps.lazy.flatMap(\.lives) {
-      end(
-        HistoryPoint(
-          nanoseconds: life.lastNanoseconds, source: life.source, bits: life.lastBits))
+      ends[life.source] = max(ends[life.source] ?? .min, life.lastNanoseconds)
     }
     for index in points.indices
     where index == points.count - 1 || points[index + 1].source != points[index].source {
-      end(points[index])
+      let point = points[index]
+      ends[point.source] = max(ends[point.source] ?? .min, point.nanoseconds)
     }
-  }
-
-  private mutating func end(_ point: HistoryPoint) {
-    if let known = ends[point.source], known.nanoseconds > point.nanoseconds { return }
-    ends[point.source] = point
+    for (source, end) in ends {
+      let (life, stretch) = (LifeSource.life(source), LifeSource.stretch(source))
+      if let known = lifeEnds[life], known.stretch > stretch { continue }
+      lifeEnds[life] = (stretch, end)
+    }
   }
 
   func last(of source: UInt64) -> HistoryPoint? {
@@ -268,23 +263,20 @@ private struct TrackLives {
     newest = max(newest ?? .min, point.nanoseconds)
   }
 
-  /// Where the stretch of the same life ended that this one follows. By the clock of then it may be later.
-  func earlierStretch(of source: UInt64) -> HistoryPoint? {
+  /// Whether a source that is met is no life that begins: an earlier stretch of it is known, or a later one
+  /// was met.
+  func goesOn(_ source: UInt64) -> Bool {
     let (life, stretch) = (LifeSource.life(source), LifeSource.stretch(source))
-    return ends.values.filter {
-      LifeSource.life($0.source) == life && LifeSource.stretch($0.source) < stretch
-    }.max { LifeSource.stretch($0.source) < LifeSource.stretch($1.source) }
-  }
-
-  func hasOtherStretch(than source: UInt64) -> Bool {
-    let life = LifeSource.life(source)
-    return ends.keys.contains { $0 != source && LifeSource.life($0) == life }
+    func isOther(_ other: UInt64) -> Bool { LifeSource.life(other) == life && other != source }
+    return met.keys.contains(where: isOther) || current.map { isOther($0.source) } == true
+      || ends.keys.contains { isOther($0) && LifeSource.stretch($0) < stretch }
   }
 
   /// Whether all the others that were met end before this point.
   func haveEnded(before point: HistoryPoint) -> Bool {
     func ended(_ source: UInt64) -> Bool {
-      source == point.source || (ends[source]?.nanoseconds ?? .min) < point.nanoseconds
+      source == point.source
+        || (lifeEnds[LifeSource.life(source)]?.nanoseconds ?? .min) < point.nanoseconds
     }
     return met.keys.allSatisfy(ended) && current.map { ended($0.source) } ?? true
   }

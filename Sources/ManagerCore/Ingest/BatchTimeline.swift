@@ -1,118 +1,209 @@
 import Protocol
 
-/// Notices where corrected time runs against the order in which a machine sampled: the manager's own
-/// clock was set back. What follows lies in the same hours as what came before, and a counter that is
-/// followed by time would seem to fall and rise; so a new stretch (`LifeSource`) begins there.
+/// Gives each batch the stretch of its life (`LifeSource`), so that within a stretch what was sampled later
+/// has a later time. By itself that would not hold: the manager's own clock may be set, and a batch that
+/// waited in a spool gets its time from the clock of when it comes. A counter that is followed by time
+/// would then seem to fall and rise.
 ///
 /// What was sampled first is told by the clock since the boot, over all lives of the agent's process.
 package struct BatchTimeline: Sendable {
-  /// Where the stretches of a server's boots begin, for the next manager.
-  package struct Record: Hashable, Codable, Sendable {
-    package var server: ServerID
-    /// By boot: nanoseconds of its clock, ascending.
-    package var begins: [String: [Int64]]
+  /// What was sampled in one sequence with one distance between the clocks. There may be holes in it.
+  package struct Piece: Hashable, Codable, Sendable {
+    /// A moment by the machine's clock since its boot and by the manager's, in nanoseconds.
+    package struct Instant: Hashable, Codable, Sendable {
+      package var boot: Int64
+      package var wall: Int64
 
-    package init(server: ServerID, begins: [String: [Int64]]) {
-      self.server = server
-      self.begins = begins
+      package init(boot: Int64, wall: Int64) {
+        self.boot = boot
+        self.wall = wall
+      }
+    }
+
+    package var stretch: UInt8
+    package var from: Instant
+    package var through: Instant
+    /// It is several, of which nobody knows any more where one ended.
+    package var isMixed = false
+
+    package init(stretch: UInt8, from: Instant, through: Instant) {
+      self.stretch = stretch
+      self.from = from
+      self.through = through
+    }
+
+    /// What a clock model bends time by again and again; well below the time between two samples.
+    private static let tolerance = UInt64(5 * ClockModel.tolerance)
+
+    fileprivate func agrees(with instant: Instant) -> Bool {
+      let (a, b) = (instant.wall.boundedMinus(instant.boot), from.wall.boundedMinus(from.boot))
+      return !isMixed && a.boundedMinus(b).magnitude <= Piece.tolerance
     }
   }
 
-  private struct Line: Sendable {
-    var begins: [Int64] = []
-    /// The last moment that was sampled, by both clocks; `nil` before the first one.
-    var newest: (boot: Int64, nanoseconds: Int64)?
+  /// A server's boots, for the next manager.
+  package struct Record: Hashable, Codable, Sendable {
+    package var server: ServerID
+    package var boots: [String: [Piece]]
 
-    mutating func begin(at boot: Int64) -> Bool {
-      guard begins.count < LifeSource.stretches - 1, boot > begins.last ?? .min else {
-        return false
-      }
-      begins.append(boot)
-      return true
-    }
-
-    func stretch(at boot: Int64) -> UInt8 {
-      UInt8(clamping: begins.count { $0 <= boot })
+    package init(server: ServerID, boots: [String: [Piece]]) {
+      self.server = server
+      self.boots = boots
     }
   }
 
   private var lines: [ServerID: [BootID: Line]] = [:]
-  /// What an earlier manager had of each server, until something later comes.
-  private var earlier: [ServerID: LastBatch]
-  /// The lives that are later than that.
-  private var later: [ServerID: Set<StreamKey>] = [:]
   private var changed: Set<ServerID> = []
 
   /// - Parameter last: the newest batch of each server that an earlier manager took, by its time.
   package init(_ records: [Record] = [], last: [ServerID: LastBatch] = [:]) {
-    earlier = last
     for record in records {
-      for (boot, begins) in record.begins {
-        let sound = zip(begins, begins.dropFirst()).allSatisfy { $0 < $1 }
-        lines[record.server, default: [:]][BootID(boot)] = Line(
-          begins: sound ? Array(begins.prefix(LifeSource.stretches - 1)) : [])
+      for (boot, pieces) in record.boots {
+        let last = last[record.server].flatMap { $0.stream.boot.text == boot ? $0 : nil }
+        lines[record.server, default: [:]][BootID(boot)] = Line(pieces, end: last?.nanoseconds)
       }
     }
   }
 
-  /// The stretch of its life that a batch belongs to; 0 as long as no clock was set back.
-  ///
   /// - Parameters:
   ///   - boot: when it was sampled, by the clock since the machine's boot.
   ///   - nanoseconds: the same by the manager's clock, as it is stored.
   package mutating func stretch(
-    _ stream: StreamKey, order: UInt64, boot: Int64, nanoseconds: Int64
+    _ stream: StreamKey, boot: Int64, nanoseconds: Int64
   ) -> UInt8 {
-    var line = lines[stream.server]?[stream.boot] ?? Line()
-    defer { lines[stream.server, default: [:]][stream.boot] = line }
-    var before = line.newest?.nanoseconds
-    if let last = earlier[stream.server], last.stream.boot == stream.boot, line.newest == nil {
-      let isLater =
-        last.stream == stream ? order > last.order : later[stream.server]?.contains(stream) == true
-      guard isLater else { return line.stretch(at: boot) }
-      before = last.nanoseconds
-    }
-    // A batch that fills a hole has its place before those that are here.
-    if let newest = line.newest, boot <= newest.boot { return line.stretch(at: boot) }
-    if let before, nanoseconds < before, line.begin(at: boot) { changed.insert(stream.server) }
-    line.newest = (boot, nanoseconds)
-    return line.stretch(at: boot)
+    let instant = Piece.Instant(boot: boot, wall: nanoseconds)
+    let (stretch, isNew) = lines[stream.server, default: [:]][stream.boot, default: Line()]
+      .take(instant)
+    if isNew { changed.insert(stream.server) }
+    return stretch
   }
 
-  /// The server can send nothing of other lives than these, the oldest first, the last one speaks.
-  package mutating func opened(_ server: ServerID, _ lives: [LifeChain.Link]) {
-    forget(server, but: Set(lives.map(\.stream.boot)))
-    let place = lives.firstIndex { $0.stream == earlier[server]?.stream }
-    // Of a life before the one that is not listed something came before it.
-    let after: [LifeChain.Link] =
-      place.map { Array(lives[($0 + 1)...]) } ?? lives.filter { $0.highestSeen == 0 }
-    later[server] = Set(after.map(\.stream)).union(lives.last.map { [$0.stream] } ?? [])
-  }
-
-  /// The server was forgotten.
-  package mutating func forget(_ server: ServerID) {
-    forget(server, but: [])
-    earlier[server] = nil
-    later[server] = nil
-  }
-
-  private mutating func forget(_ server: ServerID, but boots: Set<BootID>) {
+  /// The server can send nothing of other boots any more.
+  package mutating func forget(_ server: ServerID, but boots: Set<BootID> = []) {
     guard let known = lines[server] else { return }
     let kept = known.filter { boots.contains($0.key) }
     lines[server] = kept.isEmpty ? nil : kept
-    if known.contains(where: { !$0.value.begins.isEmpty && kept[$0.key] == nil }) {
-      changed.insert(server)
-    }
+    if kept.count < known.count { changed.insert(server) }
   }
 
   /// What is to be written down before any batch that was asked about is.
   package mutating func takeChanged() -> [Record] {
     defer { changed = [] }
     return changed.sorted().map { server in
-      let begun = (lines[server] ?? [:]).filter { !$0.value.begins.isEmpty }
-      return Record(
-        server: server,
-        begins: Dictionary(uniqueKeysWithValues: begun.map { ($0.key.text, $0.value.begins) }))
+      let boots = (lines[server] ?? [:]).map { ($0.key.text, $0.value.pieces) }
+      return Record(server: server, boots: Dictionary(uniqueKeysWithValues: boots))
     }
+  }
+}
+
+/// The pieces of one boot.
+private struct Line: Sendable {
+  typealias Piece = BatchTimeline.Piece
+  /// As many steps of a clock as one boot may see before the oldest are no longer told apart.
+  private static let limit = 64
+
+  private(set) var pieces: [Piece] = []
+  /// The stretches whose last piece may have grown since it was written down.
+  private var open: Set<UInt8> = []
+
+  init() {}
+
+  init(_ pieces: [Piece], end: Int64?) {
+    self.pieces = Array(
+      pieces.filter { $0.from.boot <= $0.through.boot && $0.from.wall <= $0.through.wall }
+        .prefix(Line.limit))
+    open = Set(self.pieces.map(\.stretch))
+    // Where there is but one stretch the newest batch by its time is its end.
+    guard open.count == 1, let end,
+      let last = self.pieces.indices.max(by: {
+        self.pieces[$0].from.boot < self.pieces[$1].from.boot
+      }),
+      !self.pieces[last].isMixed, end >= self.pieces[last].through.wall
+    else { return }
+    let from = self.pieces[last].from
+    self.pieces[last].through = Piece.Instant(
+      boot: end.boundedMinus(from.wall.boundedMinus(from.boot)), wall: end)
+    open = []
+  }
+
+  /// - Returns: whether there is a new piece too.
+  mutating func take(_ instant: Piece.Instant) -> (stretch: UInt8, isNew: Bool) {
+    // Mostly it is the next one of the piece that grows, or one that is there already.
+    for piece in pieces.reversed()
+    where piece.from.boot <= instant.boot && instant.boot <= piece.through.boot
+      && piece.agrees(with: instant)
+    {
+      return (piece.stretch, false)
+    }
+    for stretch in candidates(instant) {
+      guard let fit = fit(instant, in: stretch) else { continue }
+      if let place = fit.before, pieces[place].agrees(with: instant) {
+        pieces[place].through = instant
+        return (stretch, false)
+      }
+      if let place = fit.after, pieces[place].agrees(with: instant) {
+        pieces[place].from = instant
+        return (stretch, false)
+      }
+      add(instant, stretch)
+      return (stretch, true)
+    }
+    let next = (pieces.map(\.stretch).max()).map { $0 < .max ? $0 + 1 : $0 } ?? 0
+    add(instant, next)
+    return (next, true)
+  }
+
+  /// Stretches, those first of which the neighbours are by the clock since the boot.
+  private func candidates(_ instant: Piece.Instant) -> [UInt8] {
+    let before = pieces.filter { $0.from.boot <= instant.boot }.max {
+      $0.through.boot < $1.through.boot
+    }
+    let after = pieces.filter { $0.from.boot > instant.boot }.min { $0.from.boot < $1.from.boot }
+    var found: [UInt8] = []
+    for stretch in [before, after].compactMap({ $0?.stretch })
+      + Set(pieces.map(\.stretch)).sorted(by: >)
+    where !found.contains(stretch) {
+      found.append(stretch)
+    }
+    return found
+  }
+
+  /// Its neighbours in a stretch; `nil` where its time does not lie between theirs.
+  private func fit(
+    _ instant: Piece.Instant, in stretch: UInt8
+  ) -> (before: Int?, after: Int?)? {
+    let mine = pieces.indices.filter { pieces[$0].stretch == stretch }
+    let before = mine.filter { pieces[$0].from.boot <= instant.boot }.max {
+      pieces[$0].from.boot < pieces[$1].from.boot
+    }
+    let after = mine.filter { pieces[$0].from.boot > instant.boot }.min {
+      pieces[$0].from.boot < pieces[$1].from.boot
+    }
+    if let after, instant.wall >= pieces[after].from.wall { return nil }
+    guard let before else { return (nil, after) }
+    let end = pieces[before].through
+    guard instant.boot > end.boot, instant.wall > end.wall else { return nil }
+    // Nobody knows where it ended: what has the same distance between the clocks is right all the same.
+    guard after != nil || !open.contains(stretch) || pieces[before].agrees(with: instant) else {
+      return nil
+    }
+    return (before, after)
+  }
+
+  private mutating func add(_ instant: Piece.Instant, _ stretch: UInt8) {
+    pieces.append(Piece(stretch: stretch, from: instant, through: instant))
+    pieces.sort { ($0.stretch, $0.from.boot) < ($1.stretch, $1.from.boot) }
+    guard pieces.count > Line.limit,
+      let place = pieces.indices.dropLast().first(where: {
+        pieces[$0].stretch == pieces[$0 + 1].stretch
+      })
+    else {
+      // All are stretches of their own: the oldest is given up.
+      if pieces.count > Line.limit { pieces.removeFirst() }
+      return
+    }
+    pieces[place].through = pieces[place + 1].through
+    pieces[place].isMixed = true
+    pieces.remove(at: place + 1)
   }
 }

@@ -1,6 +1,7 @@
-import ManagerCore
 import Protocol
 import Testing
+
+@testable import ManagerCore
 
 @Suite struct BatchTimelineTests {
   private static let second: Int64 = 1_000_000_000
@@ -11,126 +12,167 @@ import Testing
       incarnation: incarnation)
   }
 
-  /// A batch of order n is sampled at n seconds of the machine's clock.
+  /// - Parameters: seconds of the machine's clock and of the manager's.
   private static func stretch(
-    _ timeline: inout BatchTimeline, _ stream: StreamKey, _ order: UInt64, at nanoseconds: Int64
-  ) -> UInt8 {
+    _ timeline: inout BatchTimeline, _ boot: Int64, at wall: Int64, boot name: String = "b"
+  ) throws -> UInt8 {
     timeline.stretch(
-      stream, order: order, boot: Int64(order) * second, nanoseconds: nanoseconds)
+      try stream(boot: name), boot: boot * second, nanoseconds: wall * second)
   }
 
-  /// A timeline after a start, and a hello that lists these lives.
-  private static func opened(
-    _ records: [BatchTimeline.Record] = [], last: LastBatch, _ lives: [StreamKey],
-    seen: Set<StreamKey> = []
-  ) -> BatchTimeline {
-    var timeline = BatchTimeline(records, last: [last.stream.server: last])
-    timeline.opened(
-      last.stream.server,
-      lives.map {
-        LifeChain.Link(
-          stream: $0, lastOrder: nil, endNanoseconds: 0, highestSeen: seen.contains($0) ? 9 : 0)
-      })
-    return timeline
+  /// What the next manager knows.
+  private static func next(
+    _ timeline: inout BatchTimeline, last boot: Int64, at wall: Int64
+  ) throws -> BatchTimeline {
+    let stream = try stream()
+    return BatchTimeline(
+      timeline.takeChanged(),
+      last: [
+        stream.server: LastBatch(
+          stream: stream, order: UInt64(boot), nanoseconds: wall * second)
+      ])
   }
 
   @Test func aClockThatGoesOnBeginsNothing() throws {
     var timeline = BatchTimeline()
-    let stream = try Self.stream()
-    for order in 1...5 as ClosedRange<UInt64> {
-      #expect(Self.stretch(&timeline, stream, order, at: Int64(order)) == 0)
+    for moment in 1...500 as ClosedRange<Int64> {
+      // A forward step too.
+      let wall = moment < 250 ? moment : moment + 3_600
+      #expect(try Self.stretch(&timeline, moment, at: wall) == 0)
     }
-    let other = try Self.stream(boot: "c")
-    #expect(Self.stretch(&timeline, other, 1, at: 0) == 0, "another boot")
+    #expect(try Self.stretch(&timeline, 1, at: 0, boot: "c") == 0, "another boot")
+    #expect(timeline.takeChanged().map(\.boots.count) == [2])
     #expect(timeline.takeChanged().isEmpty)
+    #expect(try Self.stretch(&timeline, 501, at: 4_101) == 0)
+    #expect(timeline.takeChanged().isEmpty, "nothing that the next manager does not know")
+    timeline.forget(try Self.stream().server, but: [BootID("c")])
+    #expect(timeline.takeChanged().map { Array($0.boots.keys) } == [["c"]])
+    timeline.forget(try Self.stream().server)
+    #expect(timeline.takeChanged().map(\.boots.count) == [0])
   }
 
   @Test func aClockThatIsSetBackBeginsOneStretch() throws {
     var timeline = BatchTimeline()
-    let stream = try Self.stream()
-    _ = Self.stretch(&timeline, stream, 10, at: 100)
-    #expect(Self.stretch(&timeline, stream, 20, at: 50) == 1)
-    #expect(Self.stretch(&timeline, stream, 30, at: 60) == 1)
-    #expect(Self.stretch(&timeline, stream, 9, at: 90) == 0, "what fills a hole before it")
-    #expect(Self.stretch(&timeline, stream, 25, at: 55) == 1, "what fills one after it")
-    #expect(Self.stretch(&timeline, stream, 40, at: 200) == 1, "caught up")
-    // The next life of the process counts the same counters on.
-    let next = try Self.stream("z")
-    #expect(Self.stretch(&timeline, next, 50, at: 210) == 1)
-    #expect(Self.stretch(&timeline, next, 60, at: 10) == 2)
-    #expect(
-      timeline.takeChanged().map(\.begins) == [["b": [20 * Self.second, 60 * Self.second]]])
-    #expect(timeline.takeChanged().isEmpty)
-    let link = LifeChain.Link(stream: next, lastOrder: nil, endNanoseconds: 0, highestSeen: 60)
-    timeline.opened(stream.server, [link])
-    #expect(timeline.takeChanged().isEmpty)
-    timeline.forget(stream.server)
-    #expect(timeline.takeChanged().map(\.begins) == [[:]])
+    for moment in 1...10 as ClosedRange<Int64> where moment != 9 {
+      _ = try Self.stretch(&timeline, moment, at: moment + 90)
+    }
+    #expect(try Self.stretch(&timeline, 20, at: 20) == 1)
+    #expect(try Self.stretch(&timeline, 30, at: 30) == 1)
+    #expect(try Self.stretch(&timeline, 9, at: 99) == 0, "what fills a hole before it")
+    #expect(try Self.stretch(&timeline, 25, at: 25) == 1, "what fills one after it")
+    #expect(try Self.stretch(&timeline, 200, at: 200) == 1, "caught up")
+    #expect(try Self.stretch(&timeline, 210, at: 5) == 2)
+  }
+
+  /// Sampled before the clock was put right, sent after what was sampled since.
+  @Test func whatComesAfterLaterSamplesLiesBeforeThem() throws {
+    var timeline = BatchTimeline()
+    for moment in 1...15 as ClosedRange<Int64> {
+      _ = try Self.stretch(&timeline, moment, at: moment < 12 ? moment : moment + 600)
+    }
+    #expect(try Self.stretch(&timeline, 19, at: 19) == 1)
+    for moment in 16...18 as ClosedRange<Int64> {
+      #expect(try Self.stretch(&timeline, moment, at: moment) == 1, "\(moment)")
+    }
+    #expect(try Self.stretch(&timeline, 20, at: 20) == 1)
+    // Amid those that have times to come nothing has a place.
+    #expect(try Self.stretch(&timeline, 14, at: 314) == 2)
   }
 
   @Test func theNextManagerGoesOnWhereOneEnded() throws {
     var timeline = BatchTimeline()
-    let stream = try Self.stream()
-    _ = Self.stretch(&timeline, stream, 10, at: 100)
-    _ = Self.stretch(&timeline, stream, 20, at: 50)
-    let records = timeline.takeChanged()
-    // The last one by its time is that of before the clock was set back.
-    let last = LastBatch(stream: stream, order: 10, nanoseconds: 100)
-    var next = Self.opened(records, last: last, [stream])
-    #expect(Self.stretch(&next, stream, 5, at: 95) == 0, "sent again")
-    #expect(Self.stretch(&next, stream, 30, at: 60) == 2, "it may have been set back meanwhile")
-    #expect(Self.stretch(&next, stream, 40, at: 70) == 2)
-    var later = Self.opened(records, last: last, [stream])
-    #expect(Self.stretch(&later, stream, 60, at: 200) == 1, "caught up meanwhile")
-  }
-
-  @Test func aClockThatWasSetBackBetweenTwoManagersIsNoticed() throws {
-    let stream = try Self.stream()
-    let last = LastBatch(stream: stream, order: 10, nanoseconds: 100)
-    var same = Self.opened(last: last, [stream])
-    #expect(Self.stretch(&same, stream, 11, at: 50) == 1)
-    let (older, new) = (try Self.stream("older"), try Self.stream("z"))
-    var next = Self.opened(last: last, [older, stream, new])
-    #expect(Self.stretch(&next, older, 5, at: 50) == 0, "it was before")
-    #expect(Self.stretch(&next, new, 30, at: 60) == 1)
-    var fine = Self.opened(last: last, [new])
-    #expect(Self.stretch(&fine, new, 30, at: 101) == 0)
-    let rebooted = try Self.stream(boot: "c")
-    var other = Self.opened(last: last, [rebooted])
-    #expect(Self.stretch(&other, rebooted, 1, at: 60) == 0)
-  }
-
-  /// Sampled by a life of which no manager ever heard until it was over.
-  @Test func whatIsReplayedAfterAStartIsLaterToo() throws {
-    let stream = try Self.stream()
-    let last = LastBatch(stream: stream, order: 10, nanoseconds: 100)
-    let (between, new) = (try Self.stream("between"), try Self.stream("z"))
-    // The last one is listed; or it is not, since all of it was sent, and nothing of the next one.
-    for lives in [[stream, between, new], [between, new]] {
-      var timeline = Self.opened(last: last, lives, seen: [stream])
-      #expect(Self.stretch(&timeline, between, 20, at: 50) == 1)
-      #expect(Self.stretch(&timeline, new, 30, at: 60) == 1)
+    for moment in 1...10 as ClosedRange<Int64> {
+      _ = try Self.stretch(&timeline, moment, at: moment + 90)
     }
-    // Of what some came from already nobody knows.
-    var timeline = Self.opened(last: last, [between, new], seen: [between])
-    #expect(Self.stretch(&timeline, between, 20, at: 50) == 0)
-    #expect(Self.stretch(&timeline, new, 30, at: 60) == 1)
+    // It ended at 10, as the newest batch says; then the clock was set back, or forward, or not at all.
+    var same = try Self.next(&timeline, last: 10, at: 100)
+    #expect(try Self.stretch(&same, 11, at: 101) == 0)
+    #expect(try Self.stretch(&same, 5, at: 95) == 0)
+    _ = same.takeChanged()
+    for moment in 1...10 as ClosedRange<Int64> {
+      _ = try Self.stretch(&timeline, moment, at: moment + 90, boot: "z")
+      _ = try Self.stretch(&timeline, moment, at: moment + 90)
+    }
+    var records = timeline.takeChanged()
+    let last = LastBatch(stream: try Self.stream(), order: 10, nanoseconds: 100 * Self.second)
+    func manager() -> BatchTimeline { BatchTimeline(records, last: [last.stream.server: last]) }
+    var back = manager()
+    #expect(try Self.stretch(&back, 11, at: 50) == 1)
+    #expect(try Self.stretch(&back, 12, at: 51) == 1)
+    var ahead = manager()
+    #expect(try Self.stretch(&ahead, 11, at: 901) == 0)
+    #expect(try Self.stretch(&ahead, 5, at: 895) == 1, "a hole in what has other times")
+    records = back.takeChanged()
+    // How far the second one went the records do not say, nor does the newest batch.
+    var third = manager()
+    #expect(try Self.stretch(&third, 30, at: 69) == 1)
+    #expect(try Self.stretch(&third, 31, at: 60) == 2)
   }
 
-  /// A damaged or hostile record, and an agent's clock that jumps to and fro.
-  @Test func stretchesAreBoundedAndInOrder() throws {
-    let stream = try Self.stream()
-    let record = BatchTimeline.Record(server: stream.server, begins: ["b": [5, 3]])
-    var damaged = BatchTimeline([record])
-    #expect(Self.stretch(&damaged, stream, 1, at: 10) == 0)
+  /// Steps of the clock, cuts after which what was held back comes after what is new, holes, and restarts
+  /// of the manager: in each stretch time goes as the machine's clock does.
+  @Test(arguments: 1...60 as ClosedRange<UInt64>)
+  func inAStretchLaterSamplesHaveLaterTimes(_ seed: UInt64) throws {
+    var random = SplitMix(seed: seed)
     var timeline = BatchTimeline()
-    for order in 1...2_000 as ClosedRange<UInt64> {
-      _ = Self.stretch(&timeline, stream, order, at: -Int64(order))
+    var records: [ServerID: BatchTimeline.Record] = [:]
+    var stored: [(stretch: UInt8, boot: Int64, wall: Int64)] = []
+    var held: [Int64] = []
+    var offset: Int64 = 100_000
+    func take(_ boot: Int64) throws {
+      let wall = boot + offset
+      stored.append((try Self.stretch(&timeline, boot, at: wall), boot, wall))
     }
-    #expect(Self.stretch(&timeline, stream, 2_001, at: 0) == 255)
-    #expect(timeline.takeChanged().first?.begins["b"]?.count == 255)
+    func restart() throws {
+      for record in timeline.takeChanged() { records[record.server] = record }
+      guard let newest = stored.max(by: { $0.wall < $1.wall }) else { return }
+      let last = LastBatch(
+        stream: try Self.stream(), order: 1, nanoseconds: newest.wall * Self.second)
+      timeline = BatchTimeline(Array(records.values), last: [last.stream.server: last])
+    }
+    var isCut = false
+    for boot in 1...400 as ClosedRange<Int64> {
+      switch random.next() % 40 {
+      case 0: offset += Int64(random.next() % 200) - 100
+      case 1: try restart()
+      case 2, 3: isCut = true
+      case 4...8: isCut = false
+      default: break
+      }
+      if isCut {
+        held.append(boot)
+        continue
+      }
+      try take(boot)
+      for _ in 0..<min(3, held.count) { try take(held.removeFirst()) }
+    }
+    for (stretch, samples) in Dictionary(grouping: stored, by: \.stretch) where stretch < 255 {
+      let byTime = samples.sorted { $0.wall < $1.wall }
+      #expect(
+        zip(byTime, byTime.dropFirst()).allSatisfy { $0.boot < $1.boot && $0.wall < $1.wall },
+        "stretch \(stretch) of seed \(seed)")
+    }
+    #expect(Set(stored.map(\.stretch)).count < 60)
+  }
+
+  /// A damaged record, and an agent's clock that jumps to and fro.
+  @Test func stretchesAreBounded() throws {
+    let stream = try Self.stream()
+    typealias Piece = BatchTimeline.Piece
+    let (early, late) = (Piece.Instant(boot: 1, wall: 1), Piece.Instant(boot: 9, wall: 9))
+    let record = BatchTimeline.Record(
+      server: stream.server, boots: ["b": [Piece(stretch: 3, from: late, through: early)]])
+    var damaged = BatchTimeline([record])
+    #expect(try Self.stretch(&damaged, 1, at: 10) == 0)
+    var timeline = BatchTimeline()
+    for moment in 1...1_000 as ClosedRange<Int64> {
+      _ = try Self.stretch(&timeline, moment, at: -moment)
+    }
+    #expect(timeline.takeChanged().first?.boots["b"].map { $0.count <= 64 } == true)
     for boot in [Int64.min, .max, 0] {
-      _ = timeline.stretch(stream, order: 1, boot: boot, nanoseconds: .min)
+      for wall in [Int64.min, .max, 0] {
+        _ = timeline.stretch(stream, boot: boot, nanoseconds: wall)
+      }
     }
   }
 }
