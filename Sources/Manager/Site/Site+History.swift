@@ -114,7 +114,8 @@ extension Site {
       isTooOld
       ? 0
       : timeline.stretch(
-        stream, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds)
+        stream, boot: batch.stamp.bootNanoseconds, nanoseconds: nanoseconds,
+        isAhead: earlier == nil && isAhead(batch.order, handle))
     let row =
       isTooOld
       ? emptied(batch, now)
@@ -149,6 +150,11 @@ extension Site {
       latest.take(row, from: handle.server)
       remember(batch, handle, nanoseconds, now)
     }
+  }
+
+  /// Whether the agent still holds back what it sampled before.
+  private func isAhead(_ order: UInt64, _ handle: SessionHandle) -> Bool {
+    order > 1 ? !head.isKnown(order - 1, of: handle.stream) : !handle.lives.isEmpty
   }
 
   private func closeInterruption(_ stream: StreamKey, _ nanoseconds: Int64, _ now: Moment) {

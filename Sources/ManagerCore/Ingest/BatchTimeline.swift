@@ -36,8 +36,12 @@ package struct BatchTimeline: Sendable {
     private static let tolerance = UInt64(5 * ClockModel.tolerance)
 
     fileprivate func agrees(with instant: Instant) -> Bool {
-      let (a, b) = (instant.wall.boundedMinus(instant.boot), from.wall.boundedMinus(from.boot))
-      return !isMixed && a.boundedMinus(b).magnitude <= Piece.tolerance
+      !isMixed && distance(to: instant).magnitude <= Piece.tolerance
+    }
+
+    /// By how much the manager's clock was set since.
+    fileprivate func distance(to instant: Instant) -> Int64 {
+      instant.wall.boundedMinus(instant.boot).boundedMinus(from.wall.boundedMinus(from.boot))
     }
   }
 
@@ -68,12 +72,13 @@ package struct BatchTimeline: Sendable {
   /// - Parameters:
   ///   - boot: when it was sampled, by the clock since the machine's boot.
   ///   - nanoseconds: the same by the manager's clock, as it is stored.
+  ///   - isAhead: of some that were sampled before it and are still to come.
   package mutating func stretch(
-    _ stream: StreamKey, boot: Int64, nanoseconds: Int64
+    _ stream: StreamKey, boot: Int64, nanoseconds: Int64, isAhead: Bool = false
   ) -> UInt8 {
     let instant = Piece.Instant(boot: boot, wall: nanoseconds)
     let (stretch, isNew) = lines[stream.server, default: [:]][stream.boot, default: Line()]
-      .take(instant)
+      .take(instant, isAhead: isAhead)
     if isNew { changed.insert(stream.server) }
     return stretch
   }
@@ -127,7 +132,9 @@ private struct Line: Sendable {
   }
 
   /// - Returns: whether there is a new piece too.
-  mutating func take(_ instant: Piece.Instant) -> (stretch: UInt8, isNew: Bool) {
+  mutating func take(
+    _ instant: Piece.Instant, isAhead: Bool
+  ) -> (stretch: UInt8, isNew: Bool) {
     // Mostly it is the next one of the piece that grows, or one that is there already.
     for piece in pieces.reversed()
     where piece.from.boot <= instant.boot && instant.boot <= piece.through.boot
@@ -136,7 +143,7 @@ private struct Line: Sendable {
       return (piece.stretch, false)
     }
     for stretch in candidates(instant) {
-      guard let fit = fit(instant, in: stretch) else { continue }
+      guard let fit = fit(instant, in: stretch, isAhead: isAhead) else { continue }
       if let place = fit.before, pieces[place].agrees(with: instant) {
         pieces[place].through = instant
         return (stretch, false)
@@ -170,7 +177,7 @@ private struct Line: Sendable {
 
   /// Its neighbours in a stretch; `nil` where its time does not lie between theirs.
   private func fit(
-    _ instant: Piece.Instant, in stretch: UInt8
+    _ instant: Piece.Instant, in stretch: UInt8, isAhead: Bool
   ) -> (before: Int?, after: Int?)? {
     let mine = pieces.indices.filter { pieces[$0].stretch == stretch }
     let before = mine.filter { pieces[$0].from.boot <= instant.boot }.max {
@@ -183,6 +190,10 @@ private struct Line: Sendable {
     guard let before else { return (nil, after) }
     let end = pieces[before].through
     guard instant.boot > end.boot, instant.wall > end.wall else { return nil }
+    // The clock was set back: those that are still to come may have no room between.
+    guard !isAhead || pieces[before].distance(to: instant) >= -ClockModel.tolerance else {
+      return nil
+    }
     // Nobody knows where it ended: what has the same distance between the clocks is right all the same.
     guard after != nil || !open.contains(stretch) || pieces[before].agrees(with: instant) else {
       return nil

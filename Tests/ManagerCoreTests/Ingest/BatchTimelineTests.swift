@@ -79,6 +79,24 @@ import Testing
     #expect(try Self.stretch(&timeline, 14, at: 314) == 2)
   }
 
+  /// The clock was set back by less than what is held back took.
+  @Test func whatIsAheadOfOthersLeavesRoomForThem() throws {
+    var timeline = BatchTimeline()
+    for moment in 1...10 as ClosedRange<Int64> {
+      _ = try Self.stretch(&timeline, moment, at: moment + 3)
+    }
+    let stream = try Self.stream()
+    let new = timeline.stretch(
+      stream, boot: 30 * Self.second, nanoseconds: 30 * Self.second, isAhead: true)
+    #expect(new == 1)
+    for moment in 11...29 as ClosedRange<Int64> {
+      #expect(try Self.stretch(&timeline, moment, at: moment) == 1)
+    }
+    // Nothing else is to come: it goes on.
+    #expect(
+      timeline.stretch(stream, boot: 60 * Self.second, nanoseconds: 58 * Self.second) == 1)
+  }
+
   @Test func theNextManagerGoesOnWhereOneEnded() throws {
     var timeline = BatchTimeline()
     for moment in 1...10 as ClosedRange<Int64> {
