@@ -7,6 +7,7 @@ import random
 import shutil
 import socket
 import ssl
+import threading
 import time
 import unittest
 
@@ -336,6 +337,45 @@ class Crowds(Site):
     def test_slow_headers(self):
         held = self.check(self.slow_header, (self.server.https_port,))
         self.assertLess(held, 64 + 100)
+
+    def test_a_stop_amid_those_who_dial_is_orderly(self):
+        """Connections that just come in, at each door, when the manager is told to stop."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        over = threading.Event()
+        self.addCleanup(over.set)
+        ports = self.server.agent_port, self.server.https_port
+        request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+        def agents():
+            socket.create_connection(("127.0.0.1", ports[0]), timeout=2).close()
+
+        def https():
+            one = socket.create_connection(("127.0.0.1", ports[1]), timeout=2)
+            with context.wrap_socket(one) as tls:
+                tls.sendall(request)
+
+        def local():
+            with socket.socket(socket.AF_UNIX) as one:
+                one.settimeout(2)
+                one.connect(str(self.server.state / "manager.sock"))
+                one.sendall(request * 5)
+
+        def dial(door):
+            while not over.is_set():
+                try:
+                    door()
+                except OSError:
+                    time.sleep(0.01)
+
+        for door in (agents, https, local) * 2:
+            threading.Thread(target=dial, args=(door,), daemon=True).start()
+        time.sleep(1)
+        code, seconds = self.server.program.terminate(30)
+        over.set()
+        self.assertEqual(code, 0, "\n".join(self.server.program.err[-30:]))
+        self.assertLess(seconds, 10)
+        self.assertFalse((self.server.state / "manager.sock").exists())
 
     def test_silent_connections_at_the_agents_port_without_end(self):
         """More than that port holds at all, from one address."""

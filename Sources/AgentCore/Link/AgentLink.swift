@@ -93,6 +93,13 @@ package struct AgentLink: Sendable {
   private var leaving: Leaving?
   private var renewWithin: Int64?
   private var nextRenewal: Int64 = 0
+  /// A request is under way in this session.
+  private var isRenewing = false
+  /// The manager asked for them, or their time has come: told once what is more urgent is out, however often
+  /// it asks.
+  private var owesDigests = false
+  /// So much of what is most urgent may wait, of a manager that does not read.
+  private static let controlAtMost = 16
 
   package init(
     identity: Identity, bufferLimit: Int = BatchBuffer.sampleLimit, spool: Spool.Limits? = nil
@@ -121,6 +128,8 @@ package struct AgentLink: Sendable {
     nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     nextDigests = now + AgentLink.digestInterval
     renewWithin = nil
+    isRenewing = false
+    owesDigests = false
     send(
       .hello(
         Hello(
@@ -149,8 +158,17 @@ package struct AgentLink: Sendable {
     case .jobsHeld(let sequence): jobs.held(through: sequence)
     case .resend(let keys):
       state.resend(keys)
-    case .tellDigests: send(.digests(state.digests))
+    case .tellDigests: owesDigests = true
     case .renewed(let certificate, let authority):
+      guard isRenewing else {
+        return [
+          .close(
+            Diagnostic(
+              .messageUnexpected, subject: "manager",
+              reason: "it sent a certificate that it was not asked for"), tell: true)
+        ]
+      }
+      isRenewing = false
       return [.storeCertificate(certificate: certificate, authority: authority)]
     case .goodbye(let diagnostic):
       return [.refused(diagnostic)]
@@ -223,7 +241,10 @@ package struct AgentLink: Sendable {
     if logs.count > WireLimits.logLines { logs.removeFirst() }
   }
 
-  package mutating func renewalRequested(_ request: String) { send(.renew(request: request)) }
+  package mutating func renewalRequested(_ request: String) {
+    isRenewing = true
+    send(.renew(request: request))
+  }
 
   /// Time has passed; call at least twice a second. `certificateExpires`: seconds until then.
   package mutating func tick(now: Int64, certificateExpiresInSeconds: Int64?) -> [Effect] {
@@ -237,18 +258,20 @@ package struct AgentLink: Sendable {
     if now - lastHeard > WireLimits.lostAfter.nanoseconds { return [silent(now - lastHeard)] }
     if let effect = spoolOpenedLate { return [effect] }
     if now >= nextHeartbeat {
-      heartbeats += 1
-      send(managerMinor >= 2 ? .alive : .heartbeat(heartbeats))
+      if lanes.queuedMessages(in: .control) < AgentLink.controlAtMost {
+        heartbeats += 1
+        send(managerMinor >= 2 ? .alive : .heartbeat(heartbeats))
+      }
       nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     }
-    if now >= nextDigests {
+    if now >= nextDigests, lanes.queuedMessages(in: .control) < AgentLink.controlAtMost {
       // What is still on its way would look like a difference.
       if managerMinor >= 1, state.isAllSent {
         let digests = state.digests
         send(
           .stateDigest(sections: digests.count, digest: SectionDigest.summary(of: digests)))
       } else {
-        send(.digests(state.digests))
+        owesDigests = true
       }
       nextDigests = now + AgentLink.digestInterval
     }
@@ -313,6 +336,10 @@ package struct AgentLink: Sendable {
 
   /// Keeps the lanes nearly empty: what is not yet encoded can still be replaced or given up.
   private mutating func refill() {
+    if owesDigests, lanes.queuedMessages(in: .control) == 0 {
+      owesDigests = false
+      send(.digests(state.digests))
+    }
     if lanes.queuedMessages(in: .state) == 0, let next = state.nextUnsent() { tell(next) }
     guard lanes.queuedMessages(in: .bulk) == 0 else { return }
     tellLosses()

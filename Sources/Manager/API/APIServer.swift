@@ -46,6 +46,7 @@ package struct APIServer: Service {
   private let group: any EventLoopGroup
   private let routes: [Route]
   private let onListening: @Sendable (Listening) async -> Void
+  private let held = HeldSocket()
 
   package init(
     _ configuration: Configuration, site: any SiteService,
@@ -74,10 +75,14 @@ package struct APIServer: Service {
     let services: [any Service] = [
       try httpsListener(bound, quiet), try localListener(socket, bound, quiet),
     ]
-    defer { if let identity = bound.socketIdentity { socket.remove(identity) } }
+    held.watch { if let identity = bound.socketIdentity { socket.remove(identity) } }
+    defer { removeSocket() }
     let serviceGroup = ServiceGroup(configuration: .init(services: services, logger: quiet))
     try await serviceGroup.run()
   }
+
+  /// For a process that ends while it still listens.
+  package func removeSocket() { held.remove() }
 
   private func gate(_ limit: Int) -> RequestGate {
     RequestGate(limit: limit, patience: configuration.limits.turn)
@@ -210,6 +215,14 @@ private struct Listener: Service {
     }
     if let failure = bound.failure { throw failure }
   }
+}
+
+private final class HeldSocket: Sendable {
+  private let removal = Mutex<(@Sendable () -> Void)?>(nil)
+
+  func watch(_ remove: @escaping @Sendable () -> Void) { removal.withLock { $0 = remove } }
+
+  func remove() { removal.withLock { $0 }?() }
 }
 
 /// Collects what the two listeners learn when they are bound.

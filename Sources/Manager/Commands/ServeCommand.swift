@@ -138,6 +138,10 @@ package struct ServeCommand: AsyncParsableCommand {
               + "agents \(addresses.agentsHost):\(addresses.agentsPort) "
               + "socket \(addresses.socketPath)")
           fflush(nil)
+        } onStored: {
+          fflush(nil)
+          // Not `exit`, which ends what other threads still use.
+          _exit(0)
         }
       }
       tasks.addTask { for await _ in signals { return } }

@@ -65,7 +65,13 @@ package struct ManagerService: Sendable {
   }
 
   /// Serves until cancelled; then tells the agents, stores what it holds, and returns.
-  package func run(onServing: @escaping @Sendable (Addresses) async -> Void) async throws {
+  ///
+  /// - Parameter onStored: called when all is stored, before the ports are closed. A program ends here: NIO
+  ///   traps when connections that are just coming in are dropped, and no client is better off for it.
+  package func run(
+    onServing: @escaping @Sendable (Addresses) async -> Void,
+    onStored: @escaping @Sendable () -> Void = {}
+  ) async throws {
     HeapMemory.bound()
     let label = "iml-manager"
     let level = configuration.logLevel
@@ -110,26 +116,51 @@ package struct ManagerService: Sendable {
         socketPath: configuration.socketPath), site: facade, tls: { tls.current() },
       logger: logger
     ) { listening in await serving.https(listening.port) }
-    let failure = await firstFailure([
-      {
-        try await listener.run { port in
-          agentPort.withLock { $0 = port }
-          Task { await serving.agents(port) }
-        }
-      },
-      { try await api.run() },
-      { try await self.loops(site, material, tls, logger) },
-      { try await self.rollUp(site) },
-    ])
+    // Tasks of their own: whoever cancels this one does not take away what is held, nor the ports.
+    let doors = Task {
+      await firstFailure([
+        {
+          try await listener.run { port in
+            agentPort.withLock { $0 = port }
+            Task { await serving.agents(port) }
+          }
+        },
+        { try await api.run() },
+      ])
+    }
+    let work = Task {
+      await firstFailure([
+        { try await self.loops(site, material, tls, logger) }, { try await self.rollUp(site) },
+      ])
+    }
+    let failure = await firstToEnd(doors)
     notifier.stopping()
-    // In a task of its own: this one is cancelled by now, and what is held must still be stored.
+    work.cancel()
+    _ = await work.value
     await Task {
       await site.endAllSessions()
       await site.flush(force: true)
       await site.flushJobs(force: true)
     }.value
     try store.close()
+    if failure == nil {
+      api.removeSocket()
+      onStored()
+    }
+    doors.cancel()
+    _ = await doors.value
     if let failure, !(failure is CancellationError) { throw failure }
+  }
+
+  /// - Returns: its error; `nil` when this task was cancelled first.
+  private func firstToEnd(_ doors: Task<(any Error)?, Never>) async -> (any Error)? {
+    let (ends, end) = AsyncStream.makeStream(of: (any Error)?.self)
+    Task {
+      end.yield(await doors.value)
+      end.finish()
+    }
+    for await failure in ends { return failure }
+    return nil
   }
 
   /// Runs all until the first ends, then cancels the others. Its error, if it had one.

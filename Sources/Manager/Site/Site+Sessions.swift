@@ -20,6 +20,7 @@ extension Site {
     try await settleDamage(of: hello.server, except: Set([stream] + lives.map(\.life.stream)), now)
     // From here on nothing waits: of two sessions that open at once, one sees the other, and a
     // revocation either is seen here or finds the session live.
+    if isStopping { throw DiagnosticError(Self.stopping) }
     if let distrust = distrust(hello.server, serial) { throw DiagnosticError(distrust) }
     replaceSession(of: hello, by: address)
     let now = self.now

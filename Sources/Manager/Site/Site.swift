@@ -115,6 +115,8 @@ package actor Site {
   /// Files of history whose loss is told and not yet in the store.
   var missingTold: Set<LostHistory> = []
   private var sessionNumber: UInt64 = 0
+  /// No session is opened any more.
+  private(set) var isStopping = false
 
   /// The manager's own counters, for its exposition.
   struct Counters: Sendable {
@@ -177,12 +179,14 @@ package actor Site {
     await session.writer.end(diagnostic)
   }
 
+  static let stopping = Diagnostic(
+    .managerStopping, .info, subject: "manager", reason: "the manager is stopping")
+
   /// The manager stops: every agent is told, so that it dials again at once when there is one.
   package func endAllSessions() async {
-    let reason = Diagnostic(
-      .managerStopping, .info, subject: "manager", reason: "the manager is stopping")
+    isStopping = true
     await withDiscardingTaskGroup { tasks in
-      for session in live.values { tasks.addTask { await session.writer.end(reason) } }
+      for session in live.values { tasks.addTask { await session.writer.end(Self.stopping) } }
     }
   }
 }

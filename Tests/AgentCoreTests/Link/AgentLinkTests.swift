@@ -323,6 +323,41 @@ import Testing
     #expect(bench.link.tick(now: bench.now, certificateExpiresInSeconds: 599).isEmpty)
   }
 
+  /// A manager that asks without end, and one that does not read.
+  @Test func whatIsAskedForAgainAndAgainIsToldOnce() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    try bench.collect()
+    _ = try bench.written()
+    for _ in 0..<1_000 { _ = bench.link.received(.tellDigests, now: bench.now) }
+    let told = try bench.written()
+    #expect(told.count == 1)
+    #expect(told.first?.type == MessageType.digests.rawValue)
+    _ = bench.link.received(.tellDigests, now: bench.now)
+    #expect(try bench.written().count == 1)
+    for _ in 0..<10_000 {
+      bench.now += LinkBench.second
+      bench.link.heard(now: bench.now)
+      _ = bench.link.tick(now: bench.now, certificateExpiresInSeconds: nil)
+    }
+    #expect(try bench.written().count < 20)
+  }
+
+  @Test func aCertificateThatNobodyAskedForIsNotStored() throws {
+    var bench = try LinkBench()
+    _ = bench.connect()
+    _ = bench.welcome()
+    let renewed = Message.renewed(certificate: "c", authority: "a")
+    bench.link.renewalRequested("r")
+    #expect(
+      bench.link.received(renewed, now: bench.now)
+        == [.storeCertificate(certificate: "c", authority: "a")])
+    let effects = bench.link.received(renewed, now: bench.now)
+    guard case .close(let diagnostic, true)? = effects.first else { throw Missing() }
+    #expect(diagnostic.code == DiagnosticCode.messageUnexpected.rawValue)
+  }
+
   @Test func anExpiredCertificateAsksForRenewalAtOnce() throws {
     var bench = try LinkBench()
     let effects = bench.link.connected(now: bench.now, certificateExpired: true)
