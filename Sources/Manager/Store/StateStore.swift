@@ -30,39 +30,51 @@ package final class StateStore: Sendable {
   ) throws(DiagnosticError) {
     self.directory = directory
     path = directory.path + "/state.sqlite"
-    try Self.refuseHistoryAlone(directory.path, path)
+    let file = try Self.historyFile(in: directory.path)
+    let size = FileStatus(path: path)?.size
+    if let file, size ?? 0 == 0 {
+      throw Self.isHistoryAlone(
+        directory.path, path, "it is \(size == nil ? "not there" : "empty")", file)
+    }
+    let hasSeries: Bool
     do {
       pool = try Self.open(path, steps, patienceSeconds)
+      hasSeries = try pool.read { db in
+        guard try db.tableExists("series") else { return true }
+        return try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM series)") ?? false
+      }
     } catch {
       throw StoreFailure.diagnose(error, path: path)
+    }
+    // Its log is gone, or what lay there was no more than the begin of it. A series is stored before any
+    // sample of it, and kept for ever.
+    if let file, !hasSeries {
+      throw Self.isHistoryAlone(directory.path, path, "it knows of no series", file)
     }
     history = try HistoryFiles(folder: directory.path + "/history", clock: clock, step: step)
   }
 
   /// A manager whose database is gone would begin anew and refuse all its agents, and history would
   /// have no meaning any more. The database is made before any file of history is.
-  private static func refuseHistoryAlone(
-    _ folder: String, _ path: String
-  ) throws(DiagnosticError) {
-    let size = FileStatus(path: path)?.size
-    guard size ?? 0 == 0 else { return }
-    let names: [String]
-    do throws(FileError) {
-      names = try DurableFile.names(in: folder + "/history")
-    } catch {
-      if error.isMissing { return }
-      throw DiagnosticError(.stateDirectoryUnusable, subject: folder, reason: "\(error)")
-    }
-    guard
-      let file = names.filter({ HistoryFile(name: $0) != nil }).min()
-    else { return }
-    throw DiagnosticError(
+  private static func isHistoryAlone(
+    _ folder: String, _ path: String, _ finding: String, _ file: String
+  ) -> DiagnosticError {
+    DiagnosticError(
       .stateDirectoryUnusable, subject: path,
-      reason:
-        "it is \(size == nil ? "not there" : "empty"), but history of it is there (history/\(file))",
+      reason: "\(finding), but history of it is there (history/\(file))",
       remedy:
         "Restore state.sqlite from a backup; or move everything in \(folder) away to begin anew,"
         + " and enrol all agents again.")
+  }
+
+  private static func historyFile(in folder: String) throws(DiagnosticError) -> String? {
+    do throws(FileError) {
+      return try DurableFile.names(in: folder + "/history").filter { HistoryFile(name: $0) != nil }
+        .min()
+    } catch {
+      if error.isMissing { return nil }
+      throw DiagnosticError(.stateDirectoryUnusable, subject: folder, reason: "\(error)")
+    }
   }
 
   /// Ends all connections; later calls fail. What the log holds is moved into the database first,

@@ -139,6 +139,15 @@ import Testing
     }
     #expect(empty?.code == "state-directory-unusable")
     #expect(empty?.reason.hasPrefix("it is empty, but history of it is there") == true)
+    // What was in its log went with the log; a byte of it is as good as none.
+    try directory.put("state.sqlite", [83])
+    for _ in 1...2 {
+      let hollow = await refusal {
+        _ = try StateStore(directory: StateDirectory(path: directory.path))
+      }
+      #expect(hollow?.code == "state-directory-unusable")
+      #expect(hollow?.reason.hasPrefix("it knows of no series, but history of it is") == true)
+    }
   }
 
   @Test func someoneElsesDatabaseIsRefused() async throws {
