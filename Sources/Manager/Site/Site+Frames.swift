@@ -81,14 +81,33 @@ extension Site {
     // second.
     // What is still to come was stamped by a clock that was ahead, and says nothing of when.
     let wall = Clock.wall()
-    for (server, last) in lastBatch where last.nanoseconds <= wall {
+    let ahead = try await timesAhead()
+    for (server, last) in lastBatch
+    where last.nanoseconds <= wall && !ahead.contains(where: { $0.contains(last.nanoseconds) }) {
       observed.wasHeard(server, wallNanoseconds: last.nanoseconds, at: now)
     }
-    for (target, value) in values.newest where value.nanoseconds <= wall {
+    for (target, value) in values.newest
+    where value.nanoseconds <= wall && !ahead.contains(where: { $0.contains(value.nanoseconds) }) {
       observed.valueReplayed(target, value, at: now)
+    }
+    // A clock that is not yet right when the machine starts looks like a long pause.
+    if let newest = store.history.newest.values.max(), newest < wall {
+      noteJump(wall - newest, now)
     }
     await tellMissingHistory()
     try await tellFutureOfEarlierRuns()
+  }
+
+  /// Times of samples that were taken earlier than they say: the manager's clock was ahead then.
+  private func timesAhead() async throws(DiagnosticError) -> [ClosedRange<Int64>] {
+    var found: [ClosedRange<Int64>] = []
+    for server in lastBatch.keys {
+      for loss in try await store.losses(of: server) where loss.reason == Self.wasAhead {
+        guard let after = loss.afterNanoseconds, after <= loss.beforeNanoseconds else { continue }
+        found.append(after...loss.beforeNanoseconds)
+      }
+    }
+    return found
   }
 
   /// The manager's clock was set back while it was down, or this was told before it ended.

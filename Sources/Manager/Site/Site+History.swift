@@ -214,6 +214,9 @@ extension Site {
     return wall
   }
 
+  static let wasAhead =
+    "the manager's clock was ahead and was set back: what was sampled before has these times"
+
   /// What was taken while the manager's clock was ahead has times that are still to come: no question about
   /// the past finds it.
   func tellFuture(_ wall: Int64) {
@@ -223,9 +226,7 @@ extension Site {
       found(
         SampleLoss(
           afterNanoseconds: wall, beforeNanoseconds: last.nanoseconds, batches: 0, samples: 0,
-          reason:
-            "the manager's clock was ahead and was set back: what was sampled before has these times"
-        ),
+          reason: Self.wasAhead),
         server, now)
       lastBatch[server]?.nanoseconds = wall
     }

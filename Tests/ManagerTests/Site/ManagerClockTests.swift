@@ -64,6 +64,51 @@ import Testing
     #expect(kept.isEmpty)
     try manager.store.close()
   }
+
+  /// The time that was ahead has come meanwhile: it is still none in which the server was heard.
+  @Test func whatWasSampledAheadSaysNothingOfWhenAServerWasHeard() async throws {
+    for isTold in [false, true] {
+      let directory = try TemporaryDirectory()
+      let stream = Given.stream(1)
+      do {
+        let manager = try await FrameSite(directory.path)
+        await manager.site.setClock(of: stream.server, seconds: -20)
+        try await Self.send(1...10, stream, to: manager)
+        await manager.site.flush()
+        var write = HistoryWrite()
+        let wall = Clock.wall()
+        let loss = SampleLoss(
+          afterNanoseconds: wall - 60 * Given.second, beforeNanoseconds: wall, batches: 0,
+          samples: 0, reason: Site.wasAhead)
+        if isTold { write.losses = [ServerLoss(server: stream.server, loss: loss)] }
+        try await manager.store.append(write, nanoseconds: 1)
+        try manager.store.close()
+      }
+      let manager = try await FrameSite(directory.path)
+      let heard = await manager.site.servers().first { $0.id == stream.server }?.heardSecondsAgo
+      #expect((heard == nil) == isTold)
+      try manager.store.close()
+    }
+  }
+
+  /// A machine that starts with a wrong clock, which somebody sets right within the hour.
+  @Test func aStartWithAClockFarAheadAgesNothing() async throws {
+    let directory = try TemporaryDirectory()
+    let stream = Given.stream(1)
+    do {
+      let manager = try await FrameSite(directory.path, retention: .seconds(60 * 86_400))
+      await manager.site.setClock(of: stream.server, seconds: -30 * 86_400)
+      try await Self.send(1...10, stream, to: manager)
+      await manager.site.flush(force: true)
+      try manager.store.close()
+    }
+    let manager = try await FrameSite(directory.path)
+    let aging = await manager.site.agingNow()
+    #expect(abs(aging - (Clock.wall() - 30 * Given.day)) < 3_600 * Given.second)
+    await manager.site.trim(isHourly: true)
+    #expect(manager.store.history.rawDays.count == 1)
+    try manager.store.close()
+  }
 }
 
 extension Site {
