@@ -27,10 +27,23 @@ package enum DurableFile {
   /// 1 MiB: no file of ours that is read this way is larger than a few kilobytes.
   private static let limit = 1 << 20
 
+  /// A FIFO in a file's place is opened without waiting for somebody to write into it.
+  private static let reading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+
+  private static func checkRegular(_ descriptor: Int32, _ path: String) throws(FileError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(path, "open") }
+    if status.st_mode & S_IFMT == S_IFREG { return }
+    let isFolder = status.st_mode & S_IFMT == S_IFDIR
+    throw FileError(
+      path: path, operation: "it is no regular file", errorNumber: isFolder ? EISDIR : EINVAL)
+  }
+
   package static func read(_ path: String) throws(FileError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, reading)
     guard descriptor >= 0 else { throw failure(path, "open") }
     defer { close(descriptor) }
+    try checkRegular(descriptor, path)
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16_384)
     while true {
@@ -143,12 +156,13 @@ package enum DurableFile {
 
   /// Reads all of a file, whatever is in it; nothing to do where there is none.
   package static func readThrough(_ path: String) throws(FileError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, reading)
     guard descriptor >= 0 else {
       if errno == ENOENT { return }
       throw failure(path, "read")
     }
     defer { close(descriptor) }
+    try checkRegular(descriptor, path)
     var piece = [UInt8](repeating: 0, count: 1 << 20)
     while true {
       let count = piece.withUnsafeMutableBytes {

@@ -61,7 +61,7 @@ package final class FrameLogFiles: Sendable {
   /// A whole segment.
   package func read(_ number: UInt64) throws(DiagnosticError) -> [UInt8] {
     let path = path(number)
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failed(path, "open") }
     defer { close(descriptor) }
     let size = Int(lseek(descriptor, 0, SEEK_END))

@@ -283,9 +283,12 @@ package final class HistoryFiles: Sendable {
 
   /// Of a file whose header says that a newer manager made it.
   func newerVersion(of file: HistoryFile) -> DiagnosticError? {
-    let handle = FileHandle(forReadingAtPath: path(file))
-    defer { try? handle?.close() }
-    guard let header = (try? handle?.read(upToCount: 100)).flatMap({ $0 }), header.count == 100,
+    // Without waiting for a writer, should it be a FIFO.
+    let descriptor = Foundation.open(path(file), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return nil }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    defer { try? handle.close() }
+    guard let header = (try? handle.read(upToCount: 100)).flatMap({ $0 }), header.count == 100,
       header.starts(with: Array("SQLite format 3".utf8) + [0])
     else { return nil }
     func number(at place: Int) -> Int32 {

@@ -84,7 +84,7 @@ package final class SpoolFiles: Sendable {
   }
 
   private func scan(_ number: UInt64) throws -> SegmentScan.Outcome {
-    let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC)
+    let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(path(number), "open") }
     defer { close(descriptor) }
     var scan = SegmentScan(number: number)
@@ -100,7 +100,7 @@ package final class SpoolFiles: Sendable {
   // MARK: Reading and writing
 
   private func read(_ number: UInt64, _ offset: Int, _ length: Int) throws -> [UInt8] {
-    let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC)
+    let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(path(number), "open") }
     defer { close(descriptor) }
     return try read(descriptor, path(number), offset, length)

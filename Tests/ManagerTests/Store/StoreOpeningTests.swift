@@ -150,6 +150,28 @@ import Testing
     }
   }
 
+  /// Who opens one to read waits for somebody to write into it.
+  @Test func aPipeInAFilesPlaceHoldsUpNothing() async throws {
+    for name in [
+      "history.files", "history/raw-2026-01-31.sqlite", "state.sqlite",
+      "ca.key",
+    ] {
+      let directory = try TemporaryDirectory()
+      try FileManager.default.createDirectory(
+        atPath: directory.path + "/history", withIntermediateDirectories: true)
+      #expect(mkfifo("\(directory.path)/\(name)", 0o600) == 0)
+      if name == "ca.key" {
+        let refused = #expect(throws: DiagnosticError.self) {
+          try Authority(loadingOrCreatingIn: directory.path, nanoseconds: Given.now)
+        }
+        #expect(refused?.diagnostic.reason.contains("it is no regular file") == true)
+      } else {
+        // Whether it can do without it or not.
+        try? StateStore(directory: StateDirectory(path: directory.path)).close()
+      }
+    }
+  }
+
   @Test func someoneElsesDatabaseIsRefused() async throws {
     let directory = try TemporaryDirectory()
     do {
