@@ -40,6 +40,9 @@ package final class FileLock: Sendable {
     }
   }
 
+  /// Before this is gone: nothing that it protects is touched any more.
+  package func release() { _ = flock(descriptor, LOCK_UN) }
+
   deinit {
     // Not left to the close: a child that is between fork and exec has the descriptor too, and would hold
     // the lock until then.

@@ -149,6 +149,7 @@ package struct ManagerService: Sendable {
     }
     doors.cancel()
     _ = await doors.value
+    directory.release()
     if let failure, !(failure is CancellationError) { throw failure }
   }
 

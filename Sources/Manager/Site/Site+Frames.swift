@@ -91,12 +91,15 @@ extension Site {
       observed.valueReplayed(target, value, at: now)
     }
     // A clock that is not yet right when the machine starts looks like a long pause.
-    if let newest = store.history.newest.values.max(), newest < wall {
+    if let newest = store.history.newest.values.max(), newest < wall - Self.longPause {
       noteJump(wall - newest, now)
     }
     await tellMissingHistory()
     try await tellFutureOfEarlierRuns()
   }
+
+  /// A week: few managers are down for longer, and a clock that lost its battery is further off.
+  private static let longPause = 7 * HistoryDay.nanoseconds
 
   /// Times of samples that were taken earlier than they say: the manager's clock was ahead then.
   private func timesAhead() async throws(DiagnosticError) -> [ClosedRange<Int64>] {

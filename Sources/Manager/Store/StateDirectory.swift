@@ -28,6 +28,9 @@ package final class StateDirectory: Sendable {
     }
   }
 
+  /// Whoever held it has ended all that touches it, though not every reference may be gone yet.
+  package func release() { lock.release() }
+
   private static func refusal(_ path: String, _ refusal: FileLock.Refusal) -> DiagnosticError {
     switch refusal {
     case .held(let holder):
