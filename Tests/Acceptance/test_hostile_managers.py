@@ -82,13 +82,22 @@ def welcome(**changes):
     return wire.frame(wire.WELCOME, {**body, **changes})
 
 
+NO_CERTIFICATE = wire.frame(wire.RENEWED, {"certificate": "-----BEGIN", "authority": ""})
+
+
 def says(*frames, wait=0.0):
-    """A deed: TLS, then these bytes, then silence until the agent goes or `wait` is over."""
+    """A deed: TLS, then these bytes, with pauses of so many seconds between, then silence until the agent
+    goes or `wait` is over."""
     def deed(false, connection):
         with false.tls(connection) as tls:
             tls.recv(65536)
             for data in frames:
-                tls.sendall(data)
+                if isinstance(data, float):
+                    for _ in range(int(data * 2)):
+                        tls.sendall(wire.frame(wire.HEARTBEAT, {"count": 1}))
+                        time.sleep(0.5)
+                else:
+                    tls.sendall(data)
             if wait:
                 end = time.monotonic() + wait
                 while time.monotonic() < end:
@@ -143,8 +152,10 @@ class HostileManagers(Lab):
                 {"name": f"n{i}", "subject": "x" * 900} for i in range(60)]})] * 20, wait=3),
             r"session .* is open"),
         "a certificate that is none": (
-            says(welcome(), wire.frame(wire.RENEWED, {"certificate": "-----BEGIN", "authority": ""}),
-                 wait=2), r"renewed certificate was not kept"),
+            says(welcome(renewWithinSeconds=1_000_000_000), 3.0, NO_CERTIFICATE, wait=2),
+            r"renewed certificate was not kept"),
+        "a certificate that nobody asked for": (
+            says(welcome(), NO_CERTIFICATE, wait=2), r"was not asked for"),
         "another protocol": (says(welcome(major=7)), r"speaks protocol 7"),
         "a negative interval": (says(welcome(collectMilliseconds=-MOST), wait=3),
                                 r"session .* is open"),
@@ -161,7 +172,7 @@ class HostileManagers(Lab):
             host = f"h{place}"
             copy = self.path / host
             shutil.copytree(tree, copy, symlinks=True)
-            # Only what the test looks at: fourteen debug agents share this machine.
+            # Only what the test looks at: the debug agents of all deeds share this machine.
             shutil.rmtree(copy / "proc/fs")
             shutil.rmtree(copy / "sys/kernel/debug/lustre")
             (copy / "proc/sys/kernel/hostname").write_text(f"{host}\n")
