@@ -24,6 +24,8 @@ package struct JobBook: Sendable {
 
   /// Reports wait this long for those that follow: a row a minute and target.
   package static let minute: Int64 = 60_000_000_000
+  /// However often an agent's times jump: each write is rows on disk.
+  private static let leastWait: Int64 = 1_000_000_000
   /// Agents whose last life is remembered. Older lives are looked up in the store again.
   private static let streamLimit = 100_000
 
@@ -50,6 +52,13 @@ package struct JobBook: Sendable {
   ) -> Bool {
     guard report.sequence > taken[stream, default: 0] else { return false }
     taken[stream] = report.sequence
+    if let waiting = pending[stream], let known = waiting.spans[span.target],
+      !Self.follows(span, known),
+      now.monotonicNanoseconds - waiting.since >= Self.leastWait
+    {
+      pending[stream] = nil
+      unwritten.append(Self.write(waiting, stream))
+    }
     var waiting =
       pending[stream] ?? Pending(sequence: 0, since: now.monotonicNanoseconds)
     waiting.sequence = report.sequence
@@ -67,12 +76,22 @@ package struct JobBook: Sendable {
     for (stream, waiting) in pending.sorted(by: { StreamKey.isBefore($0.key, $1.key) })
     where force || now.monotonicNanoseconds - waiting.since >= Self.minute {
       pending[stream] = nil
-      unwritten.append(
-        Write(
-          stream: stream, sequence: waiting.sequence,
-          spans: waiting.spans.values.sorted { $0.target < $1.target }))
+      unwritten.append(Self.write(waiting, stream))
     }
     return unwritten
+  }
+
+  /// Not where the manager's clock was set between them: together they would have the time of the later one.
+  private static func follows(_ span: JobSpan, _ before: JobSpan) -> Bool {
+    let (end, overflow) = before.throughNanoseconds.addingReportingOverflow(minute)
+    return span.throughNanoseconds >= before.throughNanoseconds
+      && (overflow || span.throughNanoseconds <= end)
+  }
+
+  private static func write(_ waiting: Pending, _ stream: StreamKey) -> Write {
+    Write(
+      stream: stream, sequence: waiting.sequence,
+      spans: waiting.spans.values.sorted { $0.target < $1.target })
   }
 
   package mutating func wrote(_ writes: [Write]) {

@@ -56,6 +56,33 @@ import Testing
     #expect(spans[0].fromNanoseconds == 0 && spans[0].throughNanoseconds == 60 * Self.second)
   }
 
+  /// The manager's clock was an hour ahead for a while: what was done before is not said to be later.
+  @Test func aStepOfTheClockEndsASpan() throws {
+    var book = JobBook()
+    func take(_ sequence: UInt64, at end: Int64, now: Int64) throws {
+      let report = Self.report(sequence)
+      #expect(
+        book.take(
+          report, Self.span(report, at: end), from: try Self.stream(), now: Self.moment(now)))
+    }
+    try take(1, at: 10, now: 10)
+    try take(2, at: 20, now: 20)
+    try take(3, at: 3_630, now: 30)
+    try take(4, at: 40, now: 40)
+    try take(5, at: 50, now: 50)
+    let spans = book.spans(ended: 0...Int64.max)
+    #expect(spans.map(\.throughNanoseconds).sorted() == [20, 50, 3_630].map { $0 * Self.second })
+    let writes = book.cut(now: Self.moment(60), force: true)
+    #expect(writes.map(\.sequence) == [2, 3, 5])
+    #expect(
+      writes.flatMap(\.spans).reduce(0) { $0 + ($1.top.first?.increase.writtenBytes ?? 0) } == 50)
+    // One that jumps to and fro without end makes no more rows than seconds.
+    for sequence in 6...1_000 as ClosedRange<UInt64> {
+      try take(sequence, at: sequence % 2 == 0 ? 100 : 9_000, now: 100)
+    }
+    #expect(book.spans(ended: 0...Int64.max).count == 4)
+  }
+
   @Test func aReportIsCountedOnce() throws {
     var book = JobBook()
     book.resume(try Self.stream(), stored: 4)
