@@ -93,8 +93,8 @@ package struct AgentLink: Sendable {
   private var leaving: Leaving?
   private var renewWithin: Int64?
   private var nextRenewal: Int64 = 0
-  /// A request is under way in this session.
-  private var isRenewing = false
+  /// Requests of this session without an answer: a slow manager may be asked again before it answers.
+  private var renewalsAsked = 0
   /// The manager asked for them, or their time has come: told once what is more urgent is out, however often
   /// it asks.
   private var owesDigests = false
@@ -128,7 +128,7 @@ package struct AgentLink: Sendable {
     nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     nextDigests = now + AgentLink.digestInterval
     renewWithin = nil
-    isRenewing = false
+    renewalsAsked = 0
     owesDigests = false
     send(
       .hello(
@@ -160,7 +160,7 @@ package struct AgentLink: Sendable {
       state.resend(keys)
     case .tellDigests: owesDigests = true
     case .renewed(let certificate, let authority):
-      guard isRenewing else {
+      guard renewalsAsked > 0 else {
         return [
           .close(
             Diagnostic(
@@ -168,7 +168,7 @@ package struct AgentLink: Sendable {
               reason: "it sent a certificate that it was not asked for"), tell: true)
         ]
       }
-      isRenewing = false
+      renewalsAsked -= 1
       return [.storeCertificate(certificate: certificate, authority: authority)]
     case .goodbye(let diagnostic):
       return [.refused(diagnostic)]
@@ -242,7 +242,7 @@ package struct AgentLink: Sendable {
   }
 
   package mutating func renewalRequested(_ request: String) {
-    isRenewing = true
+    renewalsAsked += 1
     send(.renew(request: request))
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import ManagerCore
 import Protocol
+import Synchronization
 
 /// The hours of a server's day become one row a series, for each tier, when the day is over.
 extension HistoryFiles {
@@ -109,5 +110,35 @@ extension HistoryFiles {
     } catch {
       throw StoreFailure.diagnose(error, path: path(file))
     }
+  }
+
+  // MARK: What is where
+
+  var loose: [HistoryDay: Set<ServerID>] { state.withLock { $0.loose } }
+
+  /// It has roll-ups of hours, and of them alone where `isApart`.
+  func loosen(_ server: ServerID, _ day: HistoryDay, isApart: Bool = false) {
+    state.withLock { state in
+      state.loose[day, default: []].insert(server)
+      if isApart { state.joining.remove(server, from: day) }
+    }
+  }
+
+  func beginJoining(_ server: ServerID, _ day: HistoryDay) {
+    state.withLock { _ = $0.joining[day, default: []].insert(server) }
+  }
+
+  func joined(_ server: ServerID, _ day: HistoryDay) {
+    state.withLock { state in
+      state.loose.remove(server, from: day)
+      state.joining.remove(server, from: day)
+    }
+  }
+}
+
+extension [HistoryDay: Set<ServerID>] {
+  fileprivate mutating func remove(_ server: ServerID, from day: HistoryDay) {
+    self[day]?.remove(server)
+    if self[day]?.isEmpty == true { self[day] = nil }
   }
 }

@@ -366,27 +366,6 @@ package final class HistoryFiles: Sendable {
     }
   }
 
-  var loose: [HistoryDay: Set<ServerID>] { state.withLock { $0.loose } }
-
-  /// It has roll-ups of hours, and of them alone where `isApart`.
-  func loosen(_ server: ServerID, _ day: HistoryDay, isApart: Bool = false) {
-    state.withLock { state in
-      state.loose[day, default: []].insert(server)
-      if isApart { state.joining.remove(server, from: day) }
-    }
-  }
-
-  func beginJoining(_ server: ServerID, _ day: HistoryDay) {
-    state.withLock { _ = $0.joining[day, default: []].insert(server) }
-  }
-
-  func joined(_ server: ServerID, _ day: HistoryDay) {
-    state.withLock { state in
-      state.loose.remove(server, from: day)
-      state.joining.remove(server, from: day)
-    }
-  }
-
   // MARK: Changes of roll-ups
 
   func changes(of file: HistoryFile) -> RollUpChanges {
@@ -397,12 +376,5 @@ package final class HistoryFiles: Sendable {
   /// what was read before for what is there.
   func noteChange(of day: HistoryDay, of server: ServerID, in file: HistoryFile) {
     state.withLock { $0.changes[file, default: RollUpChanges()].note(day, of: server) }
-  }
-}
-
-extension [HistoryDay: Set<ServerID>] {
-  fileprivate mutating func remove(_ server: ServerID, from day: HistoryDay) {
-    self[day]?.remove(server)
-    if self[day]?.isEmpty == true { self[day] = nil }
   }
 }
