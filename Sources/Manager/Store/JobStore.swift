@@ -38,7 +38,9 @@ package final class JobStore: Sendable {
 
   /// One transaction; when it returns, all of it is on disk.
   package func append(_ writes: [JobBook.Write], nanoseconds: Int64) async throws(DiagnosticError) {
-    let day = JobStore.day(nanoseconds)
+    // Where the clock was set back meanwhile a span is of a later day than now.
+    let newest = writes.lazy.flatMap(\.spans).map(\.throughNanoseconds).max()
+    let day = JobStore.day(max(nanoseconds, newest ?? nanoseconds))
     try await run(day, creating: true) { db in
       var names = NameTable()
       for write in writes {

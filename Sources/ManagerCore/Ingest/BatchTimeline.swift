@@ -187,7 +187,9 @@ private struct Line: Sendable {
       pieces[$0].from.boot < pieces[$1].from.boot
     }
     if let after, instant.wall >= pieces[after].from.wall { return nil }
+    if let after, isCounted(instant.boot, pieces[after].from.boot, but: stretch) { return nil }
     guard let before else { return (nil, after) }
+    guard !isCounted(pieces[before].through.boot, instant.boot, but: stretch) else { return nil }
     let end = pieces[before].through
     guard instant.boot > end.boot, instant.wall > end.wall else { return nil }
     // The clock was set back: those that are still to come may have no room between.
@@ -199,6 +201,15 @@ private struct Line: Sendable {
       return nil
     }
     return (before, after)
+  }
+
+  /// Whether another stretch begins or ends between the two: what it counted there would count again in one
+  /// that goes from the one to the other. One that holds both may have had a hole there.
+  private func isCounted(_ from: Int64, _ through: Int64, but stretch: UInt8) -> Bool {
+    pieces.contains {
+      $0.stretch != stretch && $0.from.boot < through && $0.through.boot > from
+        && ($0.from.boot > from || $0.through.boot < through)
+    }
   }
 
   private mutating func add(_ instant: Piece.Instant, _ stretch: UInt8) {

@@ -53,6 +53,7 @@ package struct ObservedSite: Sendable {
     }
     for var record in known {
       record.lastHeardNanoseconds = since(record.lastHeardNanoseconds)
+      record.collectorEvidence = record.collectorEvidence?.compactMapValues(since)
       servers[record.id] = ReportedServer(record, at: startedAt)
       for nid in record.nids { serversByNID[nid, default: []].insert(record.id) }
     }
@@ -62,7 +63,13 @@ package struct ObservedSite: Sendable {
       insert(ObservedTarget(record, at: startedAt))
       for former in record.formerIDs { successors[former] = record.id }
     }
-    for memory in memories.sorted(by: { $0.server < $1.server }) {
+    for var memory in memories.sorted(by: { $0.server < $1.server }) {
+      for place in memory.sections.indices {
+        let kept = memory.sections[place]
+        memory.sections[place].evidenceNanoseconds = since(kept.evidenceNanoseconds)
+        memory.sections[place].unchangedSinceNanoseconds =
+          since(kept.unchangedSinceNanoseconds) ?? kept.unchangedSinceNanoseconds
+      }
       remember(memory, at: startedAt)
     }
     // Written down with the clock as it is now, once.

@@ -99,6 +99,22 @@ import Testing
     }
   }
 
+  /// The clock was put right while no manager ran; one that lives was heard until then.
+  @Test func agesOfASilentServerGoOnWhereTheClockWasSetBackUnseen() throws {
+    let (begun, _) = try killed(after: 20)
+    var (stage, written) = (begun, Written())
+    stage.cut("oss01")
+    try stage.run(30)
+    for id in stage.servers.values.map(\.id) { stage.site.persist(id, at: stage.now) }
+    written.take(&stage)
+    let next = written.restarted(stage, after: -600)
+    #expect(next.server("oss02")?.heardSecondsAgo == 0)
+    let heard = try #require(next.server("oss01")?.heardSecondsAgo)
+    let seen = try next.site.targetDetail("fs1-OST0000", at: next.now).summary.evidenceSecondsAgo
+    #expect((29...32).contains(Int(heard)))
+    #expect(try (heard...heard + 2).contains(#require(seen)), "\(seen ?? -1) after \(heard)")
+  }
+
   @Test func aMoveToAnotherServerAfterTheRestartIsNoDoubleClaim() throws {
     let (stage, written) = try killed(after: 20)
     var next = written.restarted(stage, after: 30)

@@ -81,6 +81,16 @@ import Testing
     #expect(try await store.spans(of: ["T0"], ended: range).count == 1)
   }
 
+  /// Midnight lay between the time to which the clock was set back and that of what was not yet written.
+  @Test func whatEndedOnALaterDayThanTheClockSaysIsFound() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try JobStore(directory: directory.path)
+    let ahead = Self.span("T0", ended: Given.now + Given.day, jobs: ["a": 1])
+    try await store.append([Self.write(1, [ahead])], nanoseconds: Given.now)
+    let range = (Given.now + Given.day - 1)...(Given.now + 2 * Given.day)
+    #expect(try await store.spans(of: ["T0"], ended: range) == [ahead])
+  }
+
   @Test func aFileThatIsNoneOfOursIsRefusedInWords() async throws {
     let directory = try TemporaryDirectory()
     try directory.put("jobs-2026-11-22.sqlite", Array("this is no database at all".utf8))
