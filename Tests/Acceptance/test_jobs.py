@@ -3,6 +3,7 @@
 a manager that is killed, and what nobody names is told as unnamed."""
 
 import os
+import time
 import unittest
 
 from iml_lab import Agent, Lab, run, wait_until
@@ -108,6 +109,29 @@ class Jobs(Lab):
         self.assertEqual(both["jobs"], view["jobs"])
         whole, _ = self.shown(server, "--fs", "fs")
         self.assertEqual(whole["jobs"], view["jobs"])
+
+    def test_reports_that_could_not_be_taken_come_again(self):
+        server, agent, _, (target,) = self.site("fs-OST0000")
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400))
+        broken = server.state / f"jobs/jobs-{day}.sqlite"
+        server.kill()
+        broken.write_bytes(b"this is no database")
+        server.start()
+        agent.wait_connected()
+        for _ in range(3):
+            target.add("dd.0", write=1_000, writes=1)
+            target.write()
+            time.sleep(1.5)
+        told = wait_until(lambda: [f for f in server.findings() if f["subject"] == str(broken)], "it is told")
+        self.assertIn("-wal", told[0]["remedy"])
+        broken.unlink()
+        target.add("dd.0", write=1_000, writes=1)
+        target.write()
+        wait_until(lambda: (v := self.shown(server)[0])["total"]["writtenBytes"] == 4_000 and v,
+                   "all that was done is told, once")
+        time.sleep(3)
+        self.assertEqual(self.shown(server)[0]["total"]["writtenBytes"], 4_000)
+        self.assertNotIn("state-directory-unusable", server.codes())
 
     def test_what_is_not_named_is_counted(self):
         server, _, _, (target,) = self.site("fs-OST0000")

@@ -7,12 +7,12 @@ import Protocol
 extension Site {
   func jobs(_ report: JobReport, _ handle: SessionHandle) async {
     let stream = handle.stream
+    if live[handle.server]?.handle == handle, live[handle.server]?.isMissingJobs == true { return }
     do throws(DiagnosticError) {
-      if !jobBook.knows(stream) {
-        jobBook.resume(stream, stored: try await jobStore.sequence(of: stream))
-      }
+      try await resumeJobs(stream)
     } catch {
       // The agent keeps the report and sends it again in its next session.
+      if live[handle.server]?.handle == handle { live[handle.server]?.isMissingJobs = true }
       failed(error)
       return
     }
@@ -36,6 +36,27 @@ extension Site {
     }
   }
 
+  private func resumeJobs(_ stream: StreamKey) async throws(DiagnosticError) {
+    guard !jobBook.knows(stream) else { return }
+    jobBook.resume(stream, stored: try await jobStore.sequence(of: stream))
+  }
+
+  /// Ends the sessions whose reports could not be taken, once they can: the agents send all of them again.
+  private func askForMissingJobs() async {
+    for (server, session) in live where session.isMissingJobs {
+      do throws(DiagnosticError) { try await resumeJobs(session.handle.stream) } catch {
+        return failed(error)
+      }
+      // Nothing else failed meanwhile, or it is told by what is written next.
+      jobFailure = nil
+      guard live[server]?.handle == session.handle else { continue }
+      await session.writer.end(
+        Diagnostic(
+          .conflict, .warning, subject: "manager",
+          reason: "reports of jobs could not be stored; send them again"))
+    }
+  }
+
   private func corrected(_ stamp: Stamp, _ handle: SessionHandle, _ now: Moment) -> Int64 {
     min(clocks[handle.server]?.corrected(stamp) ?? now.wallNanoseconds, now.wallNanoseconds)
   }
@@ -46,6 +67,7 @@ extension Site {
   }
 
   private func flushJobsNow(force: Bool) async {
+    await askForMissingJobs()
     let writes = jobBook.cut(now: now, force: force)
     guard !writes.isEmpty else { return }
     do throws(DiagnosticError) {

@@ -28,6 +28,8 @@ package actor Site {
     let intervalBefore: Int64?
     var acknowledged: UInt64
     var acknowledgedJobs: UInt64 = 0
+    /// A report of its jobs could not be taken: one that follows would be acknowledged with it.
+    var isMissingJobs = false
     /// Of `handle.lives`: settled in the store, and told so.
     var lives: [(settled: UInt64, acknowledged: UInt64)] = []
   }
