@@ -209,6 +209,13 @@ package struct ManagerService: Sendable {
         "a file of jobs is empty: if there was anything in it, it is lost",
         metadata: ["file": "\(file)"])
     }
+    if let reason = store.history.listTrouble {
+      logger.warning(
+        "the list of history's files is of no use: one that was removed is not missed",
+        metadata: [
+          "file": "\(configuration.stateDirectory)/history.files", "reason": "\(reason)",
+        ])
+    }
     let site = Site(
       store: store, jobStore: jobStore,
       frames: try FrameLogFiles(folder: "\(configuration.stateDirectory)/frames"),

@@ -64,8 +64,12 @@ package final class FrameLogFiles: Sendable {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failed(path, "open") }
     defer { close(descriptor) }
-    let size = Int(lseek(descriptor, 0, SEEK_END))
-    guard size >= 0 else { throw failed(path, "seek") }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failed(path, "stat") }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw Self.failure(path, "it is no regular file")
+    }
+    let size = Int(status.st_size)
     guard size <= Self.readLimit else {
       throw Self.failure(path, "it has \(size) bytes, which no segment of a frame log has")
     }

@@ -48,6 +48,25 @@ extension HistoryFiles {
     return String(decoding: list, as: UTF8.self).split(separator: "\n")
   }
 
+  package var listTrouble: String? { state.withLock { $0.listTrouble } }
+
+  /// Whether it was written here and can be read, which nobody else would notice.
+  ///
+  /// - Parameter files: those that there are; the list is made after the first of them.
+  func checkList(_ files: Set<HistoryFile>) -> String? {
+    do throws(FileError) {
+      guard try DurableFile.readIfPresent(listPath) != nil else {
+        return files.count < 2 ? nil : "it is not there"
+      }
+    } catch {
+      return "\(error)"
+    }
+    let strange = readList().first {
+      HistoryFile(name: String($0)) == nil && LostHistory(line: $0) == nil
+    }
+    return strange.map { "it names \(String($0.prefix(80)).debugDescription), which is no file of history" }
+  }
+
   /// Before anything is opened: a manager that was killed between the renames of one file left its log
   /// under the new name and the rest under the old one.
   func finishSettingAside() {

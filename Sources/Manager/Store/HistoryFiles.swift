@@ -52,6 +52,8 @@ package final class HistoryFiles: Sendable {
   struct State {
     var open: [(file: HistoryFile, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
+    /// Why the list of files that an earlier manager wrote is of no use; `nil` where it is.
+    var listTrouble: String?
     /// What is lost and not yet told.
     var missing: Set<LostHistory> = []
     /// Days whose samples are gone: what comes late must not take the place of their roll-ups. Of some
@@ -109,7 +111,11 @@ package final class HistoryFiles: Sendable {
       finishSettingAside()
       names = try DurableFile.names(in: folder)
       let files = Set(names.compactMap(HistoryFile.init(name:)))
-      state.withLock { $0.files = files }
+      let trouble = checkList(files)
+      state.withLock {
+        $0.files = files
+        $0.listTrouble = trouble
+      }
     } catch {
       let reason = (error as? FileError).map { "\($0)" } ?? error.localizedDescription
       throw DiagnosticError(.stateDirectoryUnusable, subject: folder, reason: reason)

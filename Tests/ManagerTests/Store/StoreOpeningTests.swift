@@ -172,6 +172,34 @@ import Testing
     }
   }
 
+  /// Nobody else would notice; it is made anew, and a file that went before then is not missed.
+  @Test func aListOfHistoryThatIsOfNoUseIsTold() async throws {
+    func trouble(_ damage: (String) throws -> Void) throws -> String? {
+      let directory = try TemporaryDirectory()
+      do { _ = try HistoryFiles(folder: directory.path + "/history") }
+      for month in 1...2 {
+        try directory.put("history/raw-2026-0\(month)-01.sqlite", [])
+      }
+      try damage(directory.path + "/history.files")
+      return try HistoryFiles(folder: directory.path + "/history").listTrouble
+    }
+    func write(_ text: String) -> (String) throws -> Void {
+      { try Data(text.utf8).write(to: URL(fileURLWithPath: $0)) }
+    }
+    let whole = "raw-2026-01-01.sqlite\nraw-2026-02-01.sqlite\nraw-2026-03-01.sqlite >\n"
+    #expect(try trouble(write(whole)) == nil)
+    #expect(
+      try trouble { try FileManager.default.removeItem(atPath: $0) } == "it is not there")
+    #expect(try trouble(write("x\u{1B}y\n"))?.contains("names \"x\\u{1B}y\"") == true)
+    let isFolder = try trouble {
+      try FileManager.default.removeItem(atPath: $0)
+      try FileManager.default.createDirectory(atPath: $0, withIntermediateDirectories: false)
+    }
+    #expect(isFolder?.contains("regular file") == true)
+    let directory = try TemporaryDirectory()
+    #expect(try HistoryFiles(folder: directory.path + "/history").listTrouble == nil, "a new one")
+  }
+
   @Test func someoneElsesDatabaseIsRefused() async throws {
     let directory = try TemporaryDirectory()
     do {
