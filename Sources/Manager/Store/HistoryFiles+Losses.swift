@@ -64,7 +64,9 @@ extension HistoryFiles {
     let strange = readList().first {
       HistoryFile(name: String($0)) == nil && LostHistory(line: $0) == nil
     }
-    return strange.map { "it names \(String($0.prefix(80)).debugDescription), which is no file of history" }
+    return strange.map {
+      "it names \(String($0.prefix(80)).debugDescription), which is no file of history"
+    }
   }
 
   /// Before anything is opened: a manager that was killed between the renames of one file left its log
