@@ -53,7 +53,6 @@ package struct AgentLink: Sendable {
   private static let longestInterval = 3_600_000
   private static let declarationsPerMessage = 2_000
   private static let digestInterval: Int64 = 60_000_000_000
-  private static let renewalInterval: Int64 = 60_000_000_000
   /// A manager that takes the connection but says nothing: longer than `lostAfter`, because a
   /// restarting manager reads its state first.
   private static let greetingLimit: Int64 = 10_000_000_000
@@ -91,10 +90,7 @@ package struct AgentLink: Sendable {
   private var logs: [LogLine] = []
   private var jobs = JobReportBuffer()
   private var leaving: Leaving?
-  private var renewWithin: Int64?
-  private var nextRenewal: Int64 = 0
-  /// Requests of this session without an answer: a slow manager may be asked again before it answers.
-  private var renewalsAsked = 0
+  private var renewal = CertificateRenewal()
   /// The manager asked for them, or their time has come: told once what is more urgent is out, however often
   /// it asks.
   private var owesDigests = false
@@ -127,8 +123,7 @@ package struct AgentLink: Sendable {
     lastHeard = now
     nextHeartbeat = now + WireLimits.heartbeat.nanoseconds
     nextDigests = now + AgentLink.digestInterval
-    renewWithin = nil
-    renewalsAsked = 0
+    renewal = CertificateRenewal()
     owesDigests = false
     send(
       .hello(
@@ -160,7 +155,7 @@ package struct AgentLink: Sendable {
       state.resend(keys)
     case .tellDigests: owesDigests = true
     case .renewed(let certificate, let authority):
-      guard renewalsAsked > 0 else {
+      guard renewal.answered() else {
         return [
           .close(
             Diagnostic(
@@ -168,7 +163,6 @@ package struct AgentLink: Sendable {
               reason: "it sent a certificate that it was not asked for"), tell: true)
         ]
       }
-      renewalsAsked -= 1
       return [.storeCertificate(certificate: certificate, authority: authority)]
     case .goodbye(let diagnostic):
       return [.refused(diagnostic)]
@@ -213,8 +207,7 @@ package struct AgentLink: Sendable {
     jobs.rewind()
     planReplay(welcome.lives)
     state.rewind()
-    renewWithin = welcome.renewWithinSeconds
-    nextRenewal = now
+    renewal.welcomed(within: welcome.renewWithinSeconds, now: now)
     let interval = min(max(welcome.collectMilliseconds, 100), AgentLink.longestInterval)
     collectMilliseconds = interval
     return [.opened(session: welcome.session), .collectEvery(milliseconds: interval)]
@@ -242,7 +235,7 @@ package struct AgentLink: Sendable {
   }
 
   package mutating func renewalRequested(_ request: String) {
-    renewalsAsked += 1
+    renewal.requested()
     send(.renew(request: request))
   }
 
@@ -275,12 +268,7 @@ package struct AgentLink: Sendable {
       }
       nextDigests = now + AgentLink.digestInterval
     }
-    if let left = certificateExpiresInSeconds, let within = renewWithin, left < within,
-      now >= nextRenewal
-    {
-      nextRenewal = now + AgentLink.renewalInterval
-      return [.makeRenewalRequest]
-    }
+    if renewal.isDue(now: now, left: certificateExpiresInSeconds) { return [.makeRenewalRequest] }
     return []
   }
 
