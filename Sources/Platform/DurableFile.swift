@@ -39,6 +39,22 @@ package enum DurableFile {
       path: path, operation: "it is no regular file", errorNumber: isFolder ? EISDIR : EINVAL)
   }
 
+  /// The bytes of an open file.
+  ///
+  /// - Throws: where it is a folder, a pipe or a device.
+  package static func size(of descriptor: Int32, _ path: String) throws(FileError) -> Int {
+    try checkRegular(descriptor, path)
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(path, "open") }
+    return Int(status.st_size)
+  }
+
+  /// Whether something else than a file is there; a link counts as what it leads to.
+  package static func isOther(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+  }
+
   package static func read(_ path: String) throws(FileError) -> [UInt8] {
     let descriptor = open(path, reading)
     guard descriptor >= 0 else { throw failure(path, "open") }

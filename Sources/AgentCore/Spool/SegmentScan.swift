@@ -61,6 +61,8 @@ package struct SegmentScan: Sendable {
     case unusable(number: UInt64, reason: String?, life: Life?, ending: Ending)
     /// Of a version that this agent does not know: it stays as it is.
     case newer(number: UInt64, bytes: Int)
+    /// A folder or a device in its place, which no agent made.
+    case noFile(number: UInt64)
   }
 
   package struct Ending: Sendable {
@@ -72,6 +74,9 @@ package struct SegmentScan: Sendable {
     package var tornBytes = 0
     package var losses: [HeldLife]?
   }
+
+  /// So that there is always a next one; no agent samples as often.
+  private static let lastOrder = UInt64.max / 2
 
   private let number: UInt64
   private var reader = RecordReader()
@@ -143,7 +148,9 @@ package struct SegmentScan: Sendable {
   }
 
   private mutating func batch(_ body: [UInt8]) {
-    guard let found = try? SampleDecoder.heading(body.span), found.order >= 1 else {
+    guard let found = try? SampleDecoder.heading(body.span),
+      (1...SegmentScan.lastOrder).contains(found.order)
+    else {
       isDamaged = true
       return
     }

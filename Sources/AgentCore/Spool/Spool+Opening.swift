@@ -8,6 +8,7 @@ extension Spool {
       nextNumber = max(nextNumber, outcome.number &+ 1)
       switch outcome {
       case .newer(let number, let bytes): noteForeign(number, bytes: bytes)
+      case .noFile(let number): noteDamage(number, "it is no regular file, and is left as it is")
       case .unusable(let number, let reason, let life, let ending):
         if let reason { noteDamage(number, reason) }
         if let told = ending.losses { losses = told }
@@ -25,27 +26,37 @@ extension Spool {
       }
     }
     adopt(losses)
+    noteHoles()
     if !losses.isEmpty { lossesVersion += 1 }
   }
 
-  private mutating func adopt(_ segment: SpoolSegment) {
-    // A write that failed and yet reached the disk stands in two segments; the later one counts.
-    while let index = segments.lastIndex(where: { $0.life == segment.life }),
-      segments[index].orders.upperBound >= segment.orders.lowerBound
-    {
-      let first = segments[index].orders.lowerBound
-      if first < segment.orders.lowerBound {
-        segments[index].orders = first...(segment.orders.lowerBound - 1)
+  /// What stands in two segments counts once: a write that failed and yet reached the disk is followed by
+  /// another, which has more behind it. The numbers tell nothing else, for files can be copied and renamed.
+  private mutating func adopt(_ found: SpoolSegment) {
+    var segment = found
+    var place = segments.count
+    for index in segments.indices.reversed() where segments[index].life == segment.life {
+      let known = segments[index].orders
+      if known.upperBound < segment.orders.lowerBound { break }
+      if known.lowerBound > segment.orders.upperBound {
+        place = index
+      } else if known.upperBound > segment.orders.upperBound {
+        guard segment.orders.lowerBound < known.lowerBound else {
+          noteDamage(segment.number, "all of it is in segment \(segments[index].number) too")
+          removals.append(segment.number)
+          return
+        }
+        segment.orders = segment.orders.lowerBound...(known.lowerBound - 1)
+        place = index
+      } else if known.lowerBound < segment.orders.lowerBound {
+        segments[index].orders = known.lowerBound...(segment.orders.lowerBound - 1)
       } else {
         removals.append(segments[index].number)
         segments.remove(at: index)
+        place -= 1
       }
     }
-    let before = lives.first { $0.life == segment.life }?.lastOrder
-    if let before, segment.orders.lowerBound > before + 1 {
-      extend(segment.life, through: segment.orders.lowerBound - 1, segment.firstStamp)
-    }
-    segments.append(segment)
+    segments.insert(segment, at: place)
     guard let index = lives.firstIndex(where: { $0.life == segment.life }) else {
       lives.append(
         EarlierLife(
@@ -58,18 +69,28 @@ extension Spool {
     }
   }
 
-  /// Orders up to this one were there and can not be read.
+  /// Orders up to this one were there and can not be read, unless another segment has them.
   private mutating func extend(_ life: Life, through order: UInt64, _ stamp: Stamp) {
     guard let index = lives.firstIndex(where: { $0.life == life }) else {
-      var entry = EarlierLife(life: life, lastOrder: order, lastStamp: stamp)
-      entry.lost.add(order...order, samples: nil)
-      lives.append(entry)
+      lives.append(EarlierLife(life: life, lastOrder: order, lastStamp: stamp))
       return
     }
     guard order > lives[index].lastOrder else { return }
-    lives[index].lost.add((lives[index].lastOrder + 1)...order, samples: nil)
     lives[index].lastOrder = order
     lives[index].lastStamp = stamp
+  }
+
+  /// What is in no segment, behind the first of its life: nothing of it can be sent, for whatever reason.
+  /// What lies before the first the manager has, or knows for lost.
+  private mutating func noteHoles() {
+    for index in lives.indices {
+      let held = segments.filter { $0.life == lives[index].life }.map(\.orders)
+      guard let first = held.map(\.lowerBound).min(), first <= lives[index].lastOrder else { continue }
+      let told = lives[index].lost.ranges.map { $0.from...$0.through }
+      for part in Spool.subtract(held + told, from: first...lives[index].lastOrder) {
+        lives[index].lost.add(part, samples: nil)
+      }
+    }
   }
 
   /// What earlier lives wrote down as given up. A segment that is there all the same beats it.
@@ -136,6 +157,7 @@ extension SegmentScan.Outcome {
     case .segment(let segment, _): segment.number
     case .unusable(let number, _, _, _): number
     case .newer(let number, _): number
+    case .noFile(let number): number
     }
   }
 }

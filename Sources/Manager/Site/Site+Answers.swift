@@ -140,10 +140,11 @@ extension Site {
         remedy: "List the metrics there are: iml metrics list")
     }
     let (span, overflow) = request.seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let query = MetricQuery(
+    var query = MetricQuery(
       metric: request.metric, by: request.by, match: request.match,
       fromNanoseconds: overflow ? 0 : max(0, now.wallNanoseconds - span),
       throughNanoseconds: now.wallNanoseconds, isRate: request.isRate)
+    query.repeated = repeatedTimes
     let names = ManagerFigures.serverLabels(hostnames: observed.hostnames)
     let candidates = try await Self.candidates(query, catalogue, observed, names)
     let noRate = DiagnosticError(

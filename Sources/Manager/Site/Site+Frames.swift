@@ -77,6 +77,9 @@ extension Site {
     timeline = BatchTimeline(
       Array(try await store.documents(.timeline, as: BatchTimeline.Record.self).values),
       last: lastBatch)
+    repeatedTimes =
+      try await store.documents(.repeatedTimes, as: RepeatedTimes.self).values.first
+      ?? RepeatedTimes()
     // When a server was heard and a target seen is written down seldom; what was sent is here to the
     // second.
     // What is still to come was stamped by a clock that was ahead, and says nothing of when.
@@ -116,6 +119,9 @@ extension Site {
   /// The manager's clock was set back while it was down, or this was told before it ended.
   private func tellFutureOfEarlierRuns() async throws(DiagnosticError) {
     let wall = Clock.wall()
+    if let newest = lastBatch.values.map(\.nanoseconds).max(), newest > wall {
+      noteRepeated(from: wall, through: newest)
+    }
     for (server, last) in lastBatch where last.nanoseconds > wall {
       let told = try await store.losses(of: server)
       if told.contains(where: { $0.beforeNanoseconds == last.nanoseconds }) {

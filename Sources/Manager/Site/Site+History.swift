@@ -209,9 +209,16 @@ extension Site {
     latest.bound(to: wall)
     let now = Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: wall)
     noteJump(step, now)
+    if step < 0 { noteRepeated(from: wall, through: wall.subtractingReportingOverflow(step).partialValue) }
     if step.magnitude > 1_000_000_000 { observed.wallClockSet(by: step, at: now) }
     tellFuture(wall)
     return wall
+  }
+
+  /// Written down before any sample that is taken from now on.
+  func noteRepeated(from: Int64, through: Int64) {
+    repeatedTimes.add(from: from, through: through)
+    hasNewRepeatedTimes = true
   }
 
   static let wasAhead =
@@ -326,7 +333,9 @@ extension Site {
         metadata: ["mgs": "\(other)", "former": "\(one)"])
     }
     let set = timeline.takeChanged().map { StateEffect.persistTimeline($0) }
-    pendingEffects = StateEffect.coalesced(pendingEffects + new + set)
+    let times = hasNewRepeatedTimes ? [StateEffect.persistRepeatedTimes(repeatedTimes)] : []
+    hasNewRepeatedTimes = false
+    pendingEffects = StateEffect.coalesced(pendingEffects + new + set + times)
     guard !pendingEffects.isEmpty else { return }
     let batch = pendingEffects
     try await store.apply(batch)

@@ -79,6 +79,8 @@ package actor Site {
   var jobBook = JobBook()
   var latest = LatestValues()
   var timeline = BatchTimeline()
+  var repeatedTimes = RepeatedTimes()
+  var hasNewRepeatedTimes = false
   let startedNanoseconds = Clock.wall()
   var live: [ServerID: Live] = [:]
   var clocks: [ServerID: ClockModel] = [:]

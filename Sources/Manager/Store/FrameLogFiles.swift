@@ -64,12 +64,10 @@ package final class FrameLogFiles: Sendable {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failed(path, "open") }
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw failed(path, "stat") }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw Self.failure(path, "it is no regular file")
+    let size: Int
+    do throws(FileError) { size = try DurableFile.size(of: descriptor, path) } catch {
+      throw Self.failure(path, "\(error.operation): \(error.text)")
     }
-    let size = Int(status.st_size)
     guard size <= Self.readLimit else {
       throw Self.failure(path, "it has \(size) bytes, which no segment of a frame log has")
     }

@@ -8,6 +8,8 @@ package enum DocumentKind: String, Sendable, CaseIterable {
   case memory
   /// Where the manager's clock was set back while a server sampled.
   case timeline
+  /// When the manager's clock was set back; one document.
+  case repeatedTimes
 }
 
 extension StateStore {

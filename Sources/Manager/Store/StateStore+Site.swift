@@ -82,6 +82,7 @@ extension StateStore {
       try record.boots.isEmpty
         ? remove(.timeline, record.server.text, db)
         : put(.timeline, record.server.text, record, db)
+    case .persistRepeatedTimes(let times): try put(.repeatedTimes, "manager", times, db)
     case .persistMemory(let memory):
       do {
         try put(.memory, memory.server.text, memory, db)

@@ -14,6 +14,8 @@ package struct MetricQuery: Hashable, Sendable {
   package var throughNanoseconds: Int64
   /// Increase per second instead of readings; only counters have it.
   package var isRate: Bool
+  /// Of the clock that gave the samples their times.
+  package var repeated = RepeatedTimes()
 
   package init(
     metric: String, by: [String] = [], match: [String: String] = [:], fromNanoseconds: Int64,
@@ -71,7 +73,7 @@ package struct MetricQuery: Hashable, Sendable {
         return SampleTrack(
           candidate, rollUps: material.rollUps[candidate.id] ?? [],
           material.columns[candidate.id] ?? [], from: fromNanoseconds,
-          through: throughNanoseconds)
+          through: throughNanoseconds, repeated: repeated)
       })
   }
 

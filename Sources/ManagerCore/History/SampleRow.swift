@@ -25,7 +25,7 @@ package struct SampleLayout: Hashable, Sendable {
   }
 
   /// The same series in a later stretch of their lives.
-  package func inStretch(_ stretch: UInt8) -> SampleLayout {
+  package func inStretch(_ stretch: UInt16) -> SampleLayout {
     guard stretch > 0 else { return self }
     return SampleLayout(
       series: series, sources: sources.map { LifeSource.source($0, stretch: stretch) })

@@ -23,6 +23,7 @@ struct SampleTrack: Sendable {
   /// Two points further apart than this have a hole between them, which is drawn as one.
   private(set) var holeNanoseconds: Int64 = 0
   private let scale: Double
+  private let repeated: RepeatedTimes
   /// Of the samples behind the points, as far as they lie beyond them.
   private var extremes: (low: Double, high: Double)?
 
@@ -32,9 +33,10 @@ struct SampleTrack: Sendable {
   /// by within it is not known to lie in the range.
   init?(
     _ candidate: MetricQuery.Candidate, rollUps: [RollUp] = [], _ points: [HistoryPoint],
-    from: Int64, through: Int64
+    from: Int64, through: Int64, repeated: RepeatedTimes = RepeatedTimes()
   ) {
     self.candidate = candidate
+    self.repeated = repeated
     scale = (0..<min(candidate.series.decimals, 18)).reduce(1) { power, _ in power * 10 }
     let rollUps = SampleTrack.ordered(
       rollUps, from: from, through: through, isCounter: candidate.series.kind == .counter)
@@ -206,7 +208,8 @@ struct SampleTrack: Sendable {
       // It goes on; what it counted between the two readings has no time that can be told.
       guard !lives.goesOn(point.source) else { return }
       resets &+= 1
-      if lives.haveEnded(before: point) {
+      // By the times of a clock that was set back a life that goes on may seem to begin.
+      if !repeated.contains(point.nanoseconds), lives.haveEnded(before: point) {
         add(from: before, through: point.nanoseconds, point.bits)
       }
     }
@@ -229,9 +232,12 @@ struct SampleTrack: Sendable {
 /// The sources of a track that were met so far, and when each of them ends.
 private struct TrackLives {
   private var met: [UInt64: HistoryPoint] = [:]
+  private var metLives: Set<UInt64> = []
+  /// Of each life the first stretch of which there is something.
+  private var firstStretches: [UInt64: UInt16] = [:]
   private var ends: [UInt64: Int64] = [:]
   /// Of each life the stretch that began last, and its end: one of before may end later by its clock.
-  private var lifeEnds: [UInt64: (stretch: UInt8, nanoseconds: Int64)] = [:]
+  private var lifeEnds: [UInt64: (stretch: UInt16, nanoseconds: Int64)] = [:]
   /// Nearly all tracks have one source, and look it up for each point.
   private var current: HistoryPoint?
   private(set) var newest: Int64?
@@ -247,6 +253,7 @@ private struct TrackLives {
     }
     for (source, end) in ends {
       let (life, stretch) = (LifeSource.life(source), LifeSource.stretch(source))
+      firstStretches[life] = min(stretch, firstStretches[life] ?? .max)
       if let known = lifeEnds[life], known.stretch > stretch { continue }
       lifeEnds[life] = (stretch, end)
     }
@@ -258,18 +265,22 @@ private struct TrackLives {
   }
 
   mutating func reach(_ point: HistoryPoint) {
-    if let current, current.source != point.source { met[current.source] = current }
+    if let current, current.source != point.source {
+      met[current.source] = current
+      metLives.insert(LifeSource.life(current.source))
+    }
     current = point
     newest = max(newest ?? .min, point.nanoseconds)
   }
 
   /// Whether a source that is met is no life that begins: an earlier stretch of it is known, or a later one
   /// was met.
+  ///
+  /// - Parameter source: not met.
   func goesOn(_ source: UInt64) -> Bool {
-    let (life, stretch) = (LifeSource.life(source), LifeSource.stretch(source))
-    func isOther(_ other: UInt64) -> Bool { LifeSource.life(other) == life && other != source }
-    return met.keys.contains(where: isOther) || current.map { isOther($0.source) } == true
-      || ends.keys.contains { isOther($0) && LifeSource.stretch($0) < stretch }
+    let life = LifeSource.life(source)
+    return metLives.contains(life) || current.map { LifeSource.life($0.source) == life } == true
+      || firstStretches[life].map { $0 < LifeSource.stretch(source) } == true
   }
 
   /// Whether all the others that were met end before this point.

@@ -20,13 +20,13 @@ package struct BatchTimeline: Sendable {
       }
     }
 
-    package var stretch: UInt8
+    package var stretch: UInt16
     package var from: Instant
     package var through: Instant
     /// It is several, of which nobody knows any more where one ended.
     package var isMixed = false
 
-    package init(stretch: UInt8, from: Instant, through: Instant) {
+    package init(stretch: UInt16, from: Instant, through: Instant) {
       self.stretch = stretch
       self.from = from
       self.through = through
@@ -75,7 +75,7 @@ package struct BatchTimeline: Sendable {
   ///   - isAhead: of some that were sampled before it and are still to come.
   package mutating func stretch(
     _ stream: StreamKey, boot: Int64, nanoseconds: Int64, isAhead: Bool = false
-  ) -> UInt8 {
+  ) -> UInt16 {
     let instant = Piece.Instant(boot: boot, wall: nanoseconds)
     let (stretch, isNew) = lines[stream.server, default: [:]][stream.boot, default: Line()]
       .take(instant, isAhead: isAhead)
@@ -109,7 +109,7 @@ private struct Line: Sendable {
 
   private(set) var pieces: [Piece] = []
   /// The stretches whose last piece may have grown since it was written down.
-  private var open: Set<UInt8> = []
+  private var open: Set<UInt16> = []
 
   init() {}
 
@@ -134,7 +134,7 @@ private struct Line: Sendable {
   /// - Returns: whether there is a new piece too.
   mutating func take(
     _ instant: Piece.Instant, isAhead: Bool
-  ) -> (stretch: UInt8, isNew: Bool) {
+  ) -> (stretch: UInt16, isNew: Bool) {
     // Mostly it is the next one of the piece that grows, or one that is there already.
     for piece in pieces.reversed()
     where piece.from.boot <= instant.boot && instant.boot <= piece.through.boot
@@ -161,12 +161,12 @@ private struct Line: Sendable {
   }
 
   /// Stretches, those first of which the neighbours are by the clock since the boot.
-  private func candidates(_ instant: Piece.Instant) -> [UInt8] {
+  private func candidates(_ instant: Piece.Instant) -> [UInt16] {
     let before = pieces.filter { $0.from.boot <= instant.boot }.max {
       $0.through.boot < $1.through.boot
     }
     let after = pieces.filter { $0.from.boot > instant.boot }.min { $0.from.boot < $1.from.boot }
-    var found: [UInt8] = []
+    var found: [UInt16] = []
     for stretch in [before, after].compactMap({ $0?.stretch })
       + Set(pieces.map(\.stretch)).sorted(by: >)
     where !found.contains(stretch) {
@@ -177,7 +177,7 @@ private struct Line: Sendable {
 
   /// Its neighbours in a stretch; `nil` where its time does not lie between theirs.
   private func fit(
-    _ instant: Piece.Instant, in stretch: UInt8, isAhead: Bool
+    _ instant: Piece.Instant, in stretch: UInt16, isAhead: Bool
   ) -> (before: Int?, after: Int?)? {
     let mine = pieces.indices.filter { pieces[$0].stretch == stretch }
     let before = mine.filter { pieces[$0].from.boot <= instant.boot }.max {
@@ -205,14 +205,14 @@ private struct Line: Sendable {
 
   /// Whether another stretch begins or ends between the two: what it counted there would count again in one
   /// that goes from the one to the other. One that holds both may have had a hole there.
-  private func isCounted(_ from: Int64, _ through: Int64, but stretch: UInt8) -> Bool {
+  private func isCounted(_ from: Int64, _ through: Int64, but stretch: UInt16) -> Bool {
     pieces.contains {
       $0.stretch != stretch && $0.from.boot < through && $0.through.boot > from
         && ($0.from.boot > from || $0.through.boot < through)
     }
   }
 
-  private mutating func add(_ instant: Piece.Instant, _ stretch: UInt8) {
+  private mutating func add(_ instant: Piece.Instant, _ stretch: UInt16) {
     pieces.append(Piece(stretch: stretch, from: instant, through: instant))
     pieces.sort { ($0.stretch, $0.from.boot) < ($1.stretch, $1.from.boot) }
     guard pieces.count > Line.limit,

@@ -130,6 +130,7 @@ package enum StateEffect: Hashable, Sendable {
   case persistTarget(TargetRecord)
   case persistMemory(ServerMemory)
   case persistTimeline(BatchTimeline.Record)
+  case persistRepeatedTimes(RepeatedTimes)
 }
 
 /// Effects as they gather: each record once, however often it changed.

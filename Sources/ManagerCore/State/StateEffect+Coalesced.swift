@@ -7,6 +7,7 @@ extension StateEffect {
     case mgs(String)
     case target(String)
     case timeline(ServerID)
+    case repeatedTimes
   }
 
   /// The record that it writes; `nil` when it does more than that.
@@ -17,6 +18,7 @@ extension StateEffect {
     case .persistMGS(let record): .mgs(record.id)
     case .persistTarget(let record): .target(record.id)
     case .persistTimeline(let record): .timeline(record.server)
+    case .persistRepeatedTimes: .repeatedTimes
     case .mergedTarget, .mergedMGS, .removeServer, .removeTarget, .removeMGS: nil
     }
   }

@@ -84,6 +84,7 @@ package final class SpoolFiles: Sendable {
   }
 
   private func scan(_ number: UInt64) throws -> SegmentScan.Outcome {
+    if DurableFile.isOther(path(number)) { return .noFile(number: number) }
     let descriptor = Glibc.open(path(number), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(path(number), "open") }
     defer { close(descriptor) }

@@ -15,7 +15,7 @@ import Testing
   private static func points(_ seconds: Int64, ahead: Range<Int64>) -> [HistoryPoint] {
     (0..<seconds).map { elapsed in
       let isAhead = ahead.contains(elapsed)
-      let stretch: UInt8 = elapsed < ahead.upperBound ? 0 : 1
+      let stretch: UInt16 = elapsed < ahead.upperBound ? 0 : 1
       return HistoryPoint(
         nanoseconds: (began + elapsed + (isAhead ? 3_660 : 0)) * second,
         source: LifeSource.source(life, stretch: stretch), bits: 5_000_000 + UInt64(elapsed) * 10)
@@ -34,7 +34,7 @@ import Testing
 
   private static func track(
     _ points: [HistoryPoint], rolled tier: RollUpTier? = nil,
-    _ range: ClosedRange<Int64> = -1_000_000...1_000_000
+    _ range: ClosedRange<Int64> = -1_000_000...1_000_000, repeated: RepeatedTimes = RepeatedTimes()
   ) throws -> SampleTrack {
     let series = StoredSeries(
       subject: .target("t"), metric: "m", labels: [:], kind: .counter, unit: "bytes", decimals: 0,
@@ -43,12 +43,14 @@ import Testing
     let ordered = HistoryPoint.ordered(points)
     let (from, through) = (range.lowerBound * second, range.upperBound * second)
     guard let tier else {
-      return try #require(SampleTrack(candidate, ordered, from: from, through: through))
+      return try #require(
+        SampleTrack(candidate, ordered, from: from, through: through, repeated: repeated))
     }
     let parts = Dictionary(grouping: ordered) { RollUpTier.hour.bucket(of: $0.nanoseconds) }
     let rollUps = parts.values.map { RollUp($0, of: nature, tier: tier) }
     return try #require(
-      SampleTrack(candidate, rollUps: rollUps, [], from: from, through: through))
+      SampleTrack(
+        candidate, rollUps: rollUps, [], from: from, through: through, repeated: repeated))
   }
 
   private static func growth(_ track: SampleTrack) -> Double {
@@ -95,6 +97,21 @@ import Testing
       Self.points(60, ahead: 20..<30) + Self.later(60..<80, new, from: 500))
     #expect(track.resets == 1)
     #expect(Self.growth(track) == Double(58 * 10 + 500 + 19 * 10))
+  }
+
+  /// The clock is put right while a target moves to another server and soon stops there: what was sampled
+  /// before the move comes after it by its times.
+  @Test(arguments: [nil, RollUpTier.minute, .hour])
+  func aLifeBeforeAStepBackDoesNotBeginBehindTheNextOne(_ tier: RollUpTier?) throws {
+    let before = Self.points(20, ahead: 0..<20)
+    let after = Self.later(20..<29, 99, from: 500)
+    var repeated = RepeatedTimes()
+    repeated.add(
+      from: (Self.began + 20) * Self.second, through: (Self.began + 20 + 3_660) * Self.second)
+    let track = try Self.track(before + after, rolled: tier, repeated: repeated)
+    #expect(Self.growth(track) == Double(19 * 10 + 8 * 10))
+    #expect(track.resets == 1)
+    #expect(try Self.growth(Self.track(before + after, rolled: tier)) > 5_000_000, "or it is no test")
   }
 
   /// A step back long after a life began takes nothing from its begin.

@@ -15,7 +15,7 @@ import Testing
   /// - Parameters: seconds of the machine's clock and of the manager's.
   private static func stretch(
     _ timeline: inout BatchTimeline, _ boot: Int64, at wall: Int64, boot name: String = "b"
-  ) throws -> UInt8 {
+  ) throws -> UInt16 {
     timeline.stretch(
       try stream(boot: name), boot: boot * second, nanoseconds: wall * second)
   }
@@ -147,7 +147,7 @@ import Testing
     var random = SplitMix(seed: seed)
     var timeline = BatchTimeline()
     var records: [ServerID: BatchTimeline.Record] = [:]
-    var stored: [(stretch: UInt8, boot: Int64, wall: Int64)] = []
+    var stored: [(stretch: UInt16, boot: Int64, wall: Int64)] = []
     var held: [Int64] = []
     var offset: Int64 = 100_000
     func take(_ boot: Int64) throws {
@@ -177,7 +177,7 @@ import Testing
       try take(boot)
       for _ in 0..<min(3, held.count) { try take(held.removeFirst()) }
     }
-    for (stretch, samples) in Dictionary(grouping: stored, by: \.stretch) where stretch < 255 {
+    for (stretch, samples) in Dictionary(grouping: stored, by: \.stretch) where stretch < .max {
       let byTime = samples.sorted { $0.wall < $1.wall }
       #expect(
         zip(byTime, byTime.dropFirst()).allSatisfy { $0.boot < $1.boot && $0.wall < $1.wall },

@@ -65,6 +65,42 @@ import Testing
     try manager.store.close()
   }
 
+  /// Set back while it runs, or while no manager does, and known to the next one in both cases.
+  @Test(arguments: [false, true]) func timesThatCameTwiceAreKnown(_ isDown: Bool) async throws {
+    let directory = try TemporaryDirectory()
+    let stream = Given.stream(1)
+    let ahead = Clock.wall() + 50 * Given.second
+    do {
+      let manager = try await FrameSite(directory.path)
+      await manager.site.setClock(of: stream.server, seconds: 0)
+      try await Self.send(1...3, stream, to: manager)
+      if isDown {
+        var write = HistoryWrite()
+        write.blocks = [
+          Given.block(stream, orders: 9...9, from: ahead, through: ahead + 20 * Given.second)
+        ]
+        try await manager.store.append(write, nanoseconds: 1)
+      } else {
+        await manager.site.noteOwnStep()
+        await manager.site.noteOwnStep(wall: Clock.wall() + 100 * Given.second)
+        #expect(await manager.site.repeatedTimes == RepeatedTimes())
+        await manager.site.noteOwnStep()
+        #expect(await manager.site.repeatedTimes.contains(ahead))
+      }
+      await manager.site.flush(force: true)
+      try manager.store.close()
+    }
+    for _ in 1...2 {
+      let manager = try await FrameSite(directory.path)
+      let times = await manager.site.repeatedTimes
+      #expect(times.contains(ahead))
+      #expect(!times.contains(ahead - 100 * Given.second))
+      #expect(!times.contains(ahead + 100 * Given.second))
+      await manager.site.flush(force: true)
+      try manager.store.close()
+    }
+  }
+
   /// The time that was ahead has come meanwhile: it is still none in which the server was heard.
   @Test func whatWasSampledAheadSaysNothingOfWhenAServerWasHeard() async throws {
     for isTold in [false, true] {

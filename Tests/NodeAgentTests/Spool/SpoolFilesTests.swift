@@ -196,13 +196,24 @@ import Testing
       try Data("hello, this is no segment".utf8).write(
         to: URL(fileURLWithPath: "\(folder)/\(name)"))
     }
+    // What is no file takes nothing else out of use.
+    let kept = ["00000000000000f0.segment", "00000000000000f1.segment"]
+    try FileManager.default.createDirectory(
+      atPath: "\(folder)/\(kept[0])", withIntermediateDirectories: false)
+    #expect(mkfifo("\(folder)/\(kept[1])", 0o600) == 0)
     var agent = try Agent(folder, life: 1)
     agent.collect()
     let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+    #expect(Set(kept).isSubset(of: left))
     // The last one has a segment's name and holds none: said, and removed.
     #expect(Set(names.dropLast()).isSubset(of: left) && !left.contains(names[3]))
-    #expect(left.contains("000000000000000a.segment"))
-    #expect(agent.link.spoolReport?.damages == ["segment 9: it is no segment of a spool"])
+    #expect(left.contains("00000000000000f2.segment"))
+    let noFile = "it is no regular file, and is left as it is"
+    #expect(agent.link.spoolReport?.failure == nil)
+    #expect(
+      agent.link.spoolReport?.damages == [
+        "segment 9: it is no segment of a spool", "segment 240: \(noFile)", "segment 241: \(noFile)",
+      ])
   }
 
   private func temporaryFolder() throws -> String {
