@@ -95,7 +95,7 @@ package struct DemoCommand: AsyncParsableCommand {
       stateDirectory: directory, https: https, agents: agents, configuration: configuration,
       seed: seed, faults: faults, duration: duration?.duration,
       logLevel: verbose ? .info : .critical)
-    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
     do {
       try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await site.run() }
@@ -103,6 +103,10 @@ package struct DemoCommand: AsyncParsableCommand {
         defer { tasks.cancelAll() }
         try await tasks.next()
       }
+    } catch let refusal as DiagnosticError {
+      // There is nothing in it that tells more than this does.
+      tidy(directory)
+      throw refusal
     } catch {
       Narrator.say("The state is kept in \(directory).")
       throw error

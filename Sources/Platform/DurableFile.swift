@@ -49,6 +49,12 @@ package enum DurableFile {
     return Int(status.st_size)
   }
 
+  /// Whether others than its owner may read or write it; of a link, what it leads to.
+  package static func isOpenToOthers(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & 0o077 != 0
+  }
+
   /// Whether something else than a file is there; a link counts as what it leads to.
   package static func isOther(_ path: String) -> Bool {
     var status = stat()

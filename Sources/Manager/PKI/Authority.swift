@@ -186,7 +186,7 @@ package struct Authority: Sendable {
   private static func parseKey(
     _ content: [UInt8], _ path: String
   ) throws(DiagnosticError) -> P256.Signing.PrivateKey {
-    guard let status = FileStatus(path: path), status.permissions & 0o077 == 0 else {
+    guard !DurableFile.isOpenToOthers(path) else {
       throw DiagnosticError(
         .stateDirectoryUnusable, subject: path, reason: "others may read the authority's key",
         remedy: "Run chmod 600 \(path) and find out who did.")

@@ -142,6 +142,7 @@ package struct ManagerService: Sendable {
       await site.flush(force: true)
       await site.flushJobs(force: true)
     }.value
+    site.jobStore.close()
     try store.close()
     if failure == nil {
       api.removeSocket()
@@ -209,12 +210,10 @@ package struct ManagerService: Sendable {
         "a file of jobs is empty: if there was anything in it, it is lost",
         metadata: ["file": "\(file)"])
     }
-    if let reason = store.history.listTrouble {
+    for (file, reason) in store.history.listTroubles.sorted(by: { $0.key < $1.key }) {
       logger.warning(
-        "the list of history's files is of no use: one that was removed is not missed",
-        metadata: [
-          "file": "\(configuration.stateDirectory)/history.files", "reason": "\(reason)",
-        ])
+        "a list beside history is of no use: files of it that were removed are not missed",
+        metadata: ["file": "\(file)", "reason": "\(reason)"])
     }
     let site = Site(
       store: store, jobStore: jobStore,

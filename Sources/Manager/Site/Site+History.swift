@@ -139,6 +139,9 @@ extension Site {
       counters.samples += UInt64(row.bits.count)
       observed.batchIngested(handle.server, samples: row.bits.count, at: now)
       if isTooOld { return noteTooOld(batch, nanoseconds, of: handle.server) }
+      if let life, earlier != nil, live[handle.server]?.handle == handle {
+        live[handle.server]?.reached[life] = nanoseconds
+      }
       closeInterruption(stream, nanoseconds, now)
       notePause(stream, batch, nanoseconds, now)
       let last = lastBatch[handle.server]?.nanoseconds ?? 0

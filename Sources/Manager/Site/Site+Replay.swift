@@ -24,10 +24,15 @@ extension Site {
           endNanoseconds: times.nanoseconds(
             held.lastStamp, clock: clock, now: now.wallNanoseconds),
           highestSeen: head.highestOrder(stream)))
+      let ends = [held.firstStamp, held.lastStamp].map {
+        times.nanoseconds($0, clock: clock, now: now.wallNanoseconds)
+      }
       losses += settle(held, stream, times, clock, now).map { (held, $0) }
       opened.append(
         (
-          SessionHandle.EarlierLife(stream: stream, clock: times), head.acknowledgedOrder(stream)
+          SessionHandle.EarlierLife(
+            stream: stream, clock: times, times: min(ends[0], ends[1])...max(ends[0], ends[1])),
+          head.acknowledgedOrder(stream)
         ))
     }
     tell(losses, of: hello)
@@ -74,10 +79,14 @@ extension Site {
   func lost(_ lost: LostBatches, life: Int, _ handle: SessionHandle)
     async throws(DiagnosticError)
   {
-    let stream = self.life(life, of: handle)?.stream ?? handle.stream
+    let earlier = self.life(life, of: handle)
+    let stream = earlier?.stream ?? handle.stream
     try await resume(stream)
-    let loss = record(
-      lost, stream, after: lastBatch[handle.server]?.nanoseconds, before: now.wallNanoseconds, now)
+    let now = self.now
+    let reached = live[handle.server].flatMap { $0.handle == handle ? $0.reached[life] : nil }
+    let after = earlier.map { reached ?? $0.times.lowerBound } ?? lastBatch[handle.server]?.nanoseconds
+    let before = earlier?.times.upperBound ?? now.wallNanoseconds
+    let loss = record(lost, stream, after: after, before: max(before, after ?? before), now)
     if let loss { log(loss, stream.server) }
   }
 
@@ -95,7 +104,7 @@ extension Site {
       samples: isAll ? told.samples : nil,
       reason: told.samples == nil
         ? "the agent's spool no longer holds them, or they are damaged there"
-        : "the agent's spool was full while it had no acknowledgement")
+        : "the agent had no room left for them while nothing was acknowledged")
     take(loss, stream.server, now)
     return loss
   }

@@ -185,7 +185,7 @@ extension Site {
       beforeNanoseconds: now.wallNanoseconds, batches: batches,
       samples: isOverflow && told == batches ? givenUp?.samples : nil,
       reason: isOverflow
-        ? "the agent's buffer was full while it had no acknowledgement"
+        ? "the agent had no room left for them while nothing was acknowledged"
         : "the agent no longer holds them and the manager's store does not have them")
     found(loss, stream.server, now)
   }

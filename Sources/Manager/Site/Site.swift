@@ -14,6 +14,8 @@ package struct SessionHandle: Sendable, Hashable {
   package struct EarlierLife: Sendable, Hashable {
     package let stream: StreamKey
     package let clock: LifeClock
+    /// Of its first and its last batch that the agent named.
+    package let times: ClosedRange<Int64>
   }
 }
 
@@ -32,6 +34,8 @@ package actor Site {
     var isMissingJobs = false
     /// Of `handle.lives`: settled in the store, and told so.
     var lives: [(settled: UInt64, acknowledged: UInt64)] = []
+    /// Of `handle.lives`, when the newest of their batches in this session was taken.
+    var reached: [Int: Int64] = [:]
   }
 
   package struct Settings: Sendable {

@@ -41,14 +41,15 @@ extension HistoryFiles {
   /// Beside the folder, so that it does not go with it: the names of the files, a line each. A name is
   /// added after its file was made and taken out before it is removed, so one too many is never there.
   /// Then what is lost and not yet told.
-  private var listPath: String { folder + ".files" }
+  var listPath: String { folder + ".files" }
 
   private func readList() -> [Substring] {
     let list = (try? DurableFile.readIfPresent(listPath)).flatMap { $0 } ?? []
     return String(decoding: list, as: UTF8.self).split(separator: "\n")
   }
 
-  package var listTrouble: String? { state.withLock { $0.listTrouble } }
+  /// By their paths, the reasons.
+  package var listTroubles: [String: String] { state.withLock { $0.listTroubles } }
 
   /// Whether it was written here and can be read, which nobody else would notice.
   ///
@@ -124,7 +125,10 @@ extension HistoryFiles {
 
   /// A day a line, then of some servers the hours that are kept: `2026-01-31 UUID:00ff10`.
   func readGone() {
-    let bytes = (try? DurableFile.readIfPresent(gonePath)).flatMap { $0 } ?? []
+    var bytes: [UInt8] = []
+    do throws(FileError) { bytes = try DurableFile.readIfPresent(gonePath) ?? [] } catch {
+      state.withLock { $0.listTroubles[gonePath] = "\(error)" }
+    }
     var gone: [HistoryDay: [ServerID: HourSet]] = [:]
     for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
       let parts = line.split(separator: " ")

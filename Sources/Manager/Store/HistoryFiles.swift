@@ -52,8 +52,8 @@ package final class HistoryFiles: Sendable {
   struct State {
     var open: [(file: HistoryFile, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
-    /// Why the list of files that an earlier manager wrote is of no use; `nil` where it is.
-    var listTrouble: String?
+    /// Lists that an earlier manager wrote and that are of no use now, each with the reason.
+    var listTroubles: [String: String] = [:]
     /// What is lost and not yet told.
     var missing: Set<LostHistory> = []
     /// Days whose samples are gone: what comes late must not take the place of their roll-ups. Of some
@@ -114,7 +114,7 @@ package final class HistoryFiles: Sendable {
       let trouble = checkList(files)
       state.withLock {
         $0.files = files
-        $0.listTrouble = trouble
+        $0.listTroubles[listPath] = trouble
       }
     } catch {
       let reason = (error as? FileError).map { "\($0)" } ?? error.localizedDescription

@@ -32,7 +32,8 @@ package final class JobStore: Sendable {
         attributes: [.posixPermissions: 0o700])
     } catch {
       throw DiagnosticError(
-        .stateDirectoryUnusable, subject: directory, reason: error.localizedDescription)
+        .stateDirectoryUnusable, subject: directory, reason: error.localizedDescription,
+        remedy: "Move what is there away, or make it a folder that the manager may write.")
     }
   }
 
@@ -98,6 +99,22 @@ package final class JobStore: Sendable {
         try? FileManager.default.removeItem(atPath: path(day) + ending)
       }
     }
+  }
+
+  /// Moves what the logs hold into the files, each then a whole one, and ends all connections. A reader that
+  /// is still busy keeps its log alive.
+  package func close() {
+    files.withLock { files in
+      for queue in files.values {
+        Self.emptyLog(queue)
+        try? queue.close()
+      }
+      files = [:]
+    }
+  }
+
+  private static func emptyLog(_ queue: DatabaseQueue) {
+    _ = try? queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
   }
 
   // MARK: Rows
@@ -224,7 +241,10 @@ package final class JobStore: Sendable {
     try files.withLock { files in
       if let known = files[day] { return known }
       let path = path(day)
-      guard creating || FileManager.default.fileExists(atPath: path) else { return nil }
+      let isThere = FileManager.default.fileExists(atPath: path)
+      guard creating || isThere else { return nil }
+      // The days before are over.
+      if !isThere { files.values.forEach(Self.emptyLog) }
       var configuration = Configuration()
       configuration.foreignKeysEnabled = true
       configuration.prepareDatabase { db in
@@ -268,18 +288,19 @@ package final class JobStore: Sendable {
 
 /// The numbers of names, looked up once a transaction.
 private struct NameTable {
-  private var known: [String: Int64] = [:]
+  private var known: [JobName: Int64] = [:]
 
   mutating func id(_ text: String, _ db: Database) throws -> Int64 {
-    if let id = known[text] { return id }
+    let name = JobName(text)
+    if let id = known[name] { return id }
     let found = try Int64.fetchOne(
       db.cachedStatement(sql: "SELECT id FROM names WHERE text = ?"), arguments: [text])
     if let found {
-      known[text] = found
+      known[name] = found
       return found
     }
     try db.cachedStatement(sql: "INSERT INTO names (text) VALUES (?)").execute(arguments: [text])
-    known[text] = db.lastInsertedRowID
+    known[name] = db.lastInsertedRowID
     return db.lastInsertedRowID
   }
 }

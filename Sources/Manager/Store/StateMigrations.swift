@@ -23,7 +23,7 @@ enum StateMigrations {
   /// gigabytes, so it is not read through; a damaged block shows when it is read.
   static let checkedTables = [
     "servers", "certificates", "enrolment_tokens", "api_tokens", "audit", "documents", "series",
-    "streams",
+    "streams", "losses", "lost_orders",
   ]
 
   static func migrator(_ steps: [StateMigration]) -> DatabaseMigrator {

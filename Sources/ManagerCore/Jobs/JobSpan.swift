@@ -64,22 +64,23 @@ package struct JobSpan: Hashable, Sendable {
   }
 
   private mutating func shorten() {
-    var kept: Set<String> = []
+    var kept: Set<JobName> = []
     for measure in JobMeasure.allCases {
-      let ranked = top.sorted { ($1.increase[measure], $0.job) < ($0.increase[measure], $1.job) }
-      kept.formUnion(ranked.prefix(WireLimits.topJobs / 4).map(\.job))
+      let ranked = top.sorted { ($1.increase[measure], JobName($0.job)) < ($0.increase[measure], JobName($1.job)) }
+      kept.formUnion(ranked.prefix(WireLimits.topJobs / 4).map { JobName($0.job) })
     }
-    for job in top where !kept.contains(job.job) {
+    for job in top where !kept.contains(JobName(job.job)) {
       rest += job.increase
       if restJobs < .max { restJobs += 1 }
     }
-    top.removeAll { !kept.contains($0.job) }
+    top.removeAll { !kept.contains(JobName($0.job)) }
   }
 
   /// Each name once, sorted.
   private static func summed(_ jobs: [JobIncrease]) -> [JobIncrease] {
-    var sums: [String: JobCounters] = [:]
-    for job in jobs { sums[job.job, default: JobCounters()] += job.increase }
-    return sums.sorted { $0.key < $1.key }.map { JobIncrease(job: $0.key, increase: $0.value) }
+    var sums: [JobName: JobCounters] = [:]
+    for job in jobs { sums[JobName(job.job), default: JobCounters()] += job.increase }
+    return sums.sorted { $0.key < $1.key }
+      .map { JobIncrease(job: $0.key.text, increase: $0.value) }
   }
 }

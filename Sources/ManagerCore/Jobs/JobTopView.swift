@@ -44,7 +44,7 @@ package struct JobTopView: Hashable, Codable, Sendable {
     _ spans: [JobSpan], by measure: JobMeasure, limit: Int, targets: [String: String],
     fromNanoseconds: Int64, throughNanoseconds: Int64
   ) {
-    var sums: [String: (increase: JobCounters, targets: Set<String>)] = [:]
+    var sums: [JobName: (increase: JobCounters, targets: Set<String>)] = [:]
     var covered: [String: Double] = [:]
     var newest: Int64?
     unnamed = JobCounters()
@@ -55,14 +55,15 @@ package struct JobTopView: Hashable, Codable, Sendable {
       unnamed += span.rest
       untrackedJobs = max(untrackedJobs, span.untracked)
       for job in span.top {
-        var sum = sums[job.job] ?? (JobCounters(), [])
+        let name = JobName(job.job)
+        var sum = sums[name] ?? (JobCounters(), [])
         sum.increase += job.increase
         sum.targets.insert(span.target)
-        sums[job.job] = sum
+        sums[name] = sum
       }
     }
-    let ranked = sums.map { Job(job: $0, increase: $1.increase, targets: $1.targets.count) }
-      .sorted { ($1.increase[measure], $0.job) < ($0.increase[measure], $1.job) }
+    let ranked = sums.map { Job(job: $0.text, increase: $1.increase, targets: $1.targets.count) }
+      .sorted { ($1.increase[measure], JobName($0.job)) < ($0.increase[measure], JobName($1.job)) }
     let shown = ranked.prefix(max(0, limit)).filter { $0.increase[measure] > 0 }
     by = measure
     jobs = Array(shown)

@@ -123,11 +123,25 @@ package struct AgentFiles: Sendable {
   }
 
   package func key() throws(DiagnosticError) -> P256.Signing.PrivateKey {
-    try parsed(keyPath, "private key", P256.Signing.PrivateKey.init(pemRepresentation:))
+    let key = try parsed(
+      keyPath, "private key", P256.Signing.PrivateKey.init(pemRepresentation:))
+    try checkKey()
+    return key
   }
 
   package func certificatePEM() throws(DiagnosticError) -> [UInt8] { try read(certificatePath) }
-  package func keyPEM() throws(DiagnosticError) -> [UInt8] { try read(keyPath) }
+  package func keyPEM() throws(DiagnosticError) -> [UInt8] {
+    try checkKey()
+    return try read(keyPath)
+  }
+
+  private func checkKey() throws(DiagnosticError) {
+    guard DurableFile.isOpenToOthers(keyPath) else { return }
+    throw DiagnosticError(
+      .stateDirectoryUnusable, subject: keyPath, reason: "others may read the agent's key",
+      remedy: "Run chmod 600 \(keyPath) and find out who did; if it may have been copied, revoke this"
+        + " server's certificate (iml server revoke) and enrol it anew.")
+  }
 
   package func certificate() throws(DiagnosticError) -> Certificate {
     try parsed(certificatePath, "certificate", Certificate.init(pemEncoded:))

@@ -1,5 +1,6 @@
 import Foundation
 import ManagerCore
+import Platform
 import Protocol
 import Testing
 
@@ -89,6 +90,51 @@ import Testing
     try await store.append([Self.write(1, [ahead])], nanoseconds: Given.now)
     let range = (Given.now + Given.day - 1)...(Given.now + 2 * Given.day)
     #expect(try await store.spans(of: ["T0"], ended: range) == [ahead])
+  }
+
+  /// By their bytes: an é of one character, and of two.
+  @Test func namesThatOnlyLookAlikeAreTwo() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try JobStore(directory: directory.path)
+    let names = ["caf\u{E9}.1", "cafe\u{301}.1"]
+    let spans = names.enumerated().map { place, name in
+      JobSpan(
+        target: "T0", fromNanoseconds: Given.now, throughNanoseconds: Given.now + Int64(place),
+        coveredNanoseconds: 0,
+        top: [JobIncrease(job: name, increase: JobCounters(readBytes: UInt64(place) + 1))],
+        rest: JobCounters(), restJobs: 0, jobs: 1, untracked: 0)
+    }
+    try await store.append([Self.write(1, spans)], nanoseconds: Given.now)
+    var found = try await store.spans(of: ["T0"], ended: Given.now...(Given.now + 9))
+    func read(_ top: [(job: String, bytes: UInt64)]) -> [[UInt8]: UInt64] {
+      Dictionary(uniqueKeysWithValues: top.map { (Array($0.job.utf8), $0.bytes) })
+    }
+    let expected: [[UInt8]: UInt64] = [Array(names[0].utf8): 1, Array(names[1].utf8): 2]
+    let view = JobTopView(
+      found, by: .read, limit: 9, targets: ["T0": "T0"], fromNanoseconds: Given.now,
+      throughNanoseconds: Given.now + 9)
+    #expect(read(view.jobs.map { ($0.job, $0.increase.readBytes) }) == expected)
+    found[0].merge(found[1])
+    #expect(read(found[0].top.map { ($0.job, $0.increase.readBytes) }) == expected)
+  }
+
+  /// The day's jobs do not lie in a log, of which one damaged bit can take all.
+  @Test func anOrderlyEndLeavesWholeFiles() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try JobStore(directory: directory.path)
+    for day in 0...1 {
+      let at = Given.now + Int64(day) * Given.day
+      try await store.append(
+        [Self.write(9, [Self.span("T0", ended: at, jobs: ["a": 1])])], nanoseconds: at)
+    }
+    let logs = { try FileManager.default.contentsOfDirectory(atPath: directory.path) }
+    let first = directory.path + "/jobs-2026-11-22.sqlite-wal"
+    #expect(FileStatus(path: first)?.size == 0, "that day is over")
+    store.close()
+    #expect(try logs().filter { $0.hasSuffix("-wal") }.isEmpty)
+    let again = try JobStore(directory: directory.path)
+    let range = Given.now...(Given.now + Given.day)
+    #expect(try await again.spans(of: ["T0"], ended: range).count == 2)
   }
 
   @Test func aFileThatIsNoneOfOursIsRefusedInWords() async throws {

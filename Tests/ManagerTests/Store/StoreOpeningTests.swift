@@ -181,7 +181,8 @@ import Testing
         try directory.put("history/raw-2026-0\(month)-01.sqlite", [])
       }
       try damage(directory.path + "/history.files")
-      return try HistoryFiles(folder: directory.path + "/history").listTrouble
+      return try HistoryFiles(folder: directory.path + "/history").listTroubles[
+        directory.path + "/history.files"]
     }
     func write(_ text: String) -> (String) throws -> Void {
       { try Data(text.utf8).write(to: URL(fileURLWithPath: $0)) }
@@ -197,7 +198,11 @@ import Testing
     }
     #expect(isFolder?.contains("regular file") == true)
     let directory = try TemporaryDirectory()
-    #expect(try HistoryFiles(folder: directory.path + "/history").listTrouble == nil, "a new one")
+    #expect(try HistoryFiles(folder: directory.path + "/history").listTroubles.isEmpty, "a new one")
+    try FileManager.default.createDirectory(
+      atPath: directory.path + "/history.gone", withIntermediateDirectories: false)
+    let gone = try HistoryFiles(folder: directory.path + "/history").listTroubles
+    #expect(gone.keys.map { $0.hasSuffix("/history.gone") } == [true])
   }
 
   @Test func someoneElsesDatabaseIsRefused() async throws {

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Protocol
 import Testing
@@ -25,5 +26,23 @@ import Testing
       #expect(error?.diagnostic.subject == "\(tree.path)/\(file)")
       #expect(error?.diagnostic.remedy.contains("iml-agent enroll") == true)
     }
+  }
+
+  @Test func aKeyThatOthersMayReadIsRefused() throws {
+    let tree = try TemporaryTree()
+    let files = AgentFiles(directory: tree.path)
+    try tree.write("/key.pem", P256.Signing.PrivateKey().pemRepresentation)
+    for mode in [0o644, 0o602, 0o660] {
+      try FileManager.default.setAttributes(
+        [.posixPermissions: mode], ofItemAtPath: tree.path + "/key.pem")
+      for read in [{ _ = try files.key() }, { _ = try files.keyPEM() }] {
+        let error = #expect(throws: DiagnosticError.self) { try read() }
+        #expect(error?.diagnostic.remedy.contains("chmod 600 \(tree.path)/key.pem") == true)
+      }
+    }
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o600], ofItemAtPath: tree.path + "/key.pem")
+    _ = try files.key()
+    #expect(try !files.keyPEM().isEmpty)
   }
 }
