@@ -85,7 +85,9 @@ extension Spool {
   private mutating func noteHoles() {
     for index in lives.indices {
       let held = segments.filter { $0.life == lives[index].life }.map(\.orders)
-      guard let first = held.map(\.lowerBound).min(), first <= lives[index].lastOrder else { continue }
+      guard let first = held.map(\.lowerBound).min(), first <= lives[index].lastOrder else {
+        continue
+      }
       let told = lives[index].lost.ranges.map { $0.from...$0.through }
       for part in Spool.subtract(held + told, from: first...lives[index].lastOrder) {
         lives[index].lost.add(part, samples: nil)

@@ -212,7 +212,9 @@ extension Site {
     latest.bound(to: wall)
     let now = Moment(monotonicNanoseconds: Clock.monotonic(), wallNanoseconds: wall)
     noteJump(step, now)
-    if step < 0 { noteRepeated(from: wall, through: wall.subtractingReportingOverflow(step).partialValue) }
+    if step < 0 {
+      noteRepeated(from: wall, through: wall.subtractingReportingOverflow(step).partialValue)
+    }
     if step.magnitude > 1_000_000_000 { observed.wallClockSet(by: step, at: now) }
     tellFuture(wall)
     return wall

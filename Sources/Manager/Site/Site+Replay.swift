@@ -84,7 +84,8 @@ extension Site {
     try await resume(stream)
     let now = self.now
     let reached = live[handle.server].flatMap { $0.handle == handle ? $0.reached[life] : nil }
-    let after = earlier.map { reached ?? $0.times.lowerBound } ?? lastBatch[handle.server]?.nanoseconds
+    let after =
+      earlier.map { reached ?? $0.times.lowerBound } ?? lastBatch[handle.server]?.nanoseconds
     let before = earlier?.times.upperBound ?? now.wallNanoseconds
     let loss = record(lost, stream, after: after, before: max(before, after ?? before), now)
     if let loss { log(loss, stream.server) }

@@ -66,7 +66,9 @@ package struct JobSpan: Hashable, Sendable {
   private mutating func shorten() {
     var kept: Set<JobName> = []
     for measure in JobMeasure.allCases {
-      let ranked = top.sorted { ($1.increase[measure], JobName($0.job)) < ($0.increase[measure], JobName($1.job)) }
+      let ranked = top.sorted {
+        ($1.increase[measure], JobName($0.job)) < ($0.increase[measure], JobName($1.job))
+      }
       kept.formUnion(ranked.prefix(WireLimits.topJobs / 4).map { JobName($0.job) })
     }
     for job in top where !kept.contains(JobName(job.job)) {

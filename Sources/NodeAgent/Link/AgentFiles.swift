@@ -139,7 +139,8 @@ package struct AgentFiles: Sendable {
     guard DurableFile.isOpenToOthers(keyPath) else { return }
     throw DiagnosticError(
       .stateDirectoryUnusable, subject: keyPath, reason: "others may read the agent's key",
-      remedy: "Run chmod 600 \(keyPath) and find out who did; if it may have been copied, revoke this"
+      remedy:
+        "Run chmod 600 \(keyPath) and find out who did; if it may have been copied, revoke this"
         + " server's certificate (iml server revoke) and enrol it anew.")
   }
 

@@ -111,7 +111,8 @@ import Testing
     let track = try Self.track(before + after, rolled: tier, repeated: repeated)
     #expect(Self.growth(track) == Double(19 * 10 + 8 * 10))
     #expect(track.resets == 1)
-    #expect(try Self.growth(Self.track(before + after, rolled: tier)) > 5_000_000, "or it is no test")
+    #expect(
+      try Self.growth(Self.track(before + after, rolled: tier)) > 5_000_000, "or it is no test")
   }
 
   /// A step back long after a life began takes nothing from its begin.

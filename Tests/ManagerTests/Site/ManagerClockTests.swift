@@ -69,7 +69,7 @@ import Testing
   @Test(arguments: [false, true]) func timesThatCameTwiceAreKnown(_ isDown: Bool) async throws {
     let directory = try TemporaryDirectory()
     let stream = Given.stream(1)
-    let ahead = Clock.wall() + 50 * Given.second
+    let ahead = Clock.wall() + 50_000 * Given.second
     do {
       let manager = try await FrameSite(directory.path)
       await manager.site.setClock(of: stream.server, seconds: 0)
@@ -77,12 +77,12 @@ import Testing
       if isDown {
         var write = HistoryWrite()
         write.blocks = [
-          Given.block(stream, orders: 9...9, from: ahead, through: ahead + 20 * Given.second)
+          Given.block(stream, orders: 9...9, from: ahead, through: ahead + 20_000 * Given.second)
         ]
         try await manager.store.append(write, nanoseconds: 1)
       } else {
         await manager.site.noteOwnStep()
-        await manager.site.noteOwnStep(wall: Clock.wall() + 100 * Given.second)
+        await manager.site.noteOwnStep(wall: Clock.wall() + 100_000 * Given.second)
         #expect(await manager.site.repeatedTimes == RepeatedTimes())
         await manager.site.noteOwnStep()
         #expect(await manager.site.repeatedTimes.contains(ahead))
@@ -94,8 +94,8 @@ import Testing
       let manager = try await FrameSite(directory.path)
       let times = await manager.site.repeatedTimes
       #expect(times.contains(ahead))
-      #expect(!times.contains(ahead - 100 * Given.second))
-      #expect(!times.contains(ahead + 100 * Given.second))
+      #expect(!times.contains(ahead - 100_000 * Given.second))
+      #expect(!times.contains(ahead + 100_000 * Given.second))
       await manager.site.flush(force: true)
       try manager.store.close()
     }

@@ -212,7 +212,8 @@ import Testing
     #expect(agent.link.spoolReport?.failure == nil)
     #expect(
       agent.link.spoolReport?.damages == [
-        "segment 9: it is no segment of a spool", "segment 240: \(noFile)", "segment 241: \(noFile)",
+        "segment 9: it is no segment of a spool", "segment 240: \(noFile)",
+        "segment 241: \(noFile)",
       ])
   }
 
