@@ -2,6 +2,7 @@
 """`iml demo` shows a live site, obeys its duration, and its faults can be seen."""
 
 import re
+import signal
 import time
 import unittest
 from pathlib import Path
@@ -85,6 +86,19 @@ class Demo(Lab):
         program.wait_line(r"simulated: scratch-OST0001 is mounted on oss01 and oss02 at once")
         program.wait_line(r"simulated: scratch-OST0001 is mounted on oss01 alone again")
         program.wait_line(rf"{state} is removed")
+        self.assertEqual(program.wait(30), 0, program.tail())
+        self.assertFalse(state.exists())
+
+    def test_it_leaves_nothing_behind_when_its_terminal_is_closed_or_a_port_is_taken(self):
+        program = self.keep(Program("demo", [IML, "demo", "--servers", "4"]))
+        state = Path(program.wait_line(r"state directory (/tmp/iml-demo-\S+)").group(1))
+        address = program.wait_line(r"https://(\S+:\d+)").group(1)
+        made = re.compile(r"/tmp/iml-demo-\S+(?= is removed)")
+        code, out, errors = run(IML, "demo", "--servers", "4", "--https", address, expect=None)
+        self.assertEqual(code, 1, errors)
+        self.assertIn("port-in-use", errors)
+        self.assertFalse(Path(made.search(out + errors).group(0)).exists())
+        program.process.send_signal(signal.SIGHUP)
         self.assertEqual(program.wait(30), 0, program.tail())
         self.assertFalse(state.exists())
 
