@@ -27,6 +27,7 @@ extension Spool {
     }
     adopt(losses)
     noteHoles()
+    order()
     if !losses.isEmpty { lossesVersion += 1 }
   }
 
@@ -78,6 +79,17 @@ extension Spool {
     guard order > lives[index].lastOrder else { return }
     lives[index].lastOrder = order
     lives[index].lastStamp = stamp
+  }
+
+  /// Lives of one boot by its clock. Which boot came first only the files' numbers tell, for wall clocks may
+  /// be wrong at a boot.
+  private mutating func order() {
+    for boot in Set(lives.map(\.life.boot)) {
+      let places = lives.indices.filter { lives[$0].life.boot == boot }
+      let ordered = places.map { lives[$0] }
+        .sorted { $0.lastStamp.bootNanoseconds < $1.lastStamp.bootNanoseconds }
+      for (place, entry) in zip(places, ordered) { lives[place] = entry }
+    }
   }
 
   /// What is in no segment, behind the first of its life: nothing of it can be sent, for whatever reason.

@@ -45,15 +45,18 @@ package final class SpoolFiles: Sendable {
     }
   }
 
-  private func path(_ number: UInt64) -> String {
+  private func path(_ number: UInt64) -> String { "\(folder)/\(Self.name(number))" }
+
+  private static func name(_ number: UInt64) -> String {
     let digits = String(number, radix: 16)
-    return "\(folder)/\(String(repeating: "0", count: max(0, 16 - digits.count)))\(digits).segment"
+    return "\(String(repeating: "0", count: max(0, 16 - digits.count)))\(digits).segment"
   }
 
   private static func number(_ name: String) -> UInt64? {
     guard name.hasSuffix(".segment"), name.utf8.count == 24 else { return nil }
-    // So that there is always a next one.
-    return UInt64(name.prefix(16), radix: 16).flatMap { $0 < .max / 2 ? $0 : nil }
+    // So that there is always a next one; and each number is one file, however else it can be written.
+    return UInt64(name.prefix(16), radix: 16)
+      .flatMap { $0 < .max / 2 && Self.name($0) == name ? $0 : nil }
   }
 
   private func failure(_ path: String, _ operation: String) -> FileError {

@@ -98,8 +98,13 @@ struct HostlistExpansion {
   }
 
   private mutating func members(of group: String, at position: Int) throws -> [String] {
-    guard !open.contains(group), open.count < HostlistExpansion.depthMax else {
+    guard !open.contains(group) else {
       throw Hostlist.Malformed(position: position, reason: "the group '\(group)' contains itself")
+    }
+    guard open.count < HostlistExpansion.depthMax else {
+      throw Hostlist.Malformed(
+        position: position,
+        reason: "groups are in groups more than \(HostlistExpansion.depthMax) deep")
     }
     let text = try groups(group)
     open.append(group)

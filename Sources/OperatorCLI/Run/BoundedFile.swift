@@ -5,6 +5,8 @@ struct BoundedFile {
   let path: String
   /// A file beyond this is not what it is taken for.
   var bytesMax = 1 << 20
+  /// A shell hands a secret over a pipe, whose writer may be slow; what is read again and again is a file.
+  var mayBePipe = true
 
   struct Content {
     var text: String
@@ -18,11 +20,14 @@ struct BoundedFile {
   }
 
   func read() throws(Unreadable) -> Content {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (mayBePipe ? 0 : O_NONBLOCK))
     guard descriptor >= 0 else { throw unreadable(errno) }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw unreadable(errno) }
+    guard mayBePipe || status.st_mode & S_IFMT != S_IFIFO else {
+      throw Unreadable(reason: "it is a pipe", isMissing: false)
+    }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16_384)
     while true {

@@ -23,7 +23,7 @@ struct GroupsFile: Sendable {
   private func read(for group: String) throws -> (String, NodeGroups) {
     for path in paths {
       do {
-        return (path, try NodeGroups(try BoundedFile(path: path).read().text))
+        return (path, try NodeGroups(try BoundedFile(path: path, mayBePipe: false).read().text))
       } catch let error as BoundedFile.Unreadable {
         if error.isMissing { continue }
         throw Complaint(.failed, subject: path, reason: "can not be read: \(error.reason)")

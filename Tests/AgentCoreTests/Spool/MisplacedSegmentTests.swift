@@ -61,6 +61,23 @@ import Testing
     #expect(try told(backwards).values == Self.all)
   }
 
+  /// The manager takes the time between one life and the next for a pause.
+  @Test func livesOfABootAreToldInTheirOrder() throws {
+    var first = try SpoolBench()
+    first.collect(3)
+    var second = try SpoolBench(life: "i2", files: first.files)
+    second.now = first.now + 10 * SpoolBench.second
+    second.tend()
+    second.collect(3)
+    #expect(second.files.count == 2)
+    var renamed = second.files
+    let number = try #require(first.files.keys.first)
+    renamed[255] = renamed.removeValue(forKey: number)
+    var third = try SpoolBench(life: "i3", files: renamed)
+    third.tend()
+    #expect(try third.connect().lives?.map(\.incarnation) == ["i1", "i2"])
+  }
+
   /// An older state of a segment, from a backup, as the newest one.
   @Test func anOlderStateOfASegmentIsFilledUp() throws {
     let files = try spooled()
