@@ -9,11 +9,19 @@ import Synchronization
 /// retention is the removal of files. Names of jobs and targets stand once in a file.
 package final class JobStore: Sendable {
   private let directory: String
-  private let files = Mutex<[String: DatabaseQueue]>([:])
+  private let files = Mutex(Open())
+  /// Each costs three descriptors.
+  private static let openLimit = 16
   private static let prefix = "jobs-"
   private static let suffix = ".sqlite"
   /// "IMLJ": tells our files from any other SQLite database.
   private static let applicationID: Int32 = 0x494D_4C4A
+
+  private struct Open {
+    /// By day, with the file that was there then; the one used last at the end.
+    var files: [(day: String, inode: UInt64, queue: DatabaseQueue)] = []
+    var isClosed = false
+  }
 
   /// Files without a byte, with no log beside them: a manager that was killed as it made one leaves such a
   /// file, and so does whoever empties it.
@@ -94,7 +102,7 @@ package final class JobStore: Sendable {
   package func removeDays(endedBefore nanoseconds: Int64) throws(DiagnosticError) {
     let kept = JobStore.day(nanoseconds)
     for day in try days() where day < kept {
-      files.withLock { $0[day] = nil }
+      files.withLock { $0.files.removeAll { $0.day == day } }
       for ending in ["", "-wal", "-shm"] {
         try? FileManager.default.removeItem(atPath: path(day) + ending)
       }
@@ -105,11 +113,11 @@ package final class JobStore: Sendable {
   /// is still busy keeps its log alive.
   package func close() {
     files.withLock { files in
-      for queue in files.values {
-        Self.emptyLog(queue)
-        try? queue.close()
+      for file in files.files {
+        Self.emptyLog(file.queue)
+        try? file.queue.close()
       }
-      files = [:]
+      files = Open(files: [], isClosed: true)
     }
   }
 
@@ -239,12 +247,24 @@ package final class JobStore: Sendable {
 
   private func open(_ day: String, creating: Bool) throws -> DatabaseQueue? {
     try files.withLock { files in
-      if let known = files[day] { return known }
+      guard !files.isClosed else {
+        throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the manager is stopping")
+      }
       let path = path(day)
-      let isThere = FileManager.default.fileExists(atPath: path)
+      let inode = FileStatus(path: path)?.inode
+      if let place = files.files.firstIndex(where: { $0.day == day }) {
+        let known = files.files.remove(at: place)
+        guard known.inode == inode else {
+          throw StoreFailure.corrupt(
+            path, "it was removed or replaced while the manager ran; the jobs in it are lost")
+        }
+        files.files.append(known)
+        return known.queue
+      }
+      let isThere = inode != nil
       guard creating || isThere else { return nil }
       // The days before are over.
-      if !isThere { files.values.forEach(Self.emptyLog) }
+      if !isThere { for file in files.files { Self.emptyLog(file.queue) } }
       var configuration = Configuration()
       configuration.foreignKeysEnabled = true
       configuration.prepareDatabase { db in
@@ -261,7 +281,9 @@ package final class JobStore: Sendable {
         }
         try db.execute(sql: Self.schema)
       }
-      files[day] = queue
+      // Whoever is at work in one that is let go of keeps it open.
+      if files.files.count >= Self.openLimit { files.files.removeFirst() }
+      files.files.append((day, FileStatus(path: path)?.inode ?? 0, queue))
       return queue
     }
   }

@@ -39,6 +39,15 @@ package struct BatchTimeline: Sendable {
       !isMixed && distance(to: instant).magnitude <= Piece.tolerance
     }
 
+    /// The clock was set back by more than half of the time between the two: what was counted in that time would
+    /// seem to be counted in no time at all.
+    fileprivate static func isSqueezed(_ before: Instant, _ after: Instant) -> Bool {
+      let (boot, wall) = (
+        after.boot.boundedMinus(before.boot), after.wall.boundedMinus(before.wall)
+      )
+      return boot.boundedMinus(wall) > ClockModel.tolerance && wall < boot / 2
+    }
+
     /// By how much the manager's clock was set since.
     fileprivate func distance(to instant: Instant) -> Int64 {
       instant.wall.boundedMinus(instant.boot).boundedMinus(from.wall.boundedMinus(from.boot))
@@ -186,12 +195,17 @@ private struct Line: Sendable {
     let after = mine.filter { pieces[$0].from.boot > instant.boot }.min {
       pieces[$0].from.boot < pieces[$1].from.boot
     }
-    if let after, instant.wall >= pieces[after].from.wall { return nil }
+    if let after {
+      let begin = pieces[after].from
+      guard instant.wall < begin.wall, !Piece.isSqueezed(instant, begin) else { return nil }
+    }
     if let after, isCounted(instant.boot, pieces[after].from.boot, but: stretch) { return nil }
     guard let before else { return (nil, after) }
     guard !isCounted(pieces[before].through.boot, instant.boot, but: stretch) else { return nil }
     let end = pieces[before].through
-    guard instant.boot > end.boot, instant.wall > end.wall else { return nil }
+    guard instant.boot > end.boot, instant.wall > end.wall, !Piece.isSqueezed(end, instant) else {
+      return nil
+    }
     // The clock was set back: those that are still to come may have no room between.
     guard !isAhead || pieces[before].distance(to: instant) >= -ClockModel.tolerance else {
       return nil

@@ -64,6 +64,23 @@ import Testing
     #expect(try Self.stretch(&timeline, 210, at: 5) == 2)
   }
 
+  /// A leap second, or a step of about the time between two samples.
+  @Test func aStepThatLeavesNoTimeBetweenTwoSamplesBeginsAStretch() throws {
+    let stream = try Self.stream()
+    for (step, next) in [(1.0, 1), (9.99, 1), (6.0, 1), (4.0, 0), (0.6, 0)] as [(Double, UInt16)] {
+      var timeline = BatchTimeline()
+      for moment in 1...5 as ClosedRange<Int64> {
+        let interval = step == 1 ? Self.second : 10 * Self.second
+        _ = timeline.stretch(stream, boot: moment * interval, nanoseconds: moment * interval)
+      }
+      let interval = step == 1 ? Self.second : 10 * Self.second
+      let wall = 6 * interval - Int64(step * 1e9) + 1_000
+      #expect(timeline.stretch(stream, boot: 6 * interval, nanoseconds: wall) == next, "\(step)")
+      #expect(
+        timeline.stretch(stream, boot: 7 * interval, nanoseconds: wall + interval) == next)
+    }
+  }
+
   /// Sampled before the clock was put right, sent after what was sampled since.
   @Test func whatComesAfterLaterSamplesLiesBeforeThem() throws {
     var timeline = BatchTimeline()

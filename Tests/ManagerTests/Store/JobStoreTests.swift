@@ -67,6 +67,47 @@ import Testing
     #expect(try await store.sequence(of: Given.stream(1)) == 12)
   }
 
+  @Test func aFileThatGoesWhileItIsOpenIsToldAndFollowedByANewOne() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try JobStore(directory: directory.path)
+    let span = Self.span("T0", ended: Given.now, jobs: ["a": 1])
+    try await store.append([Self.write(1, [span])], nanoseconds: Given.now)
+    for ending in ["", "-wal", "-shm"] {
+      try FileManager.default.removeItem(
+        atPath: directory.path + "/jobs-2026-11-22.sqlite" + ending)
+    }
+    let told = await refusal {
+      try await store.append([Self.write(2, [span])], nanoseconds: Given.now)
+    }
+    #expect(told?.reason.contains("removed or replaced while the manager ran") == true)
+    try await store.append([Self.write(2, [span])], nanoseconds: Given.now)
+    let range = Given.now...Given.now
+    #expect(try await store.spans(of: ["T0"], ended: range) == [span])
+  }
+
+  /// However many days are asked about.
+  @Test func filesOfManyDaysAreNotAllHeldOpen() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try JobStore(directory: directory.path)
+    for day in 0..<40 {
+      let at = Given.now + Int64(day) * Given.day
+      try await store.append(
+        [Self.write(UInt64(day + 1), [Self.span("T0", ended: at, jobs: ["a": 1])])],
+        nanoseconds: at)
+    }
+    let range = Given.now...(Given.now + 40 * Given.day)
+    #expect(try await store.spans(of: ["T0"], ended: range).count == 40)
+    let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
+      number in
+      let path = try? FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/self/fd/\(number)")
+      return path?.hasPrefix(directory.path) == true
+    }
+    #expect(open.count <= 48, "\(open.count)")
+    store.close()
+    await #expect(throws: DiagnosticError.self) { try await store.sequence(of: Given.stream(1)) }
+  }
+
   @Test func daysPastTheirTimeAreRemovedAsFiles() async throws {
     let directory = try TemporaryDirectory()
     let store = try JobStore(directory: directory.path)
