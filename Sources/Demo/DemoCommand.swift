@@ -104,8 +104,12 @@ package struct DemoCommand: AsyncParsableCommand {
         try await tasks.next()
       }
     } catch let refusal as DiagnosticError {
-      // There is nothing in it that tells more than this does.
-      tidy(directory)
+      // Before the site was made there is nothing in it that tells more than this does.
+      if FileStatus(path: DemoSite.trees(in: directory)) == nil {
+        tidy(directory)
+      } else {
+        Narrator.say("The state is kept in \(directory).")
+      }
       throw refusal
     } catch {
       Narrator.say("The state is kept in \(directory).")

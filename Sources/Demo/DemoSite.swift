@@ -22,6 +22,8 @@ struct DemoSite: Sendable {
   /// How often the site lives on and its trees are written.
   private static let tick = Duration.seconds(1)
 
+  static func trees(in directory: String) -> String { "\(directory)/trees" }
+
   func run() async throws {
     let manager = ManagerService(
       ManagerService.Configuration(
@@ -42,7 +44,7 @@ struct DemoSite: Sendable {
   private func live(_ addresses: ManagerService.Addresses) async throws {
     var site = SimulatedSite(configuration: configuration, seed: seed, startedAt: Clock.wall())
     for fault in faults { try site.schedule(fault) }
-    var trees = try SiteTrees(directory: "\(stateDirectory)/trees", site: site)
+    var trees = try SiteTrees(directory: Self.trees(in: stateDirectory), site: site)
     try trees.write(site)
     let servers = site.servers.map { server in
       DemoServer(

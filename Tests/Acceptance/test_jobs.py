@@ -115,7 +115,7 @@ class Jobs(Lab):
         day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400))
         broken = server.state / f"jobs/jobs-{day}.sqlite"
         server.kill()
-        broken.write_bytes(b"this is no database")
+        broken.mkdir()
         server.start()
         agent.wait_connected()
         for _ in range(3):
@@ -123,8 +123,8 @@ class Jobs(Lab):
             target.write()
             time.sleep(1.5)
         told = wait_until(lambda: [f for f in server.findings() if f["subject"] == str(broken)], "it is told")
-        self.assertIn("-wal", told[0]["remedy"])
-        broken.unlink()
+        self.assertIn("Move what is there away", told[0]["remedy"])
+        broken.rmdir()
         target.add("dd.0", write=1_000, writes=1)
         target.write()
         wait_until(lambda: (v := self.shown(server)[0])["total"]["writtenBytes"] == 4_000 and v,
@@ -132,6 +132,44 @@ class Jobs(Lab):
         time.sleep(3)
         self.assertEqual(self.shown(server)[0]["total"]["writtenBytes"], 4_000)
         self.assertNotIn("state-directory-unusable", server.codes())
+
+    def test_files_that_go_or_are_spoilt_are_told_and_cost_what_was_in_them(self):
+        server, agent, _, (target,) = self.site("fs-OST0000")
+
+        def work(job):
+            target.add(job, write=1_000, writes=1)
+            target.write()
+            wait_until(lambda: self.shown(server)[1].get(job, {}).get("writtenBytes") == 1_000, f"{job} is told")
+
+        def restart(damage):
+            server.program.terminate()  # what is held back until then is written
+            damage()
+            server.start()
+            agent.wait_connected()
+
+        def findings():
+            return {f["subject"]: f for f in server.findings() if f["subject"].startswith("jobs/")}
+
+        work("dd.1")
+        restart(lambda: None)
+        (file,) = (server.state / "jobs").glob("jobs-*.sqlite")
+        name = f"jobs/{file.name}"
+        work("dd.2")
+        restart(file.unlink)
+        self.assertIn("removed, replaced or emptied", findings()[name]["reason"])
+        work("dd.3")
+        view, shown = self.shown(server)
+        self.assertNotIn("dd.1", shown)
+        self.assertEqual([gap["file"] for gap in view["unreadable"]], [name])
+        self.assertIn(f"{name}: it was removed", server.cli("job", "top"))
+        self.assertIn(f"error    {name}: it was", server.cli("status"))
+        garbage = b"this is no database"
+        restart(lambda: file.write_bytes(garbage))
+        work("dd.4")
+        restart(lambda: None)
+        self.assertEqual((file.parent / (file.name + ".damaged")).read_bytes(), garbage)
+        self.assertEqual(findings()[name]["code"], "database-corrupt")
+        self.assertEqual(self.shown(server)[1]["dd.4"]["writtenBytes"], 1_000)
 
     def test_what_is_not_named_is_counted(self):
         server, _, _, (target,) = self.site("fs-OST0000")

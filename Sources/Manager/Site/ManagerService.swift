@@ -205,10 +205,10 @@ package struct ManagerService: Sendable {
     settings.keeping = configuration.keeping
     settings.logLimits.segmentNanoseconds = limits.flushNanoseconds
     let jobStore = try JobStore(directory: "\(configuration.stateDirectory)/jobs")
-    for file in try jobStore.emptyFiles() {
+    if let (file, reason) = jobStore.listTrouble {
       logger.warning(
-        "a file of jobs is empty: if there was anything in it, it is lost",
-        metadata: ["file": "\(file)"])
+        "the list beside jobs is of no use: files of it that were removed are not missed",
+        metadata: ["file": "\(file)", "reason": "\(reason)"])
     }
     for (file, reason) in store.history.listTroubles.sorted(by: { $0.key < $1.key }) {
       logger.warning(

@@ -10,12 +10,28 @@ extension Site {
     noteRevocations()
     var status = observed.status(at: now)
     status.servers = status.servers.map(marked)
-    let own = readiness() + damages + store.history.damaged.map(\.finding)
-    status.findings.insert(
-      contentsOf: own.map { Finding(diagnostic: $0, ageSeconds: 0) }, at: 0)
+    let own = ownFindings()
+    status.findings.insert(contentsOf: own, at: 0)
     if !own.isEmpty, status.health == .healthy { status.health = .degraded }
     return status
   }
+
+  /// What is wrong with the manager itself. Looked at once a second, so that the ages are true to it; they
+  /// begin with the manager.
+  @discardableResult
+  func ownFindings() -> [Finding] {
+    let own = readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
+    let now = Clock.monotonic()
+    var since: [String: Int64] = [:]
+    defer { ownSince = since }
+    return own.map { finding in
+      let key = "\(finding.code) \(finding.subject)"
+      let began = ownSince[key] ?? now
+      since[key] = began
+      return Finding(diagnostic: finding, ageSeconds: Double(now - began) / 1e9)
+    }
+  }
+
   func servers() -> [ServerSummary] { observed.servers(at: now).map(marked) }
   func server(_ name: String) throws(DiagnosticError) -> ServerDetail {
     noteRevocations()

@@ -149,7 +149,8 @@ extension Site {
     for item in missing {
       let name = item.file.name
       if item.keptAs == nil {
-        logger.error("a file of history is gone or empty", metadata: ["file": "\(name)"])
+        logger.error(
+          "a file of history was removed, replaced or emptied", metadata: ["file": "\(name)"])
       }
       // Of a store that could not be written last time the loss still waits.
       guard missingTold.insert(item).inserted else { continue }
@@ -160,7 +161,7 @@ extension Site {
             beforeNanoseconds: min(item.file.end, now.wallNanoseconds),
             batches: nil, samples: nil,
             reason: item.keptAs.map { "history/\(name) is damaged, and kept as history/\($0)" }
-              ?? "history/\(name) was lost or emptied while the manager was not running"),
+              ?? "history/\(name) was removed, replaced or emptied, and not by the manager"),
           server, now)
       }
     }

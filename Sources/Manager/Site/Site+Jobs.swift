@@ -5,14 +5,20 @@ import Protocol
 
 /// Job reports: from the link to the store, and what operators ask of them.
 extension Site {
+  private static let missingLimit = 10_000
+
   func jobs(_ report: JobReport, _ handle: SessionHandle) async {
     let stream = handle.stream
-    if live[handle.server]?.handle == handle, live[handle.server]?.isMissingJobs == true { return }
+    guard !sessionsMissingJobs.contains(handle.session) else { return }
     do throws(DiagnosticError) {
       try await resumeJobs(stream)
     } catch {
       // The agent keeps the report and sends it again in its next session.
-      if live[handle.server]?.handle == handle { live[handle.server]?.isMissingJobs = true }
+      // Of sessions that ended long ago nothing comes any more.
+      if sessionsMissingJobs.count >= Self.missingLimit {
+        sessionsMissingJobs.formIntersection(live.values.map(\.handle.session))
+      }
+      sessionsMissingJobs.insert(handle.session)
       failed(error)
       return
     }
@@ -43,7 +49,7 @@ extension Site {
 
   /// Ends the sessions whose reports could not be taken, once they can: the agents send all of them again.
   private func askForMissingJobs() async {
-    for (server, session) in live where session.isMissingJobs {
+    for (server, session) in live where sessionsMissingJobs.contains(session.handle.session) {
       do throws(DiagnosticError) { try await resumeJobs(session.handle.stream) } catch {
         return failed(error)
       }
@@ -68,6 +74,10 @@ extension Site {
 
   private func flushJobsNow(force: Bool) async {
     await askForMissingJobs()
+    defer {
+      tellLostJobs()
+      ownFindings()
+    }
     let writes = jobBook.cut(now: now, force: force)
     guard !writes.isEmpty else { return }
     do throws(DiagnosticError) {
@@ -79,6 +89,18 @@ extension Site {
       for server in live.keys { await acknowledgeJobs(server) }
     } catch {
       failed(error)
+    }
+  }
+
+  private func tellLostJobs() {
+    for lost in jobStore.takeNewLosses() {
+      let finding = lost.finding
+      logger.error(
+        "jobs that were stored are lost",
+        metadata: [
+          "file": "\(finding.subject)", "reason": "\(finding.reason)",
+          "remedy": "\(finding.remedy)",
+        ])
     }
   }
 
@@ -118,10 +140,12 @@ extension Site {
     let range = from...now.wallNanoseconds
     // The book first: what is stored in between is then seen twice only if it is in both answers.
     let held = jobBook.spans(ended: range)
-    let stored = try await jobStore.spans(of: Set(labels.keys), ended: range)
-    return JobTopView(
+    let (stored, unreadable) = try await jobStore.spans(of: Set(labels.keys), ended: range)
+    var view = JobTopView(
       stored + held.filter { !stored.contains($0) }, by: request.by, limit: request.limit,
       targets: labels, fromNanoseconds: from, throughNanoseconds: now.wallNanoseconds)
+    if !unreadable.isEmpty { view.unreadable = unreadable }
+    return view
   }
 
   func trimJobs() {

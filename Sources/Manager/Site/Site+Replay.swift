@@ -18,20 +18,19 @@ extension Site {
       try await resume(stream)
       let now = self.now
       let times = LifeClock(held, clock: clock, sent: sent, now: now.wallNanoseconds)
+      func time(_ stamp: Stamp) -> Int64 {
+        times.nanoseconds(stamp, clock: clock, now: now.wallNanoseconds)
+      }
+      let (first, last) = (time(held.firstStamp), time(held.lastStamp))
       chain.append(
         LifeChain.Link(
-          stream: stream, lastOrder: held.lastOrder,
-          endNanoseconds: times.nanoseconds(
-            held.lastStamp, clock: clock, now: now.wallNanoseconds),
+          stream: stream, lastOrder: held.lastOrder, endNanoseconds: last,
           highestSeen: head.highestOrder(stream)))
-      let ends = [held.firstStamp, held.lastStamp].map {
-        times.nanoseconds($0, clock: clock, now: now.wallNanoseconds)
-      }
-      losses += settle(held, stream, times, clock, now).map { (held, $0) }
+      losses += settle(held, stream, first, last, now).map { (held, $0) }
       opened.append(
         (
           SessionHandle.EarlierLife(
-            stream: stream, clock: times, times: min(ends[0], ends[1])...max(ends[0], ends[1])),
+            stream: stream, clock: times, times: min(first, last)...max(first, last)),
           head.acknowledgedOrder(stream)
         ))
     }
@@ -60,10 +59,8 @@ extension Site {
   }
 
   private func settle(
-    _ held: HeldLife, _ stream: StreamKey, _ times: LifeClock, _ clock: ClockModel, _ now: Moment
+    _ held: HeldLife, _ stream: StreamKey, _ first: Int64, _ last: Int64, _ now: Moment
   ) -> [SampleLoss] {
-    let first = times.nanoseconds(held.firstStamp, clock: clock, now: now.wallNanoseconds)
-    let last = times.nanoseconds(held.lastStamp, clock: clock, now: now.wallNanoseconds)
     var losses = held.lost.compactMap { lost in
       let isBefore = lost.through < held.firstOrder
       return record(

@@ -67,7 +67,7 @@ extension Site {
         logger.error(
           "history can not be trimmed",
           metadata: ["file": "\(file.name)", "reason": "\(error.diagnostic.reason)"])
-        guard HistoryFiles.isDamage(error), let known = HistoryFile(name: file.name),
+        guard StoreFailure.isDamage(error), let known = HistoryFile(name: file.name),
           history.path(known) == error.diagnostic.subject
         else { break }
         // Told once; others go nevertheless.

@@ -12,6 +12,7 @@ extension Site {
   /// One round of it. A failure is told once, and tried again in the next round.
   package nonisolated func rollUp() async {
     do throws(DiagnosticError) {
+      try await store.history.noticeGone()
       try await rollUpNow()
       await rolledUp(failure: nil)
     } catch {

@@ -30,8 +30,6 @@ package actor Site {
     let intervalBefore: Int64?
     var acknowledged: UInt64
     var acknowledgedJobs: UInt64 = 0
-    /// A report of its jobs could not be taken: one that follows would be acknowledged with it.
-    var isMissingJobs = false
     /// Of `handle.lives`: settled in the store, and told so.
     var lives: [(settled: UInt64, acknowledged: UInt64)] = []
     /// Of `handle.lives`, when the newest of their batches in this session was taken.
@@ -81,6 +79,9 @@ package actor Site {
   /// Batches are accepted that only blocks can make durable.
   var isLogFull = false
   var jobBook = JobBook()
+  /// Sessions of which a report of jobs could not be taken: one that follows would be acknowledged with it.
+  /// Those that were replaced meanwhile too.
+  var sessionsMissingJobs: Set<String> = []
   var latest = LatestValues()
   var timeline = BatchTimeline()
   var repeatedTimes = RepeatedTimes()
@@ -119,6 +120,8 @@ package actor Site {
   var historyBytes: Int64 = 0
   /// What the start found damaged in the frame log, and the batches that this took.
   var damages: [Diagnostic] = []
+  /// Since when each of the manager's own findings stands, by code and subject; monotonic.
+  var ownSince: [String: Int64] = [:]
   var damaged: [StreamKey: OrderSet] = [:]
   /// Files of history whose loss is told and not yet in the store.
   var missingTold: Set<LostHistory> = []

@@ -61,27 +61,12 @@ struct DamagedHistory: Hashable, Sendable {
 /// somewhere in its middle all else is still read.
 extension HistoryFiles {
   /// Not all of a file can be read, but the rest may be.
-  static func isUnreadable(_ error: any Error) -> Bool { isDamage(error) || isNewer(error) }
+  static func isUnreadable(_ error: any Error) -> Bool {
+    StoreFailure.isDamage(error) || isNewer(error)
+  }
 
   static func isNewer(_ error: any Error) -> Bool {
     (error as? DiagnosticError)?.diagnostic.code == DiagnosticCode.databaseNewer.rawValue
-  }
-
-  static func isDamage(_ error: any Error) -> Bool {
-    if let known = error as? DiagnosticError {
-      return known.diagnostic.code == DiagnosticCode.databaseCorrupt.rawValue
-    }
-    if error is RowDecodingError { return true }
-    guard let failure = error as? DatabaseError else { return false }
-    return [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(failure.resultCode)
-  }
-
-  static func detail(_ error: any Error) -> String {
-    let reason =
-      (error as? DiagnosticError)?.diagnostic.reason ?? (error as? DatabaseError)?.message
-      ?? "\(error)"
-    let known = "the database is damaged: "
-    return reason.hasPrefix(known) ? String(reason.dropFirst(known.count)) : reason
   }
 
   // MARK: What is known
@@ -121,7 +106,7 @@ extension HistoryFiles {
         turn ?? state.turns[file] ?? 0 == state.turns[file] ?? 0
       else { return }
       state.damaged[file.name] = DamagedHistory(
-        file: file, name: file.name, detail: Self.detail(error), through: file.end - 1,
+        file: file, name: file.name, detail: StoreFailure.detail(error), through: file.end - 1,
         isSetAside: false, isNewer: Self.isNewer(error))
     }
   }
@@ -166,7 +151,7 @@ extension HistoryFiles {
         throw error
       }
       let file = ofDay[place]
-      guard case .rollUps = file, Self.isDamage(error) else {
+      guard case .rollUps = file, StoreFailure.isDamage(error) else {
         noteDamage(file, error, turn: turns[place])
         return nil
       }

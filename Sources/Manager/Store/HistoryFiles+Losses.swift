@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import ManagerCore
 import Platform
 import Protocol
@@ -96,6 +97,58 @@ extension HistoryFiles {
     // Nothing is left to make their roll-ups of.
     let days = gone.compactMap { if case .raw(let day) = $0 { day } else { nil } }
     try? noteGone(Dictionary(days.map { ($0, keptHours(of: $0)) }) { first, _ in first })
+  }
+
+  /// Files that were removed, emptied or replaced while this manager ran, and not by it.
+  func noticeGone() async throws(DiagnosticError) {
+    let gone = state.withLock { state in
+      state.files.filter { !state.closing.contains($0) && !isTheSame($0, state) }
+    }
+    for file in gone {
+      do { try await inTurn { try self.letGo(of: file) } } catch {
+        throw StoreFailure.diagnose(error, path: path(file))
+      }
+    }
+  }
+
+  private func isThere(_ file: HistoryFile) -> Bool {
+    FileStatus(path: path(file)).map { $0.size > 0 && !DurableFile.isOther(path(file)) } ?? false
+  }
+
+  private func isTheSame(_ file: HistoryFile, _ state: State) -> Bool {
+    guard isThere(file) else { return false }
+    let known = state.open.first { $0.file == file }
+    return known.map { $0.inode == FileStatus(path: path(file))?.inode } ?? true
+  }
+
+  /// What was in it is lost, and what is done with its days is done without it.
+  private func letGo(of file: HistoryFile) throws {
+    let pool = state.withLock { state -> DatabasePool?? in
+      guard state.files.contains(file), !isTheSame(file, state) else { return nil }
+      state.closing.insert(file)
+      return .some(state.open.first { $0.file == file }?.pool)
+    }
+    guard let pool else { return }
+    defer { state.withLock { _ = $0.closing.remove(file) } }
+    try? pool?.close()
+    if FileStatus(path: folder) == nil { try DurableFile.makeFolder(folder) }
+    let isThere = isThere(file)
+    if !isThere { try prepareWithout(file) }
+    state.withLock { state in
+      state.open.removeAll { $0.file == file }
+      if !isThere { state.files.remove(file) }
+      state.missing.insert(LostHistory(file))
+      state.damaged[file.name] = nil
+      state.noteReplaced(file)
+      forget(file, &state)
+      writeList(state)
+      state.closing.remove(file)
+    }
+    if isThere {
+      try learn(from: file)
+    } else if case .rollUps(.minute, let month) = file {
+      beginAnew(month)
+    }
   }
 
   /// What has to be told, until `told`.

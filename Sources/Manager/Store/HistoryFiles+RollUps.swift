@@ -292,7 +292,7 @@ extension HistoryFiles {
         try db.execute(sql: "INSERT OR IGNORE INTO gone (day) VALUES (?)", arguments: [day.number])
       }
     } catch {
-      guard !Self.isDamage(error) else { return noteDamage(file, error) }
+      guard !StoreFailure.isDamage(error) else { return noteDamage(file, error) }
       throw StoreFailure.diagnose(error, path: path(file))
     }
   }

@@ -28,7 +28,7 @@ extension HistoryFile {
 extension HistoryFiles {
   /// Errors after which a file is looked at as a whole.
   static func isSuspicious(_ error: any Error) -> Bool {
-    if isDamage(error) { return true }
+    if StoreFailure.isDamage(error) { return true }
     let codes: [ResultCode] = [.SQLITE_IOERR_READ, .SQLITE_IOERR_SHORT_READ]
     return (error as? DatabaseError).map { codes.contains($0.extendedResultCode) } ?? false
   }
@@ -45,7 +45,7 @@ extension HistoryFiles {
   }
 
   /// After whatever is being set aside.
-  private func inTurn<Value: Sendable>(
+  func inTurn<Value: Sendable>(
     _ work: @escaping @Sendable () throws -> Value
   ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
@@ -78,7 +78,7 @@ extension HistoryFiles {
     if let newer = newerVersion(of: file) { throw newer }
     guard let name = try renameIfDamaged(file) else { return false }
     if case .rollUps(.minute, let month) = file { beginAnew(month) }
-    remember(file, as: name, detail: Self.detail(error))
+    remember(file, as: name, detail: StoreFailure.detail(error))
     return true
   }
 
@@ -118,7 +118,7 @@ extension HistoryFiles {
   }
 
   /// What was to be done with what was in it.
-  private func forget(_ file: HistoryFile, _ state: inout State) {
+  func forget(_ file: HistoryFile, _ state: inout State) {
     switch file {
     case .raw(let day):
       for server in state.dirty.keys {
@@ -135,19 +135,7 @@ extension HistoryFiles {
   /// of the file, and SQLite to find the same fault again. Nobody else has the file open.
   private func isDamagedForCertain(_ file: HistoryFile) throws -> Bool {
     guard try isGiven(file) else { return true }
-    var configuration = Configuration()
-    // A writer would put the log into the file when it ends.
-    configuration.readonly = true
-    do {
-      let queue = try DatabaseQueue(path: path(file), configuration: configuration)
-      defer { try? queue.close() }
-      return try queue.read { db in
-        // Not the quick one, which does not compare an index with its table: queries hang on it.
-        try String.fetchOne(db, sql: "PRAGMA integrity_check(1)") != "ok"
-      }
-    } catch  where Self.isDamage(error) {
-      return true
-    }
+    return try StoreFailure.isDamagedForCertain(path(file))
   }
 
   /// Whether the disk gives all of a file. That it does not is thrown, until that has lasted.

@@ -15,7 +15,7 @@ extension HistoryFiles {
       try noteGone(daysWithoutSamples(of: month, through: lastNanosecond(of: file, file.name)))
       // Of days that are gone there may be samples that came late: they are not all.
       for day in readableDays(of: month) where !isGone(day) {
-        do { try soilAll(of: day) } catch  where Self.isDamage(error) {
+        do { try soilAll(of: day) } catch  where StoreFailure.isDamage(error) {
           noteDamage(.raw(day), error)
         }
       }

@@ -50,7 +50,7 @@ package final class HistoryFiles: Sendable {
   private static let openLimit = 16
 
   struct State {
-    var open: [(file: HistoryFile, pool: DatabasePool)] = []
+    var open: [(file: HistoryFile, inode: UInt64, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
     /// Lists that an earlier manager wrote and that are of no use now, each with the reason.
     var listTroubles: [String: String] = [:]
@@ -135,7 +135,7 @@ package final class HistoryFiles: Sendable {
     do {
       do {
         try learn(from: file)
-      } catch  where Self.isDamage(error) {
+      } catch  where StoreFailure.isDamage(error) {
         if try !setAside(file, error) { try learn(from: file) }
       }
     } catch {
@@ -144,7 +144,7 @@ package final class HistoryFiles: Sendable {
     }
   }
 
-  private func learn(from file: HistoryFile) throws {
+  func learn(from file: HistoryFile) throws {
     guard let pool = try pool(file) else { return }
     switch file {
     case .raw:
@@ -247,7 +247,7 @@ package final class HistoryFiles: Sendable {
       }
       let pool = try open(file)
       if state.files.insert(file).inserted { writeList(state) }
-      state.open.append((file, pool))
+      state.open.append((file, FileStatus(path: path(file))?.inode ?? 0, pool))
       // Whoever still reads in it holds it until the end.
       if state.open.count > Self.openLimit { state.open.removeFirst() }
       return pool
@@ -264,6 +264,7 @@ package final class HistoryFiles: Sendable {
       try boundCache(db)
     }
     let path = path(file)
+    guard !DurableFile.isOther(path) else { throw StoreFailure.noFile(path) }
     // Before SQLite finds something in it that it does not know.
     if let newer = newerVersion(of: file) { throw newer }
     let pool = try DatabasePool(path: path, configuration: configuration)

@@ -8,121 +8,97 @@ import Synchronization
 /// Job spans on disk: one SQLite file a day of writing (`jobs/jobs-2026-01-31.sqlite`), so that
 /// retention is the removal of files. Names of jobs and targets stand once in a file.
 package final class JobStore: Sendable {
-  private let directory: String
-  private let files = Mutex(Open())
-  /// Each costs three descriptors.
-  private static let openLimit = 16
-  private static let prefix = "jobs-"
-  private static let suffix = ".sqlite"
-  /// "IMLJ": tells our files from any other SQLite database.
-  private static let applicationID: Int32 = 0x494D_4C4A
+  let folder: String
+  let state = Mutex(State())
 
-  private struct Open {
-    /// By day, with the file that was there then; the one used last at the end.
-    var files: [(day: String, inode: UInt64, queue: DatabaseQueue)] = []
+  struct State {
+    /// With the file that was there then; the one used last at the end.
+    var open: [(day: HistoryDay, inode: UInt64, queue: DatabaseQueue)] = []
     var isClosed = false
-  }
-
-  /// Files without a byte, with no log beside them: a manager that was killed as it made one leaves such a
-  /// file, and so does whoever empties it.
-  package func emptyFiles() throws(DiagnosticError) -> [String] {
-    try days().map(path).filter {
-      FileStatus(path: $0)?.size == 0 && (FileStatus(path: $0 + "-wal")?.size ?? 0) == 0
-    }
+    /// Days whose files were made or found here.
+    var known: Set<HistoryDay> = []
+    /// Days of which jobs were lost, and those of which not all can be read.
+    var lost: [HistoryDay: LostJobs] = [:]
+    var toldLost: Set<LostJobs> = []
+    /// Why the list of an earlier manager is of no use.
+    var listTrouble: String?
   }
 
   /// - Parameter directory: made when it is not there.
   package init(directory: String) throws(DiagnosticError) {
-    self.directory = directory
-    do {
-      try FileManager.default.createDirectory(
-        atPath: directory, withIntermediateDirectories: true,
-        attributes: [.posixPermissions: 0o700])
-    } catch {
-      throw DiagnosticError(
-        .stateDirectoryUnusable, subject: directory, reason: error.localizedDescription,
-        remedy: "Move what is there away, or make it a folder that the manager may write.")
-    }
+    folder = directory
+    try makeFolder()
+    try findLost()
   }
 
   /// One transaction; when it returns, all of it is on disk.
   package func append(_ writes: [JobBook.Write], nanoseconds: Int64) async throws(DiagnosticError) {
     // Where the clock was set back meanwhile a span is of a later day than now.
     let newest = writes.lazy.flatMap(\.spans).map(\.throughNanoseconds).max()
-    let day = JobStore.day(max(nanoseconds, newest ?? nanoseconds))
-    try await run(day, creating: true) { db in
-      var names = NameTable()
-      for write in writes {
-        try db.cachedStatement(
-          sql: """
-            INSERT INTO streams (server, boot, incarnation, sequence) VALUES (?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)
-            """
-        ).execute(arguments: [
-          write.stream.server.text, write.stream.boot.text, write.stream.incarnation,
-          Int64(clamping: write.sequence),
-        ])
-        for span in write.spans { try JobStore.insert(span, &names, db) }
-      }
+    let day = HistoryDay(of: max(nanoseconds, newest ?? nanoseconds))
+    try await settingAside(day) { () async throws in
+      try await self.use(day, creating: true) { db in try JobStore.append(writes, to: db) }
+    }
+  }
+
+  private static func append(_ writes: [JobBook.Write], to db: Database) throws {
+    var names = NameTable()
+    for write in writes {
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO streams (server, boot, incarnation, sequence) VALUES (?, ?, ?, ?)
+          ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)
+          """
+      ).execute(arguments: [
+        write.stream.server.text, write.stream.boot.text, write.stream.incarnation,
+        Int64(clamping: write.sequence),
+      ])
+      for span in write.spans { try JobStore.insert(span, &names, db) }
     }
   }
 
   /// The highest sequence stored of a stream; 0 when there is none.
   package func sequence(of stream: StreamKey) async throws(DiagnosticError) -> UInt64 {
     var highest: UInt64 = 0
-    for day in try days() {
-      let found = try await run(day) { db in
-        try Int64.fetchOne(
-          db,
-          sql: "SELECT sequence FROM streams WHERE server = ? AND boot = ? AND incarnation = ?",
-          arguments: [stream.server.text, stream.boot.text, stream.incarnation])
+    for day in try days() where !isUnreadable(day) {
+      do {
+        let found = try await use(day) { db in
+          try Int64.fetchOne(
+            db,
+            sql: "SELECT sequence FROM streams WHERE server = ? AND boot = ? AND incarnation = ?",
+            arguments: [stream.server.text, stream.boot.text, stream.incarnation])
+        }
+        highest = max(highest, UInt64(clamping: found.flatMap { $0 } ?? 0))
+      } catch {
+        guard StoreFailure.isDamage(error) else { throw diagnosed(error, day) }
+        // Its spans do not count from now on either: what comes again is not counted twice.
+        noteDamage(day, error, isAll: true)
       }
-      highest = max(highest, UInt64(clamping: found.flatMap { $0 } ?? 0))
     }
     return highest
   }
 
-  /// Spans of these targets that ended within the range.
+  /// Spans of these targets that ended within the range, and what may lack of it.
   package func spans(
     of targets: Set<String>, ended range: ClosedRange<Int64>
-  ) async throws(DiagnosticError) -> [JobSpan] {
-    let first = JobStore.day(range.lowerBound)
+  ) async throws(DiagnosticError) -> (spans: [JobSpan], unreadable: [MetricAnswer.Gap]) {
+    let first = HistoryDay(of: range.lowerBound)
     var spans: [JobSpan] = []
     // What an agent held back was written on a later day, never on an earlier one.
-    for day in try days() where day >= first {
-      spans +=
-        try await run(day) { [path = path(day)] db in
+    for day in try days() where day >= first && !isUnreadable(day) {
+      do {
+        let found = try await use(day) { [path = path(day)] db in
           try JobStore.spans(db, targets, range, path)
-        } ?? []
-    }
-    return spans
-  }
-
-  /// Removes the files of days that ended before a time.
-  package func removeDays(endedBefore nanoseconds: Int64) throws(DiagnosticError) {
-    let kept = JobStore.day(nanoseconds)
-    for day in try days() where day < kept {
-      files.withLock { $0.files.removeAll { $0.day == day } }
-      for ending in ["", "-wal", "-shm"] {
-        try? FileManager.default.removeItem(atPath: path(day) + ending)
+        }
+        guard let found else { continue }
+        spans += found.spans
+        if let damage = found.damage { noteDamage(day, damage, isAll: false) }
+      } catch {
+        guard StoreFailure.isDamage(error) else { throw diagnosed(error, day) }
+        noteDamage(day, error, isAll: true)
       }
     }
-  }
-
-  /// Moves what the logs hold into the files, each then a whole one, and ends all connections. A reader that
-  /// is still busy keeps its log alive.
-  package func close() {
-    files.withLock { files in
-      for file in files.files {
-        Self.emptyLog(file.queue)
-        try? file.queue.close()
-      }
-      files = Open(files: [], isClosed: true)
-    }
-  }
-
-  private static func emptyLog(_ queue: DatabaseQueue) {
-    _ = try? queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+    return (spans, gaps(range))
   }
 
   // MARK: Rows
@@ -147,9 +123,10 @@ package final class JobStore: Sendable {
     ])
   }
 
+  /// - Returns: also the first error of those that tell of damage; what else there is counts.
   private static func spans(
     _ db: Database, _ targets: Set<String>, _ range: ClosedRange<Int64>, _ path: String
-  ) throws -> [JobSpan] {
+  ) throws -> (spans: [JobSpan], damage: (any Error)?) {
     var names: [Int64: String] = [:]
     func name(_ id: Int64) throws -> String {
       if let known = names[id] { return known }
@@ -159,28 +136,39 @@ package final class JobStore: Sendable {
       names[id] = found
       return found
     }
-    var spans: [JobSpan] = []
-    let rows = try Row.fetchAll(
-      db, sql: "SELECT * FROM spans WHERE through_ns BETWEEN ? AND ? ORDER BY through_ns, id",
-      arguments: [range.lowerBound, range.upperBound])
-    for row in rows {
+    func span(_ row: Row) throws -> JobSpan? {
       let target = try name(try row.decode(forColumn: "target"))
-      guard targets.contains(target) else { continue }
+      guard targets.contains(target) else { return nil }
       let jobs: Int64 = try row.decode(forColumn: "jobs")
       let restJobs: Int64 = try row.decode(forColumn: "rest_jobs")
       let untracked: Int64 = try row.decode(forColumn: "untracked")
       let body = [UInt8](try row.decode(Data.self, forColumn: "body"))
       let (rest, entries) = try decode(body.span, path)
-      spans.append(
-        JobSpan(
-          target: target, fromNanoseconds: try row.decode(forColumn: "from_ns"),
-          throughNanoseconds: try row.decode(forColumn: "through_ns"),
-          coveredNanoseconds: try row.decode(forColumn: "covered_ns"),
-          top: try entries.map { JobIncrease(job: try name($0.name), increase: $0.increase) },
-          rest: rest, restJobs: UInt64(clamping: restJobs), jobs: UInt64(clamping: jobs),
-          untracked: UInt64(clamping: untracked)))
+      return JobSpan(
+        target: target, fromNanoseconds: try row.decode(forColumn: "from_ns"),
+        throughNanoseconds: try row.decode(forColumn: "through_ns"),
+        coveredNanoseconds: try row.decode(forColumn: "covered_ns"),
+        top: try entries.map { JobIncrease(job: try name($0.name), increase: $0.increase) },
+        rest: rest, restJobs: UInt64(clamping: restJobs), jobs: UInt64(clamping: jobs),
+        untracked: UInt64(clamping: untracked))
     }
-    return spans
+    var spans: [JobSpan] = []
+    var damage: (any Error)?
+    let rows = try Row.fetchCursor(
+      db, sql: "SELECT * FROM spans WHERE through_ns BETWEEN ? AND ? ORDER BY through_ns, id",
+      arguments: [range.lowerBound, range.upperBound])
+    do {
+      while let row = try rows.next() {
+        do {
+          if let span = try span(row) { spans.append(span) }
+        } catch  where StoreFailure.isDamage(error) {
+          damage = damage ?? error
+        }
+      }
+    } catch  where StoreFailure.isDamage(error) {
+      damage = damage ?? error
+    }
+    return (spans, damage)
   }
 
   private static func decode(_ bytes: Swift.Span<UInt8>, _ path: String) throws -> (
@@ -205,107 +193,6 @@ package final class JobStore: Sendable {
       throw StoreFailure.corrupt(path, "spans: \(error.reason)")
     }
   }
-
-  // MARK: Files
-
-  private func path(_ day: String) -> String { "\(directory)/\(Self.prefix)\(day)\(Self.suffix)" }
-
-  private static func day(_ nanoseconds: Int64) -> String {
-    Date(timeIntervalSince1970: Double(nanoseconds) / 1e9).formatted(.iso8601.year().month().day())
-  }
-
-  private func days() throws(DiagnosticError) -> [String] {
-    do throws(FileError) {
-      return try DurableFile.names(in: directory)
-        .filter { $0.hasPrefix(Self.prefix) && $0.hasSuffix(Self.suffix) }
-        .map { String($0.dropFirst(Self.prefix.count).dropLast(Self.suffix.count)) }.sorted()
-    } catch {
-      throw DiagnosticError(.stateDirectoryUnusable, subject: directory, reason: "\(error)")
-    }
-  }
-
-  /// `nil` when there is no file of that day and none is to be made.
-  @discardableResult
-  private func run<Value: Sendable>(
-    _ day: String, creating: Bool = false, _ body: @escaping @Sendable (Database) throws -> Value
-  ) async throws(DiagnosticError) -> Value? {
-    do {
-      guard let queue = try open(day, creating: creating) else { return nil }
-      return try await queue.write(body)
-    } catch {
-      var found = StoreFailure.diagnose(error, path: path(day)).diagnostic
-      // For whoever asks for jobs: a day of them is what it costs, and no backup has it.
-      if found.code == DiagnosticCode.databaseCorrupt.rawValue {
-        found.code = DiagnosticCode.stateDirectoryUnusable.rawValue
-        found.remedy =
-          "Stop the manager, move the file away with its -wal and -shm, and start it again: the jobs in it"
-          + " are lost, all others are served."
-      }
-      throw DiagnosticError(found)
-    }
-  }
-
-  private func open(_ day: String, creating: Bool) throws -> DatabaseQueue? {
-    try files.withLock { files in
-      guard !files.isClosed else {
-        throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the manager is stopping")
-      }
-      let path = path(day)
-      let inode = FileStatus(path: path)?.inode
-      if let place = files.files.firstIndex(where: { $0.day == day }) {
-        let known = files.files.remove(at: place)
-        guard known.inode == inode else {
-          throw StoreFailure.corrupt(
-            path, "it was removed or replaced while the manager ran; the jobs in it are lost")
-        }
-        files.files.append(known)
-        return known.queue
-      }
-      let isThere = inode != nil
-      guard creating || isThere else { return nil }
-      // The days before are over.
-      if !isThere { for file in files.files { Self.emptyLog(file.queue) } }
-      var configuration = Configuration()
-      configuration.foreignKeysEnabled = true
-      configuration.prepareDatabase { db in
-        try db.execute(sql: "PRAGMA page_size = 16384")
-        try db.execute(sql: "PRAGMA journal_mode = WAL")
-        try db.execute(sql: "PRAGMA synchronous = FULL")
-        try boundCache(db)
-      }
-      let queue = try DatabaseQueue(path: path, configuration: configuration)
-      try queue.write { db in
-        let id = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        guard id == 0 || id == Self.applicationID else {
-          throw StoreFailure.corrupt(path, "it is another program's database")
-        }
-        try db.execute(sql: Self.schema)
-      }
-      // Whoever is at work in one that is let go of keeps it open.
-      if files.files.count >= Self.openLimit { files.files.removeFirst() }
-      files.files.append((day, FileStatus(path: path)?.inode ?? 0, queue))
-      return queue
-    }
-  }
-
-  private static let schema = """
-    PRAGMA application_id = \(applicationID);
-    CREATE TABLE IF NOT EXISTS streams (
-      server TEXT NOT NULL, boot TEXT NOT NULL, incarnation TEXT NOT NULL,
-      sequence INTEGER NOT NULL, PRIMARY KEY (server, boot, incarnation)
-    ) STRICT;
-    CREATE TABLE IF NOT EXISTS names (
-      id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE
-    ) STRICT;
-    CREATE TABLE IF NOT EXISTS spans (
-      id INTEGER PRIMARY KEY,
-      target INTEGER NOT NULL REFERENCES names (id),
-      from_ns INTEGER NOT NULL, through_ns INTEGER NOT NULL, covered_ns INTEGER NOT NULL,
-      jobs INTEGER NOT NULL, rest_jobs INTEGER NOT NULL, untracked INTEGER NOT NULL,
-      body BLOB NOT NULL
-    ) STRICT;
-    CREATE INDEX IF NOT EXISTS spans_by_end ON spans (through_ns);
-    """
 }
 
 /// The numbers of names, looked up once a transaction.

@@ -24,7 +24,7 @@ enum StoreFailure {
     }
     let detail = String((failure.message ?? "\(failure.resultCode)").prefix(longestReason))
     switch failure.resultCode {
-    case .SQLITE_CORRUPT, .SQLITE_NOTADB: return corrupt(path, detail)
+    case _ where isDamage(failure): return corrupt(path, detail)
     case .SQLITE_BUSY, .SQLITE_LOCKED:
       return DiagnosticError(
         .databaseLocked, subject: path, reason: "another program holds the database: \(detail)",
@@ -70,6 +70,13 @@ enum StoreFailure {
     )
   }
 
+  /// A folder, a pipe or a device in a database's place.
+  static func noFile(_ path: String) -> DiagnosticError {
+    DiagnosticError(
+      .stateDirectoryUnusable, subject: path, reason: "it is no regular file",
+      remedy: "Move what is there away; if the database lies elsewhere, put it back.")
+  }
+
   /// Of bytes within a file.
   static func unreadable(_ path: String, _ error: any Error) -> DiagnosticError {
     guard let error = error as? BlockError, error.isNewer else { return corrupt(path, "\(error)") }
@@ -81,5 +88,46 @@ enum StoreFailure {
       .databaseNewer, subject: path,
       reason: "the database was written by a newer manager (\(steps.joined(separator: ", ")))",
       remedy: "Install that version of the manager again, or restore an older backup.")
+  }
+
+  // MARK: Damage
+
+  static func isDamage(_ error: any Error) -> Bool {
+    if let known = error as? DiagnosticError {
+      return known.diagnostic.code == DiagnosticCode.databaseCorrupt.rawValue
+    }
+    if error is RowDecodingError { return true }
+    guard let failure = error as? DatabaseError else { return false }
+    if failure.resultCode == .SQLITE_ERROR {
+      // No statement of ours is wrong: a file that was emptied under us has no tables.
+      return failure.message?.hasPrefix("no such ") == true
+    }
+    return [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(failure.resultCode)
+  }
+
+  /// What is wrong with a damaged file, without the words that say that it is damaged.
+  static func detail(_ error: any Error) -> String {
+    let reason =
+      (error as? DiagnosticError)?.diagnostic.reason ?? (error as? DatabaseError)?.message
+      ?? "\(error)"
+    let known = "the database is damaged: "
+    return reason.hasPrefix(known) ? String(reason.dropFirst(known.count)) : reason
+  }
+
+  /// Whether SQLite finds a fault in a file that nobody has open, and that the disk gives all of.
+  static func isDamagedForCertain(_ path: String) throws -> Bool {
+    var configuration = Configuration()
+    // A writer would put the log into the file when it ends.
+    configuration.readonly = true
+    do {
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      defer { try? queue.close() }
+      return try queue.read { db in
+        // Not the quick one, which does not compare an index with its table: queries hang on it.
+        try String.fetchOne(db, sql: "PRAGMA integrity_check(1)") != "ok"
+      }
+    } catch  where isDamage(error) {
+      return true
+    }
   }
 }

@@ -38,6 +38,8 @@ package struct JobTopView: Hashable, Codable, Sendable {
   package var total: JobCounters
   /// Jobs that an agent could not follow because there were too many; they are in no number.
   package var untrackedJobs: UInt64
+  /// Times of which the answer may lack something, because a file is damaged or gone; `nil`: none.
+  package var unreadable: [MetricAnswer.Gap]?
 
   /// - Parameter targets: label by id of the targets asked for.
   package init(

@@ -6,7 +6,10 @@ enum JobTopPage {
   static func render(_ answer: Reply<JobTopView>, _ style: Style) -> String {
     let view = answer.view
     return page([
-      lines(title(view), style), table(view).render(style),
+      lines(title(view), style),
+      MetricPage.unreadable(view.unreadable).flatMap { wrap($0, to: style.width) }
+        .map { $0 + "\n" }.joined(),
+      table(view).render(style),
       notes(view).map { lines($0, style) }.joined(),
     ])
   }

@@ -36,15 +36,19 @@ enum MetricPage {
 
   /// What an answer may lack must not pass for a time without samples.
   static func unreadable(_ answer: MetricAnswer) -> [String] {
-    let gaps = (answer.unreadable ?? []).map { gap in
-      printable(
-        "Not readable from \(Quantities.moment(gap.fromNanoseconds)) to "
-          + "\(Quantities.moment(gap.throughNanoseconds)): \(gap.file): \(gap.reason)")
-    }
+    let gaps = unreadable(answer.unreadable)
     guard let others = answer.seriesOfOtherKinds else { return gaps }
     return gaps + [
       "Left out: \(plural(others, "series", "series")) of another kind or unit than \(answer.kind.rawValue) in \(printable(answer.unit))."
     ]
+  }
+
+  static func unreadable(_ gaps: [MetricAnswer.Gap]?) -> [String] {
+    (gaps ?? []).map { gap in
+      printable(
+        "Not readable from \(Quantities.moment(gap.fromNanoseconds)) to "
+          + "\(Quantities.moment(gap.throughNanoseconds)): \(gap.file): \(gap.reason)")
+    }
   }
 
   private static func table(

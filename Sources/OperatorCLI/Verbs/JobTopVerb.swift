@@ -41,8 +41,10 @@ struct JobTopVerb: ReadingVerb {
     let answer = try await manager.get(JobTopView.self, route)
     let hint =
       "No target has told of jobs in this time. Lustre keeps job statistics once jobid_var is set."
-    return Answer(
+    var told = Answer(
       answer, CSVTable(answer), hint: answer.targets == 0 ? hint : nil, table: JobTopPage.render)
+    told.lacking = MetricPage.unreadable(answer.view.unreadable)
+    return told
   }
 }
 

@@ -39,6 +39,18 @@ import X509
     #expect(await refusal { _ = try load() }?.code == "state-directory-unusable")
   }
 
+  /// What a link leads to counts, not the link, which everybody may read.
+  @Test func aKeyBehindALinkIsAsGoodAsTheFileItself() async throws {
+    _ = try load()
+    let path = directory.path + "/ca.key"
+    try FileManager.default.moveItem(atPath: path, toPath: directory.path + "/elsewhere")
+    try FileManager.default.createSymbolicLink(
+      atPath: path, withDestinationPath: directory.path + "/elsewhere")
+    _ = try load()
+    try directory.setPermissions(0o604, "elsewhere")
+    #expect(await refusal { _ = try load() }?.code == "state-directory-unusable")
+  }
+
   @Test func aLostOrDamagedOrForeignKeyIsRefusedInsteadOfReplaced() async throws {
     _ = try load()
     let key = try directory.contents("ca.key")

@@ -71,7 +71,7 @@ import Testing
         for stream in Self.streams {
           let reasons = try await manager.store.losses(of: stream.server).map(\.reason)
           #expect(reasons.count == 1, "\(isEmpty) \(isFirst)")
-          #expect(reasons.first?.contains("history/\(name) was lost") == true)
+          #expect(reasons.first?.contains("history/\(name) was removed") == true)
         }
         #expect(manager.store.history.missing.isEmpty)
         try manager.store.close()

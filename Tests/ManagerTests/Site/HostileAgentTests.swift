@@ -34,6 +34,30 @@ import Testing
     #expect(lines.first?.contains("iml_x") == true)
   }
 
+  /// Not that of the moment in which it was told.
+  @Test func whatAnEarlierLifeLostMeanwhileIsOfItsTime() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let stream = Given.stream(1)
+    let earlier = StreamKey(server: stream.server, boot: stream.boot, incarnation: "earlier")
+    let life = HeldLife(
+      boot: stream.boot, incarnation: "earlier", firstOrder: 1, lastOrder: 9,
+      firstStamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1),
+      lastStamp: Stamp(bootNanoseconds: 2, wallNanoseconds: 2))
+    let sent = Stamp(bootNanoseconds: 9, wallNanoseconds: 9)
+    let clock = LifeClock(
+      life, clock: ClockModel(boot: BootID("another")), sent: sent, now: Given.now)
+    let handle = SessionHandle(
+      server: stream.server, session: "s", stream: stream,
+      lives: [.init(stream: earlier, clock: clock, times: Given.now...(Given.now + 50))])
+    try await manager.site.lost(LostBatches(from: 3, through: 4, samples: 8), life: 0, handle)
+    await manager.site.flush(force: true)
+    let losses = try await manager.store.losses(of: stream.server, newest: 9)
+    #expect(losses.map(\.afterNanoseconds) == [Given.now])
+    #expect(losses.map(\.beforeNanoseconds) == [Given.now + 50])
+    #expect(losses.map(\.samples) == [8])
+  }
+
   @Test func batchesOlderThanHistoryIsKeptMakeNoFilesAndAreALossThatIsTold() async throws {
     let directory = try TemporaryDirectory()
     let manager = try await FrameSite(directory.path)

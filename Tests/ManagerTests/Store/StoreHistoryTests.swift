@@ -218,6 +218,71 @@ import Testing
     #expect(try missing() == [])
   }
 
+  enum Going: CaseIterable { case removed, emptied, replaced }
+
+  /// While it is open: what comes is not written into a file that nobody finds.
+  @Test(arguments: Going.allCases) func aDayThatGoesWhileItIsOpenIsMissedAndMadeAnew(_ going: Going)
+    async throws
+  {
+    let stream = Given.stream(1)
+    let file = HistoryFile.raw(HistoryDay(of: Given.now))
+    let path = directory.path + "/history/\(file.name)"
+    func append(_ order: UInt64) async throws {
+      let begin = Given.now + Int64(order)
+      try await store.append(
+        write(Given.block(stream, orders: order...order, from: begin, through: begin)),
+        nanoseconds: begin)
+    }
+    try await append(1)
+    try await store.history.noticeGone()
+    #expect(store.history.missing.isEmpty)
+    switch going {
+    case .removed: try FileManager.default.removeItem(atPath: path)
+    case .emptied: try directory.put("history/\(file.name)", [])
+    case .replaced:
+      store.history.close()
+      let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+      try await append(2)
+      for ending in ["", "-wal", "-shm"] {
+        try FileManager.default.removeItem(atPath: path + ending)
+      }
+      try bytes.write(to: URL(fileURLWithPath: path))
+    }
+    try await store.history.noticeGone()
+    #expect(store.history.missing == [LostHistory(file)])
+    try await append(3)
+    store.history.told(store.history.missing)
+    try await store.history.noticeGone()
+    #expect(store.history.missing.isEmpty)
+    let orders = try await store.blocks(from: 0, through: .max).map(\.firstOrder)
+    // Of an emptied one the log may still have all; nobody can tell.
+    #expect(orders == (going == .removed ? [3] : [1, 3]))
+    // Nor at the next start.
+    store.history.close()
+    let next = try HistoryFiles(folder: directory.path + "/history")
+    #expect(next.missing.isEmpty && next.damaged.isEmpty)
+    #expect(next.isGone(HistoryDay(of: Given.now)) == (going == .removed))
+  }
+
+  @Test func theFolderThatGoesIsMadeAnew() async throws {
+    let stream = Given.stream(1)
+    for day in Int64(0)..<3 {
+      let order = UInt64(day + 1)
+      let begin = Given.now + day * Given.day
+      try await store.append(
+        write(Given.block(stream, orders: order...order, from: begin, through: begin)),
+        nanoseconds: begin)
+    }
+    try FileManager.default.removeItem(atPath: directory.path + "/history")
+    try await store.history.noticeGone()
+    #expect(store.history.missing.count == 3)
+    try await store.append(
+      write(Given.block(stream, orders: 4...4, from: Given.now, through: Given.now)),
+      nanoseconds: Given.now)
+    #expect(try await store.blocks(from: 0, through: .max).map(\.firstOrder) == [4])
+    #expect(try directory.permissions("history") == 0o700)
+  }
+
   /// With large pages a fifth to a third more.
   @Test func aDaysFileIsLittleMoreThanItsBlocks() async throws {
     var day = HistoryWrite()

@@ -35,6 +35,20 @@ import Testing
     #expect(try expand(text) == names)
   }
 
+  /// Each is a frame of the stack, and the file may be anybody's.
+  @Test func groupsInGroupsEndSomewhere() throws {
+    func expand(_ depth: Int) throws -> [String] {
+      try Hostlist("@g1") { name in
+        let number = Int(name.dropFirst()) ?? 0
+        return number < depth ? "@g\(number + 1)" : "oss1"
+      }.names
+    }
+    #expect(try expand(8) == ["oss1"])
+    let error = #expect(throws: Hostlist.Malformed.self) { try expand(9) }
+    #expect(error?.reason.contains("groups are in groups more than 8 deep") == true)
+    #expect(throws: Hostlist.Malformed.self) { try expand(100_000) }
+  }
+
   @Test(arguments: [
     ("", 1, "a name is missing"), ("a,", 3, "a name is missing"), (",a", 1, "a name is missing"),
     ("a,,b", 3, "a name is missing"), ("!a", 1, "a name is missing"),

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import ManagerCore
 import Protocol
 import Testing
@@ -91,6 +92,17 @@ import Testing
       try Data("odd oss1\n".utf8).write(to: URL(fileURLWithPath: path))
       let bad = await run(stub, ["server", "list", "@odd"], code: 1)
       #expect(bad.errors.contains("\(path): line 1: no colon after the group's name"))
+    }
+  }
+
+  /// Opened, it would wait for somebody to write into it.
+  @Test func aPipeInTheGroupsFilesPlaceIsSaid() async throws {
+    try await serving(["/api/v1/servers": NameSelectionTests.fleet]) { stub in
+      let path = "\(stub.directory)/groups"
+      #expect(mkfifo(path, 0o600) == 0)
+      let refused = await run(stub, ["server", "list", "@odd"], code: 1)
+      #expect(refused.errors.contains(path))
+      #expect(refused.errors.contains("it is a pipe"))
     }
   }
 
