@@ -68,7 +68,8 @@ import Testing
   }
 
   @Test func onlyCodesMeantForClientsHaveAStatus() {
-    #expect(DiagnosticCode.httpStatus(of: "database-corrupt") == nil)
+    #expect(DiagnosticCode.httpStatus(of: "database-corrupt") == .internalServerError)
+    #expect(DiagnosticCode.httpStatus(of: "target-unknown") == nil)
     #expect(DiagnosticCode.httpStatus(of: "from-the-future") == nil)
     #expect(DiagnosticCode.httpStatus(of: "rate-limited") == .tooManyRequests)
     #expect(DiagnosticCode.httpStatus(of: "state-directory-unusable")?.code == 507)

@@ -30,6 +30,8 @@ extension DiagnosticCode {
     case .managerStopping, .managerBusy, .databaseLocked: .serviceUnavailable
     // A full or read-only disk is the operator's to put right, so it is told as it is.
     case .stateDirectoryUnusable: .insufficientStorage
+    // So is a file of ours that is damaged.
+    case .databaseCorrupt, .databaseNewer: .internalServerError
     default: nil
     }
   }

@@ -85,13 +85,13 @@ package struct Route: Sendable {
   package var takesLong = false
 
   /// `unauthenticated`, `forbidden` and those of too much at once where a role is needed, a store that can not be written or
-  /// read, and `internal-error` everywhere.
+  /// read or is damaged, and `internal-error` everywhere.
   package var allProblems: [DiagnosticCode] {
     let malformed: [DiagnosticCode] =
       request == nil ? [.requestMalformed] : [.requestMalformed, .messageTooLarge]
     let refused: [DiagnosticCode] =
       access == .open ? [] : [.unauthenticated, .forbidden, .rateLimited, .managerBusy]
-    return (refused + malformed + problems + [.stateDirectoryUnusable, .internalError]).reduce(
+    return (refused + malformed + problems + [.stateDirectoryUnusable, .databaseCorrupt, .internalError]).reduce(
       into: []) { all, code in
         if !all.contains(code) { all.append(code) }
       }

@@ -89,7 +89,7 @@ extension Site {
   }
 
   func readiness() -> [Diagnostic] {
-    [storeFailure, logFailure, jobFailure, rollUpFailure].compactMap { $0 }
+    [storeFailure ?? store.damage, logFailure, jobFailure, rollUpFailure].compactMap { $0 }
   }
 
   func checkForgettable(_ id: ServerID) throws(DiagnosticError) {

@@ -2,12 +2,14 @@ import Foundation
 import GRDB
 import Platform
 import Protocol
+import Synchronization
 
 /// The manager's durable state: one SQLite file (WAL, `synchronous=FULL`, foreign keys), one
 /// writer, many readers. A method that returns has its change on disk.
 package final class StateStore: Sendable {
   package let path: String
   let pool: DatabasePool
+  private let damageFound = Mutex<Diagnostic?>(nil)
   /// Held as long as the store lives, so that no second manager opens the same file.
   private let directory: StateDirectory
   /// Samples and their roll-ups.
@@ -97,7 +99,7 @@ package final class StateStore: Sendable {
     do {
       return try await pool.write(change)
     } catch {
-      throw StoreFailure.diagnose(error, path: path)
+      throw noted(error)
     }
   }
 
@@ -108,8 +110,21 @@ package final class StateStore: Sendable {
     do {
       return try await pool.read(query)
     } catch {
-      throw StoreFailure.diagnose(error, path: path)
+      throw noted(error)
     }
+  }
+
+  /// The first thing that was found damaged in the database while it was open: it stands until a start with
+  /// another one, also when what else was asked for could be read.
+  package var damage: Diagnostic? { damageFound.withLock { $0 } }
+
+  private func noted(_ error: any Error) -> DiagnosticError {
+    let failure = StoreFailure.diagnose(error, path: path)
+    let code = failure.diagnostic.code
+    if code == DiagnosticCode.databaseCorrupt.rawValue, failure.diagnostic.subject == path {
+      damageFound.withLock { $0 = $0 ?? failure.diagnostic }
+    }
+    return failure
   }
 
   private static func open(

@@ -54,7 +54,7 @@ enum StoreFailure {
   static func corrupt(_ path: String, _ detail: String) -> DiagnosticError {
     DiagnosticError(
       .databaseCorrupt, subject: path, reason: "the database is damaged: \(detail)",
-      remedy: "Restore it from a backup, or move it away to start anew.")
+      remedy: "With the manager stopped, restore it from a backup, or move it away to start anew.")
   }
 
   /// Of a file of history, at a start. A path to a disk may be away for a while, so it is

@@ -241,6 +241,36 @@ import Testing
     #expect(refused?.code == "database-corrupt")
   }
 
+  @Test func damageThatIsFoundWhileItIsOpenStands() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    try await store.write { db in
+      for number in 0..<4_000 {
+        try db.execute(
+          sql: "INSERT INTO audit (at_ns, who, action, subject, outcome) VALUES (?, 'a', 'b', ?, 'c')",
+          arguments: [number, String(repeating: "x", count: 400)])
+      }
+    }
+    try await store.pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: directory.path + "/state.sqlite"))
+    let size = try file.seekToEnd()
+    for page in 1..<size / 16_384 {
+      try file.seek(toOffset: page * 16_384)
+      try file.write(contentsOf: [UInt8](repeating: 0xEE, count: 64))
+    }
+    try file.close()
+    #expect(store.damage == nil)
+    let refused = await refusal {
+      _ = try await store.read { db in
+        try Int.fetchOne(db, sql: "SELECT sum(length(subject)) FROM audit")
+      }
+    }
+    #expect(refused?.code == "database-corrupt")
+    #expect(store.damage == refused)
+    try await store.read { _ in }
+    #expect(store.damage == refused)
+  }
+
   @Test func aDatabaseThatAnotherProgramHoldsIsRefused() async throws {
     let directory = try TemporaryDirectory()
     do {
