@@ -212,6 +212,12 @@ package struct FileStatus: Hashable, Sendable {
   /// Of its contents; nanoseconds since the epoch.
   package var changed: Int64
 
+  /// Whether nothing is there for certain: not where a disk fails or nobody may look.
+  package static func isMissing(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR)
+  }
+
   /// `nil` where nothing is, or nothing may be seen.
   package init?(path: String) {
     var status = stat()

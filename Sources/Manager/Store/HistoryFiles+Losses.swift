@@ -88,7 +88,7 @@ extension HistoryFiles {
   func findMissing() {
     let untold = Set(state.withLock { $0.missing }.map(\.file))
     let gone = readList().compactMap { HistoryFile(name: String($0)) }.filter { file in
-      !untold.contains(file) && FileStatus(path: path(file)).map { $0.size == 0 } ?? true
+      !untold.contains(file) && isGone(file)
     }
     state.withLock { state in
       state.missing.formUnion(gone.map { LostHistory($0) })
@@ -111,14 +111,19 @@ extension HistoryFiles {
     }
   }
 
-  private func isThere(_ file: HistoryFile) -> Bool {
-    FileStatus(path: path(file)).map { $0.size > 0 && !DurableFile.isOther(path(file)) } ?? false
+  /// Whether what was in a file is gone, as far as can be seen.
+  private func isGone(_ file: HistoryFile) -> Bool {
+    let path = path(file)
+    guard let status = FileStatus(path: path) else { return FileStatus.isMissing(path) }
+    return status.size == 0 || DurableFile.isOther(path)
   }
 
   private func isTheSame(_ file: HistoryFile, _ state: State) -> Bool {
-    guard isThere(file) else { return false }
-    let known = state.open.first { $0.file == file }
-    return known.map { $0.inode == FileStatus(path: path(file))?.inode } ?? true
+    guard !isGone(file) else { return false }
+    guard let known = state.open.first(where: { $0.file == file }),
+      let status = FileStatus(path: path(file))
+    else { return true }
+    return known.inode == status.inode
   }
 
   /// What was in it is lost, and what is done with its days is done without it.
@@ -131,8 +136,8 @@ extension HistoryFiles {
     guard let pool else { return }
     defer { state.withLock { _ = $0.closing.remove(file) } }
     try? pool?.close()
-    if FileStatus(path: folder) == nil { try DurableFile.makeFolder(folder) }
-    let isThere = isThere(file)
+    if FileStatus.isMissing(folder) { try DurableFile.makeFolder(folder) }
+    let isThere = !isGone(file)
     if !isThere { try prepareWithout(file) }
     state.withLock { state in
       state.open.removeAll { $0.file == file }

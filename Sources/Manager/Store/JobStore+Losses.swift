@@ -130,9 +130,9 @@ extension JobStore {
     }
     // Of an earlier loss a backup was put in its place; had we made one, we would know it.
     gone = gone.filter { known.contains($0) || !there.contains($0) }
-    gone.formUnion(known.filter { !isThere($0) })
+    gone.formUnion(known.filter(isGone))
     // A manager that was killed as it made a file left it without a byte, and not in the list.
-    let empty = there.filter { !isThere($0) }
+    let empty = there.filter(isGone)
     if listed == nil, there.count > 1 {
       gone.formUnion(empty.subtracting([there.max()].compactMap(\.self)))
     }
@@ -149,8 +149,11 @@ extension JobStore {
     }
   }
 
-  private func isThere(_ day: HistoryDay) -> Bool {
-    FileStatus(path: path(day)).map { $0.size > 0 && !DurableFile.isOther(path(day)) } ?? false
+  /// Whether what was in a file is gone, as far as can be seen.
+  private func isGone(_ day: HistoryDay) -> Bool {
+    let path = path(day)
+    guard let status = FileStatus(path: path) else { return FileStatus.isMissing(path) }
+    return status.size == 0 || DurableFile.isOther(path)
   }
 
   /// While it runs.
@@ -161,19 +164,26 @@ extension JobStore {
       guard !state.isClosed else { return }
       var isNew = false
       for day in days ?? state.known.sorted() where state.known.contains(day) {
-        let status = FileStatus(path: path(day))
+        let isGone = self.isGone(day)
         let place = state.open.firstIndex { $0.day == day }
-        let isSame = place.map { state.open[$0].inode == status?.inode } ?? true
-        let isThere = isThere(day)
-        guard isSame, isThere else {
-          if let place { try? state.open.remove(at: place).queue.close() }
-          if !isThere { state.known.remove(day) }
-          if state.lost[day]?.keptAs == nil {
-            state.lost[day] = LostJobs(day: day, cause: .gone)
-          }
-          isNew = true
-          continue
+        let isReplaced = place.map { place in
+          FileStatus(path: path(day)).map { $0.inode != state.open[place].inode } ?? false
         }
+        guard isGone || isReplaced == true else { continue }
+        if let place { try? state.open.remove(at: place).queue.close() }
+        // Its log may have filled an emptied one again, or some of it.
+        if self.isGone(day) { state.known.remove(day) }
+        if state.lost[day]?.keptAs == nil { state.lost[day] = LostJobs(day: day, cause: .gone) }
+        isNew = true
+      }
+      // We made none in its place: somebody put it back.
+      for (day, lost) in state.lost
+      where lost.cause == .gone && !state.known.contains(day) && FileStatus(path: path(day)) != nil
+        && !isGone(day)
+      {
+        state.lost[day] = nil
+        state.known.insert(day)
+        isNew = true
       }
       if isNew { writeList(state) }
     }

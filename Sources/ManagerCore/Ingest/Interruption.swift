@@ -80,7 +80,8 @@ package struct LifeChain: Sendable {
         ? "the agent's process ended" : "the server was restarted"
     return Interruption(
       afterNanoseconds: life.endNanoseconds, batches: 0,
-      reason: "\(why): nothing was sampled until its next start, and what it had sampled is kept")
+      reason:
+        "\(why): nothing was sampled until its next start; what its spool has of before is sent")
   }
 
   private func unspooled(_ stream: StreamKey, _ end: Int64, before next: Link) -> Interruption {

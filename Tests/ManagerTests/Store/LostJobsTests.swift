@@ -74,6 +74,19 @@ import Testing
     #expect(store.listTrouble == nil)
   }
 
+  @Test func aFileThatIsPutBackWhileTheManagerRunsIsThereAgain() async throws {
+    let directory = try TemporaryDirectory()
+    try await Self.filled(directory)
+    let store = try JobStore(directory: directory.path + "/jobs")
+    let path = "\(directory.path)/jobs/\(Self.day)"
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+    #expect(Self.codes(store).count == 1)
+    try FileManager.default.moveItem(atPath: path + ".away", toPath: path)
+    #expect(Self.codes(store).isEmpty)
+    #expect(try await store.spans(of: ["T0"], ended: Self.range).spans.count == 3)
+    #expect(try Self.codes(JobStore(directory: directory.path + "/jobs")).isEmpty)
+  }
+
   @Test func anEmptiedFileIsTold() async throws {
     let directory = try TemporaryDirectory()
     try await Self.filled(directory)
