@@ -71,7 +71,7 @@ extension JobStore {
       do {
         try await work()
       } catch  where StoreFailure.isDamage(error) {
-        guard try setAside(day, error) else { throw error }
+        guard try await setAside(day, error) else { throw error }
         try await work()
       }
     } catch {
@@ -104,6 +104,11 @@ extension JobStore {
         return known.queue
       }
       let path = path(day)
+      guard !state.closing.contains(day) else {
+        throw DiagnosticError(
+          .managerBusy, subject: path, reason: "it is damaged and is being set aside",
+          remedy: "Ask again in a moment.")
+      }
       let isThere = FileStatus(path: path) != nil
       guard creating || isThere else { return nil }
       // The days before are over.

@@ -163,7 +163,8 @@ extension JobStore {
     state.withLock { state in
       guard !state.isClosed else { return }
       var isNew = false
-      for day in days ?? state.known.sorted() where state.known.contains(day) {
+      for day in days ?? state.known.sorted()
+      where state.known.contains(day) && !state.closing.contains(day) {
         let isGone = self.isGone(day)
         let place = state.open.firstIndex { $0.day == day }
         let isReplaced = place.map { place in
@@ -173,7 +174,7 @@ extension JobStore {
         if let place { try? state.open.remove(at: place).queue.close() }
         // Its log may have filled an emptied one again, or some of it.
         if self.isGone(day) { state.known.remove(day) }
-        if state.lost[day]?.keptAs == nil { state.lost[day] = LostJobs(day: day, cause: .gone) }
+        state.lost[day] = LostJobs(day: day, cause: .gone)
         isNew = true
       }
       // We made none in its place: somebody put it back.
@@ -234,36 +235,49 @@ extension JobStore {
   // MARK: Setting aside
 
   /// Renames a damaged file with its log. Answers whether it did: not where the fault is gone when it is
-  /// looked at again, and not where it is no file of ours.
-  func setAside(_ day: HistoryDay, _ error: any Error) throws -> Bool {
-    let path = path(day)
-    return try state.withLock { state in
-      // Before it is renamed: a connection that ends later would remove the log of the next file.
-      if let place = state.open.firstIndex(where: { $0.day == day }) {
-        try? state.open.remove(at: place).queue.close()
-      }
-      for ending in ["", "-wal"] { try DurableFile.readThrough(path + ending) }
-      guard try StoreFailure.isDamagedForCertain(path) else { return false }
-      var number = 1
-      func name() -> String {
-        LostJobs.name(of: day) + LostJobs.aside + (number > 1 ? "\(number)" : "")
-      }
-      while ["", "-wal", "-shm"].contains(where: {
-        FileStatus(path: "\(folder)/\(name())\($0)") != nil
-      }) {
-        number += 1
-      }
-      // The log first: a file that lost its log would pass for a whole one.
-      for ending in ["-wal", "-shm", ""] where FileStatus(path: path + ending) != nil {
-        try DurableFile.rename(path + ending, to: "\(folder)/\(name())\(ending)")
-      }
-      try? DurableFile.syncFolder(of: path)
+  /// looked at again, and not where it is no file of ours. All of it is read, beside everything else.
+  func setAside(_ day: HistoryDay, _ error: any Error) async throws -> Bool {
+    let queue = state.withLock { state -> DatabaseQueue? in
+      state.closing.insert(day)
+      let place = state.open.firstIndex { $0.day == day }
+      return place.map { state.open.remove(at: $0).queue }
+    }
+    defer { state.withLock { _ = $0.closing.remove(day) } }
+    // Before it is renamed: a connection that ends later would remove the log of the next file.
+    try? queue?.close()
+    let renamed = try await withCheckedThrowingContinuation { continuation in
+      asides.async { continuation.resume(with: Result { try self.renameIfDamaged(day) }) }
+    }
+    guard let renamed else { return false }
+    state.withLock { state in
       state.known.remove(day)
       state.lost[day] = LostJobs(
-        day: day, cause: .setAside(as: name(), detail: StoreFailure.detail(error)))
+        day: day, cause: .setAside(as: renamed, detail: StoreFailure.detail(error)))
       writeList(state)
-      return true
     }
+    return true
+  }
+
+  /// Gives the new name; `nil` when there is no fault that lasts.
+  private func renameIfDamaged(_ day: HistoryDay) throws -> String? {
+    let path = path(day)
+    for ending in ["", "-wal"] { try DurableFile.readThrough(path + ending) }
+    guard try StoreFailure.isDamagedForCertain(path) else { return nil }
+    var number = 1
+    func name() -> String {
+      LostJobs.name(of: day) + LostJobs.aside + (number > 1 ? "\(number)" : "")
+    }
+    while ["", "-wal", "-shm"].contains(where: {
+      FileStatus(path: "\(folder)/\(name())\($0)") != nil
+    }) {
+      number += 1
+    }
+    // The log first: a file that lost its log would pass for a whole one.
+    for ending in ["-wal", "-shm", ""] where FileStatus(path: path + ending) != nil {
+      try DurableFile.rename(path + ending, to: "\(folder)/\(name())\(ending)")
+    }
+    try? DurableFile.syncFolder(of: path)
+    return name()
   }
 }
 

@@ -10,11 +10,14 @@ import Synchronization
 package final class JobStore: Sendable {
   let folder: String
   let state = Mutex(State())
+  let asides = DispatchQueue(label: "jobs: set aside")
 
   struct State {
     /// With the file that was there then; the one used last at the end.
     var open: [(day: HistoryDay, inode: UInt64, queue: DatabaseQueue)] = []
     var isClosed = false
+    /// About to be set aside: nobody opens them meanwhile.
+    var closing: Set<HistoryDay> = []
     /// Days whose files were made or found here.
     var known: Set<HistoryDay> = []
     /// Days of which jobs were lost, and those of which not all can be read.
