@@ -86,6 +86,36 @@ class Completion(Lab):
         for where in (["--state-dir", str(site.state)], ["--socket", str(site.state / "manager.sock")]):
             self.offers(["oss01", "oss02"], "iml", "server", "show", *where, "oss")
 
+    def test_lines_are_completed_as_bash_breaks_them(self):
+        site = self.site()
+        self.offers(["oss01", "oss02"], "iml", "target", "list", "--server=oss")
+        self.offers(["oss01!oss01", "oss01!oss02"], "iml", "server", "list", "oss01!o")
+        self.environment["IML_STATE_DIR"] = ""
+        socket = str(site.state / "manager.sock")
+        for where in (["--state-dir", str(site.state)], [f"--socket={socket}"], ["-o", "json", "--socket", socket]):
+            self.offers(["oss01", "oss02"], "iml", *where, "server", "show", "oss")
+            self.offers(["show"], "iml", *where, "server", "sh")
+        self.offers(["oss01", "oss02"], "iml", "server", "show", f"--state-dir={site.state}", "oss")
+
+    def test_bash_reads_no_name_as_more_than_text(self):
+        folder = self.path / "fake"
+        folder.mkdir()
+        trap = self.path / "trap"
+        names = [f"a$(touch${{IFS}}{trap})", f"a`touch {trap}`", "a*", "a$HOME", "a b"]
+        (folder / "iml").write_text("#!/bin/sh\ncat << 'END'\n" + "\n".join(names) + "\nEND\n")
+        (folder / "iml").chmod(0o755)
+        script = self.script("bash", "iml.bash")
+        self.environment["PATH"] = f"{folder}:{self.environment['PATH']}"
+        code = f"""
+            source {script}
+            COMP_LINE="iml target show a" COMP_POINT=17 COMPREPLY=()
+            $(complete -p iml | sed -E 's/.* -F ([^ ]+) .*/\\1/') iml a show
+            printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+        output = run("bash", "--norc", "-uc", code, env=self.environment)
+        self.assertEqual(output[1].splitlines(), names)
+        self.assertFalse(trap.exists())
+
     def test_groups_are_offered(self):
         (self.path / "groups").write_text("odd: oss[01,03]\neven: oss02\n")
         self.environment["IML_STATE_DIR"] = str(self.path)

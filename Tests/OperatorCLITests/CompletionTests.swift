@@ -26,7 +26,11 @@ import Testing
   }
 
   @Test func strangeNamesAndRepeatedOnesAreNotOffered() async throws {
-    let servers = ["a", "a b", "a\nb", "\u{1b}[2J", "a", "c"].enumerated().map {
+    let odd = [
+      "a b", "a\nb", "\u{1b}[2J", "$(x)", "`x`", "x;y", "$x", "*", "~x", "{a,b}", "a'b", "a\"b", "a\\b",
+      "a|b", "a&b", "a<b", "#a", "!a", "=ls", "-rf", "a(b)", "\u{202e}a",
+    ]
+    let servers = (["a"] + odd + ["a", "c"]).enumerated().map {
       Fixture.server(UInt8($0), $1)
     }
     let body = try CanonicalJSON.encode(servers)

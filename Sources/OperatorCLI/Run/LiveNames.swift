@@ -57,9 +57,16 @@ enum LiveNames: Sendable {
     try ConnectionOptions.parse(CommandLineWords.connection(in: words))
   }
 
-  /// What a shell takes as one word, and no line end in it.
+  /// What every shell takes as one word of plain text, unquoted. Names are made up by whoever has a server:
+  /// one that a shell could read as more than text is not offered.
   private static func isPlain(_ name: String) -> Bool {
-    !name.isEmpty && name.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7f }
+    !name.isEmpty && !name.hasPrefix("-")
+      && name.unicodeScalars.allSatisfy { scalar in
+        scalar.isASCII
+          ? scalar.properties.isAlphabetic || scalar.properties.numericType == .decimal
+            || "._-:@+/,%".unicodeScalars.contains(scalar)
+          : scalar.properties.isAlphabetic
+      }
   }
 
   /// What is late is left behind: the process ends with the answer.

@@ -10,7 +10,8 @@ struct CompletionVerb: ParsableCommand {
       fish: iml completion fish > /etc/fish/completions/iml.fish
 
       Names of servers, targets, file systems and metrics are asked of the manager while you type; \
-      without one there are none.
+      without one there are none, and none either that a shell would not take as one plain word. In zsh and \
+      fish, put options behind the verb: before it they keep names from being completed.
       """)
   @Argument(help: "The shell.") var shell: Shell
 
@@ -28,7 +29,16 @@ struct CompletionVerb: ParsableCommand {
       case .zsh: .zsh
       case .fish: .fish
       }
-    let text = root.completionScript(for: kind)
+    var text = root.completionScript(for: kind)
+    if kind == .bash {
+      do throws(BashCompletion.UnknownForm) {
+        text = try BashCompletion.script(text, for: root._commandName)
+      } catch {
+        throw Complaint(
+          .failed, subject: "completion",
+          reason: "the script for bash is not of a form that is known")
+      }
+    }
     Console.current.write(text.hasSuffix("\n") ? text : text + "\n")
   }
 }
