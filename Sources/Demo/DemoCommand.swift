@@ -105,10 +105,10 @@ package struct DemoCommand: AsyncParsableCommand {
       }
     } catch let refusal as DiagnosticError {
       // Before the site was made there is nothing in it that tells more than this does.
-      if FileStatus(path: DemoSite.trees(in: directory)) == nil {
-        tidy(directory)
-      } else {
+      if site.hasBegun.isNoted {
         Narrator.say("The state is kept in \(directory).")
+      } else {
+        tidy(directory)
       }
       throw refusal
     } catch {
@@ -132,6 +132,16 @@ package struct DemoCommand: AsyncParsableCommand {
   private func directory() throws -> String {
     if let stateDir {
       try DurableFile.makeFolder(stateDir)
+      // A manager's would get simulated servers and history for good.
+      guard
+        try DurableFile.names(in: stateDir).isEmpty
+          || SiteTrees.isSimulated(DemoSite.trees(in: stateDir))
+      else {
+        throw DiagnosticError(
+          .stateDirectoryUnusable, subject: stateDir,
+          reason: "it is not empty, and nothing of an earlier demo is in it",
+          remedy: "Give a directory that is new or empty, or that of an earlier demo.")
+      }
       return stateDir
     }
     var template = Array("/tmp/iml-demo-XXXXXX".utf8CString)

@@ -7,6 +7,7 @@ import OperatorCLI
 import Platform
 import Protocol
 import Simulator
+import Synchronization
 
 /// The real manager and real agents on a simulated site, in one process, over real sockets.
 struct DemoSite: Sendable {
@@ -24,7 +25,13 @@ struct DemoSite: Sendable {
 
   static func trees(in directory: String) -> String { "\(directory)/trees" }
 
+  /// The files of the simulated servers are there.
+  let hasBegun = DemoBegin()
+
   func run() async throws {
+    // First, so that the directory is known as a demo's from then on.
+    let site = try simulated()
+    let trees = try SiteTrees(directory: Self.trees(in: stateDirectory), site: site)
     let manager = ManagerService(
       ManagerService.Configuration(
         stateDirectory: "\(stateDirectory)", https: (https.host, https.port),
@@ -34,18 +41,25 @@ struct DemoSite: Sendable {
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       tasks.addTask { try await manager.run { gate.yield($0) } }
       tasks.addTask {
-        for await addresses in serving { return try await live(addresses) }
+        for await addresses in serving { return try await live(addresses, site, trees) }
       }
       defer { tasks.cancelAll() }
       try await tasks.next()
     }
   }
 
-  private func live(_ addresses: ManagerService.Addresses) async throws {
+  private func simulated() throws -> SimulatedSite {
     var site = SimulatedSite(configuration: configuration, seed: seed, startedAt: Clock.wall())
     for fault in faults { try site.schedule(fault) }
-    var trees = try SiteTrees(directory: Self.trees(in: stateDirectory), site: site)
+    return site
+  }
+
+  private func live(
+    _ addresses: ManagerService.Addresses, _ site: SimulatedSite, _ startTrees: SiteTrees
+  ) async throws {
+    var trees = startTrees
     try trees.write(site)
+    hasBegun.note()
     let servers = site.servers.map { server in
       DemoServer(
         name: server.name, root: trees.root(of: server.name),
@@ -55,7 +69,7 @@ struct DemoSite: Sendable {
     announce(addresses, site)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       for server in servers { tasks.addTask { try await server.runLink() } }
-      tasks.addTask { [site, trees] in
+      tasks.addTask { [trees] in
         try await enrol(servers, addresses)
         try await drive(site, trees, servers)
       }
@@ -96,6 +110,7 @@ struct DemoSite: Sendable {
     let began = Clock.monotonic()
     var known: [String: SimulatedServer] = [:]
     var mounted: [String: [String]] = [:]
+    var isFull = false
     var hasShown = false
     while !Task.isCancelled {
       site.advance(to: Clock.monotonic() - began)
@@ -103,7 +118,17 @@ struct DemoSite: Sendable {
       for (server, demo) in zip(site.servers, servers) where !server.isPoweredOn {
         await demo.follow(isPoweredOn: false, agentRuns: false, linkUp: server.linkUp)
       }
-      try trees.write(site)
+      do throws(TreeWriteError) {
+        try trees.write(site)
+        if isFull { Narrator.say("There is room again: the simulated servers go on.") }
+        isFull = false
+      } catch {
+        guard error.isFull else { throw error }
+        if !isFull {
+          Narrator.say("\(error): the simulated servers stand still until there is room.")
+        }
+        isFull = true
+      }
       let mounts = Dictionary(uniqueKeysWithValues: site.targets.map { ($0.label, $0.mountedOn) })
       tellMounts(mounted, mounts)
       mounted = mounts
@@ -135,7 +160,8 @@ struct DemoSite: Sendable {
           "simulated: \(label) is mounted on \(servers.joined(separator: " and ")) at once")
       } else if servers.count < 2, had.count > 1 {
         Narrator.say(
-          "simulated: \(label) is mounted on \(servers.first ?? "no server") alone again")
+          servers.first.map { "simulated: \(label) is mounted on \($0) alone again" }
+            ?? "simulated: \(label) is mounted nowhere any more")
       }
     }
   }
@@ -151,4 +177,10 @@ struct DemoSite: Sendable {
       Narrator.say("simulated: \(new.name)'s link \(new.linkUp ? "is whole again" : "was cut")")
     }
   }
+}
+
+final class DemoBegin: Sendable {
+  private let state = Mutex(false)
+  var isNoted: Bool { state.withLock { $0 } }
+  func note() { state.withLock { $0 = true } }
 }

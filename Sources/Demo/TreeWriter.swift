@@ -4,11 +4,14 @@ import Glibc
 package struct TreeWriteError: Error, Hashable, CustomStringConvertible {
   package var path: String
   package var reason: String
+  /// There was no room: it may work later.
+  package private(set) var isFull = false
   package var description: String { "\(path): \(reason)" }
 
   init(_ path: String, _ code: Int32) {
     self.path = path
     reason = String(cString: strerror(code))
+    isFull = code == ENOSPC || code == EDQUOT
   }
 
   init(_ path: String, _ reason: String) {
@@ -131,6 +134,16 @@ package struct TreeWriter: Sendable {
         found.append(prefix + name)
       }
     }
+  }
+
+  /// Whether a link is there, wherever it leads.
+  static func isLink(_ path: String) throws(TreeWriteError) -> Bool {
+    var status = stat()
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT { return false }
+      throw TreeWriteError(path, errno)
+    }
+    return status.st_mode & S_IFMT == S_IFLNK
   }
 
   /// The names in a directory but `.` and `..`; none when there is no such directory.

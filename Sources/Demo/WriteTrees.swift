@@ -1,3 +1,4 @@
+import Platform
 import Simulator
 
 /// The trees of all servers of a simulated site below one directory, `DIR/mds01/…`, and a README that
@@ -15,8 +16,14 @@ package struct SiteTrees: Sendable {
       throw TreeWriteError(
         directory, "holds \(name), which is no simulated tree; give an empty one")
     }
-    guard present.isEmpty || present.contains("README") else {
-      throw TreeWriteError(directory, "is not empty and has no README of simulated trees")
+    let isOurs = present.isEmpty ? true : try Self.isSimulated(directory)
+    guard isOurs else {
+      throw TreeWriteError(
+        directory, "is not empty and has no README of simulated trees; give an empty one")
+    }
+    // Who put a link there means what lies behind it, which may be anything.
+    for name in present where try TreeWriter.isLink(directory + "/" + name) {
+      throw TreeWriteError(directory + "/" + name, "is a link, and what it leads to is left alone")
     }
     // First, so that a directory left half made is still known as ours.
     try TreeWriter.makeDirectory(directory)
@@ -41,6 +48,18 @@ package struct SiteTrees: Sendable {
   /// The directory to give to that server's agent as its `--root`.
   package func root(of server: String) -> String { directory + "/" + server }
 
+  /// Whether the README there is one of ours: other trees may well have one.
+  static func isSimulated(_ directory: String) throws(TreeWriteError) -> Bool {
+    let path = directory + "/README"
+    guard try !TreeWriter.isLink(path) else { return false }
+    do throws(FileError) {
+      let text = try DurableFile.readIfPresent(path) ?? []
+      return text.starts(with: Array(title.utf8))
+    } catch {
+      throw TreeWriteError(path, error.errorNumber)
+    }
+  }
+
   private static func isOurs(_ name: String) -> Bool {
     guard name != "README", name != ".readme" else { return true }
     return (name.hasPrefix("mds") || name.hasPrefix("oss"))
@@ -54,7 +73,8 @@ package struct SiteTrees: Sendable {
 
       Each directory holds the files that an agent would read on one Lustre server: below proc/, sys/
       and etc/. Nothing in them was measured on a machine. An export's stats carries the time of its
-      last change, all other files the time of writing.
+      last change, all other files the time of writing. When they are written anew, all else in these
+      directories is removed.
 
       \(rows.joined())
       """

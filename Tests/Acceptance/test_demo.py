@@ -2,6 +2,7 @@
 """`iml demo` shows a live site, obeys its duration, and its faults can be seen."""
 
 import re
+import shutil
 import signal
 import time
 import unittest
@@ -101,6 +102,37 @@ class Demo(Lab):
         program.process.send_signal(signal.SIGHUP)
         self.assertEqual(program.wait(30), 0, program.tail())
         self.assertFalse(state.exists())
+
+    def test_what_is_not_a_demos_is_left_alone(self):
+        def refused(*words):
+            code, _, errors = run(IML, "demo", "--servers", "4", *words, expect=None)
+            self.assertNotEqual(code, 0)
+            return errors
+
+        trees = self.path / "trees"
+        (trees / "oss01").mkdir(parents=True)
+        (trees / "oss01/file").write_text("mine")
+        (trees / "README").write_text("Captured on our servers.\n")
+        self.assertIn("no README of simulated trees", refused("--write-trees", trees))
+        self.assertEqual((trees / "oss01/file").read_text(), "mine")
+        self.assertEqual((trees / "README").read_text(), "Captured on our servers.\n")
+        other, elsewhere = self.path / "other", self.path / "elsewhere"
+        run(IML, "demo", "--servers", "4", "--write-trees", other)
+        (elsewhere / "etc").mkdir(parents=True)
+        (elsewhere / "etc/file").write_text("mine")
+        shutil.rmtree(other / "oss02")
+        (other / "oss02").symlink_to(elsewhere)
+        self.assertIn("is a link", refused("--write-trees", other))
+        self.assertEqual([path.name for path in elsewhere.rglob("*")], ["etc", "file"])
+        manager = self.manager()
+        manager.program.terminate()
+        before = sorted(path.name for path in manager.state.iterdir())
+        self.assertIn("nothing of an earlier demo", refused("--duration", "1s", "--state-dir", manager.state))
+        self.assertEqual(sorted(path.name for path in manager.state.iterdir()), before)
+        # One of its own may go on.
+        mine = self.path / "mine"
+        for _ in range(2):
+            run(IML, "demo", "--servers", "4", "--duration", "2s", "--state-dir", mine, expect=(0, 5), timeout=120)
 
     def test_a_fault_that_is_none_is_a_usage_error(self):
         code, _, errors = run(IML, "demo", "--fault", "earthquake:oss01", expect=None)

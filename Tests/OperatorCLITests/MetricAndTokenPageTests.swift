@@ -71,6 +71,9 @@ import Testing
       MetricAnswer.Point(nanoseconds: Int64($0), value: $1)
     }
     #expect(draw(apart).hasPrefix("▁▁"))
+    // Sums of three and of two equal numbers, which differ in their last bits.
+    let level = (0..<40).map { MetricAnswer.Point(nanoseconds: Int64($0), value: 0.23) }
+    #expect(draw(level, 0, 40) == String(repeating: "▁", count: Sparkline.width))
   }
 
   @Test func sumOverAllSeriesIsOneRow() throws {

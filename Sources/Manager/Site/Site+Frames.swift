@@ -66,14 +66,19 @@ extension Site {
   package func replayFrames() async throws(DiagnosticError) {
     let numbers = try frames.numbers()
     log = FrameLog(limits: settings.logLimits, first: (numbers.last ?? 0) + 1)
-    var damages: [(UInt64, FrameLogReader.Damage)] = []
+    var broken: [(UInt64, FrameLogReader.Damage)] = []
     var values = ReplayedValues(catalogue)
     for number in numbers {
       let damage = try await replay(number, isNewest: number == numbers.last, &values)
-      if let damage { damages.append((number, damage)) }
+      if let damage { broken.append((number, damage)) }
+    }
+    if let older = try await store.findOlderDatabase() {
+      damages.append(older)
+      logger.error(
+        "the database is older than history", metadata: ["reason": "\(older.reason)"])
     }
     // Only now is it known what other segments have.
-    for (number, damage) in damages { try await found(damage, in: number) }
+    for (number, damage) in broken { try await found(damage, in: number) }
     timeline = BatchTimeline(
       Array(try await store.documents(.timeline, as: BatchTimeline.Record.self).values),
       last: lastBatch)

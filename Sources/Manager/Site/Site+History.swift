@@ -302,8 +302,17 @@ extension Site {
     write.lost = newLost
     try await persistEffects()
     guard !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty) else { return }
+    let last = write.series.map(\.0).max()
+    if let last {
+      try frames.reach("give numbers")
+      try store.seriesMark.give(last)
+    }
     try frames.reach("store series and losses")
     try await store.append(write, nanoseconds: Clock.wall())
+    if let last {
+      try frames.reach("note that they are stored")
+      store.seriesMark.wasStored(last)
+    }
     // More may have come meanwhile, at the end.
     pendingSeries.removeFirst(write.series.count)
     newLosses.removeFirst(write.losses.count)

@@ -48,7 +48,7 @@ extension JobStore {
     do {
       return try await run(day, creating, body)
     } catch let error as DatabaseError where error.resultCode == .SQLITE_MISUSE {
-      guard !state.withLock({ $0.isClosed }) else { throw error }
+      guard !state.withLock({ $0.isClosed }) else { throw DiagnosticError(Site.stopping) }
       return try await run(day, creating, body)
     }
   }
@@ -95,9 +95,7 @@ extension JobStore {
     lookForLost([day])
     if creating { try makeFolder() }
     return try state.withLock { state in
-      guard !state.isClosed else {
-        throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "the manager is stopping")
-      }
+      guard !state.isClosed else { throw DiagnosticError(Site.stopping) }
       if let place = state.open.firstIndex(where: { $0.day == day }) {
         let known = state.open.remove(at: place)
         state.open.append(known)

@@ -7,7 +7,7 @@ extension StateStore {
   /// The catalogue as it is stored. A large site has millions of series with a few hundred sets of
   /// labels, so each text is decoded once, and no series is spelt out for longer than it takes.
   package func catalogue() async throws(DiagnosticError) -> SeriesCatalogue {
-    try await read { [path] db in
+    try await read { [path, seriesMark] db in
       var catalogue = SeriesCatalogue()
       var labels: [String: [String: String]] = [:]
       var subjects: [String: StoredSubject] = [:]
@@ -58,7 +58,22 @@ extension StateStore {
             unit: try row.decode(atIndex: 6),
             decimals: UInt8(clamping: decimals), width: UInt8(clamping: width)), id)
       }
+      if let given = seriesMark.given { catalogue.spare(through: given) }
       return catalogue
     }
+  }
+
+  /// Of a database that is older than history: what is in neither is known by numbers alone.
+  func findOlderDatabase() async throws(DiagnosticError) -> Diagnostic? {
+    guard let stored = seriesMark.stored else { return nil }
+    let highest = try await read { db in try Int64.fetchOne(db, sql: "SELECT max(id) FROM series") }
+    let missing = Int64(stored) - (highest ?? -1)
+    guard missing > 0 else { return nil }
+    return Diagnostic(
+      .samplesLost, .error, subject: "state.sqlite",
+      reason:
+        "it is older than history: up to \(missing) series that came after it was copied are not in it, and"
+        + " their samples of that time can not be found",
+      remedy: "If there is a newer backup of it, put that in its place with the manager stopped.")
   }
 }

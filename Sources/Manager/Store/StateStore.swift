@@ -14,6 +14,7 @@ package final class StateStore: Sendable {
   private let directory: StateDirectory
   /// Samples and their roll-ups.
   package let history: HistoryFiles
+  package let seriesMark: SeriesMark
 
   /// Opens or makes `state.sqlite` in the directory and brings its schema up to date. A database
   /// that is newer, damaged, not ours, locked or unwritable is refused in one sentence.
@@ -40,6 +41,7 @@ package final class StateStore: Sendable {
     }
     let hasSeries: Bool
     do {
+      guard !DurableFile.isOther(path) else { throw StoreFailure.noFile(path) }
       pool = try Self.open(path, steps, patienceSeconds)
       hasSeries = try pool.read { db in
         guard try db.tableExists("series") else { return true }
@@ -53,6 +55,7 @@ package final class StateStore: Sendable {
     if let file, !hasSeries {
       throw Self.isHistoryAlone(directory.path, path, "it knows of no series", file)
     }
+    seriesMark = SeriesMark(path: directory.path + "/history.series")
     history = try HistoryFiles(folder: directory.path + "/history", clock: clock, step: step)
   }
 

@@ -52,9 +52,15 @@ enum StoreFailure {
     "Restart the manager (systemctl restart iml); what agents keep is sent again. If it comes again, report it."
 
   static func corrupt(_ path: String, _ detail: String) -> DiagnosticError {
-    DiagnosticError(
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    // History has no meaning without it, so it is refused alone.
+    let anew =
+      path.hasSuffix("/state.sqlite")
+      ? "move everything in \(folder) away to begin anew, and enrol all agents again."
+      : "move it away."
+    return DiagnosticError(
       .databaseCorrupt, subject: path, reason: "the database is damaged: \(detail)",
-      remedy: "With the manager stopped, restore it from a backup, or move it away to start anew.")
+      remedy: "With the manager stopped, restore it from a backup; or \(anew)")
   }
 
   /// Of a file of history, at a start. A path to a disk may be away for a while, so it is

@@ -53,6 +53,11 @@ package struct SeriesCatalogue: Sendable {
     next = id &+ 1
   }
 
+  /// No number up to this one is given any more.
+  package mutating func spare(through id: SeriesID) {
+    if next <= id, id < .max { next = id + 1 }
+  }
+
   /// How many series are known.
   package var count: Int { ids.count }
 

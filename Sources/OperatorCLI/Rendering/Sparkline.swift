@@ -29,7 +29,8 @@ enum Sparkline {
   private static func symbol(_ mean: Double?, _ least: Double, _ greatest: Double) -> Character {
     guard let mean, mean.isFinite else { return " " }
     let height = greatest - least
-    guard height > 0, height.isFinite else { return blocks[0] }
+    // Sums of equal numbers differ in their last bits.
+    guard height > max(abs(least), abs(greatest)) * 1e-9, height.isFinite else { return blocks[0] }
     return blocks[min(Int((mean - least) / height * Double(blocks.count)), blocks.count - 1)]
   }
 }

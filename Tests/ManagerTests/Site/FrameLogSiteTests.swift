@@ -125,7 +125,7 @@ import Testing
       kinds == [
         "store identities", "store series and losses", "identities are stored", "open", "write",
         "sync", "sync the folder", "synced", "acknowledge", "store blocks", "blocks are stored",
-        "unlink",
+        "unlink", "give numbers", "note that they are stored",
       ])
     for point in 0..<whole.passed.count {
       let directory = try TemporaryDirectory()
@@ -299,5 +299,39 @@ import Testing
     let next = try await FrameSite(copy.path + "/state")
     #expect(await next.acknowledged(stream) == 4)
     #expect(try await next.store.losses(of: stream.server).count == 1)
+  }
+
+  /// History has numbers alone: one that is given again would make one series of two.
+  @Test func anOlderDatabaseGivesNoNumberTwice() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    let database = path + "/state.sqlite"
+    func run(_ told: ToldBatch, _ then: (FrameSite) async throws -> Void = { _ in }) async throws {
+      let lab = try await FrameSite(path)
+      try await lab.send(told)
+      await lab.site.flush(force: true)
+      try await then(lab)
+      try lab.store.close()
+    }
+    try await run(ToldBatch(stream: Given.stream(1), order: 1, values: ["a": 1])) { lab in
+      #expect(
+        await lab.site.status().findings.filter { $0.diagnostic.subject == "state.sqlite" }.isEmpty)
+    }
+    try FileManager.default.copyItem(atPath: database, toPath: directory.path + "/older")
+    try await run(
+      ToldBatch(stream: Given.stream(1), order: 2, values: ["a": 2, "b": 5, "c": 6]))
+    try FileManager.default.removeItem(atPath: database)
+    try FileManager.default.copyItem(atPath: directory.path + "/older", toPath: database)
+    try await run(ToldBatch(stream: Given.stream(2), order: 1, values: ["d": 7, "e": 8])) { lab in
+      for metric in ["d", "e"] {
+        let answer = try await lab.site.query(MetricRequest(metric: metric, by: ["server"]))
+        #expect(answer.groups.map(\.samples) == [1], "\(metric)")
+      }
+      let told = await lab.site.status().findings.map(\.diagnostic).filter {
+        $0.subject == "state.sqlite"
+      }
+      #expect(told.map(\.code) == ["samples-lost"])
+      #expect(told.first?.reason.contains("up to 2 series") == true)
+    }
   }
 }

@@ -53,7 +53,7 @@ struct FrameSite {
       frames: try FrameLogFiles(folder: directory + "/frames", step: step), settings: settings,
       observed: ObservedSite(
         managerVersion: "test", startedAt: now, seed: 1, known: records, targets: [], mgs: []),
-      catalogue: SeriesCatalogue(entries: try await store.series()),
+      catalogue: try await store.catalogue(),
       lastBatch: try await store.lastBatches(),
       logger: logger, distrust: { _, _ in nil })
     try await site.replayFrames()
