@@ -30,12 +30,15 @@ package struct ConsoleLog: LogHandler {
     let pairs = own.sorted { $0.key < $1.key }.map { " \($0.key)=\(quoted("\($0.value)"))" }
     let text = event.message.description + pairs.joined()
     let priority = ConsoleLog.priority(event.level)
-    let line =
-      writesToJournal
-      ? "<\(priority)>\(text)\n" : "\(timestamp()) \(event.level) \(label): \(text)\n"
-    let bytes = Array(line.utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
+    LineOutput.standardError.add(line(event.level, text)) { [self] count in
+      line(.warning, "lines of the log were left out: nobody read them lines=\(count)")
+    }
     if priority <= 5 { sink?(priority, text) }
+  }
+
+  private func line(_ level: Logger.Level, _ text: String) -> String {
+    writesToJournal
+      ? "<\(ConsoleLog.priority(level))>\(text)\n" : "\(timestamp()) \(level) \(label): \(text)\n"
   }
 
   private func quoted(_ value: String) -> String {

@@ -47,7 +47,8 @@ extension AgentLink {
     told = ToldLosses()
     told.lives = lives?.map(\.lost) ?? []
     if let first = spool.ownLost.ranges.first, let samples = first.samples {
-      told.givenUp = GivenUp(from: first.from, through: first.through, samples: samples)
+      told.givenUp = GivenUp(
+        from: first.from, through: first.through, samples: samples, stamps: first.stamps)
       told.own = [first]
     }
   }
@@ -88,9 +89,11 @@ extension AgentLink {
   mutating func overflow() {
     while true {
       let isUnsent = buffer.nextOrderToSend == buffer.firstHeldOrder
-      guard let (order, values) = buffer.nextOverflow() else { return }
+      guard let (order, values, stamp) = buffer.nextOverflow() else { return }
       if !spool.holds(order) {
-        spool.lose(order...order, of: spool.own, samples: UInt64(values))
+        spool.lose(
+          order...order, of: spool.own, samples: UInt64(values),
+          stamps: LostStamps(first: stamp, last: stamp))
       } else if isUnsent, takesReplay, let toldLives {
         replay.add(spool.own, index: toldLives.count, orders: order...order)
       }
@@ -102,7 +105,10 @@ extension AgentLink {
     told.version = spool.lossesVersion
     for lost in spool.ownLost.ranges where !told.own.contains(lost) {
       if let samples = lost.samples {
-        send(.dropped(from: lost.from, through: lost.through, samples: samples))
+        send(
+          .dropped(
+            GivenUp(
+              from: lost.from, through: lost.through, samples: samples, stamps: lost.stamps)))
       } else if takesReplay, let toldLives {
         send(.lifeDropped(life: toldLives.count, lost))
       }

@@ -38,9 +38,9 @@ package struct BatchBuffer: Sendable {
   }
 
   /// Takes out the oldest batch while there is more than fits; the newest one always stays.
-  package mutating func nextOverflow() -> (order: UInt64, values: Int)? {
+  package mutating func nextOverflow() -> (order: UInt64, values: Int, stamp: Stamp)? {
     guard sampleCount > limit, batchCount > 1 else { return nil }
-    let oldest = (held[first].order, held[first].ids.count)
+    let oldest = (held[first].order, held[first].ids.count, held[first].stamp)
     removeOldest()
     return oldest
   }

@@ -153,7 +153,9 @@ struct Replay: Sendable {
     source = nil
     guard let course = current, course.next <= segment.orders.upperBound else { return }
     spool.noteDamage(segment.number, reason)
-    spool.lose(course.next...segment.orders.upperBound, of: course.life, samples: nil)
+    spool.lose(
+      course.next...segment.orders.upperBound, of: course.life, samples: nil,
+      stamps: segment.stamps)
     current?.next = segment.orders.upperBound + 1
   }
 

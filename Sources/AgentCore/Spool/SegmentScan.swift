@@ -46,6 +46,8 @@ package struct SpoolSegment: Hashable, Sendable {
   /// With what a write that never ended left behind.
   package var fileBytes: Int
 
+  package var stamps: LostStamps { LostStamps(first: firstStamp, last: lastStamp) }
+
   package func values(in part: ClosedRange<UInt64>) -> UInt64 {
     guard part.lowerBound >= orders.lowerBound else { return 0 }
     let start = Int(clamping: part.lowerBound - orders.lowerBound)

@@ -146,20 +146,24 @@ extension Spool {
     let last = isOwn ? min(segment.orders.upperBound, memory - 1) : segment.orders.upperBound
     if isOwn, first <= segment.orders.upperBound {
       let orders = first...segment.orders.upperBound
-      ownLostOnDisk.add(orders, samples: segment.values(in: orders))
+      ownLostOnDisk.add(orders, samples: segment.values(in: orders), stamps: segment.stamps)
       lossesVersion += 1
     }
     guard first <= last else { return }
-    lose(first...last, of: segment.life, samples: segment.values(in: first...last))
+    lose(
+      first...last, of: segment.life, samples: segment.values(in: first...last),
+      stamps: segment.stamps)
   }
 
   /// These batches can not be sent any more, and the manager is to be told.
-  mutating func lose(_ orders: ClosedRange<UInt64>, of life: Life, samples: UInt64?) {
+  mutating func lose(
+    _ orders: ClosedRange<UInt64>, of life: Life, samples: UInt64?, stamps: LostStamps?
+  ) {
     if life == own {
-      ownLost.add(orders, samples: samples)
-      ownLostOnDisk.add(orders, samples: samples)
+      ownLost.add(orders, samples: samples, stamps: stamps)
+      ownLostOnDisk.add(orders, samples: samples, stamps: stamps)
     } else if let index = lives.firstIndex(where: { $0.life == life }) {
-      lives[index].lost.add(orders, samples: samples)
+      lives[index].lost.add(orders, samples: samples, stamps: stamps)
     }
     lossesVersion += 1
   }

@@ -83,8 +83,7 @@ struct SessionReader {
       if replayed.life != life { replayed = (life, SessionSeries()) }
       try await site.batch(replayed.series.arrange(batch), handle, life: life)
     case .lifeDropped(let life, let lost): try await site.lost(lost, life: life, handle)
-    case .dropped(let from, let through, let samples):
-      try await site.dropped(GivenUp(from: from, through: through, samples: samples), handle)
+    case .dropped(let up): try await site.dropped(up, handle)
     case .logs(let lines): await site.logged(lines, handle)
     case .jobs(let report): await site.jobs(report, handle)
     case .hello, .renew, .goodbye: break

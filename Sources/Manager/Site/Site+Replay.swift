@@ -26,7 +26,7 @@ extension Site {
         LifeChain.Link(
           stream: stream, lastOrder: held.lastOrder, endNanoseconds: last,
           highestSeen: head.highestOrder(stream)))
-      losses += settle(held, stream, first, last, now).map { (held, $0) }
+      losses += settle(held, stream, first, last, now, time).map { (held, $0) }
       opened.append(
         (
           SessionHandle.EarlierLife(
@@ -59,12 +59,15 @@ extension Site {
   }
 
   private func settle(
-    _ held: HeldLife, _ stream: StreamKey, _ first: Int64, _ last: Int64, _ now: Moment
+    _ held: HeldLife, _ stream: StreamKey, _ first: Int64, _ last: Int64, _ now: Moment,
+    _ time: (Stamp) -> Int64
   ) -> [SampleLoss] {
     var losses = held.lost.compactMap { lost in
       let isBefore = lost.through < held.firstOrder
+      let times = lostTimes(lost.stamps, now, time)
       return record(
-        lost, stream, after: isBefore ? nil : first, before: isBefore ? first : last, now)
+        lost, stream, after: times?.after ?? (isBefore ? nil : first),
+        before: times?.before ?? (isBefore ? first : last), now)
     }
     guard held.firstOrder > 1 else { return losses }
     let missing = LostBatches(from: 1, through: held.firstOrder - 1, samples: nil)
@@ -81,9 +84,15 @@ extension Site {
     try await resume(stream)
     let now = self.now
     let reached = live[handle.server].flatMap { $0.handle == handle ? $0.reached[life] : nil }
+    let clock = clocks[handle.server]
+    let times = lostTimes(lost.stamps, now) { stamp in
+      earlier.map { $0.clock.nanoseconds(stamp, clock: clock, now: now.wallNanoseconds) }
+        ?? clock?.corrected(stamp)
+    }
     let after =
-      earlier.map { reached ?? $0.times.lowerBound } ?? lastBatch[handle.server]?.nanoseconds
-    let before = earlier?.times.upperBound ?? now.wallNanoseconds
+      times?.after ?? earlier.map { reached ?? $0.times.lowerBound }
+      ?? lastBatch[handle.server]?.nanoseconds
+    let before = times?.before ?? earlier?.times.upperBound ?? now.wallNanoseconds
     let loss = record(lost, stream, after: after, before: max(before, after ?? before), now)
     if let loss { log(loss, stream.server) }
   }

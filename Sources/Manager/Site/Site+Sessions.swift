@@ -180,14 +180,26 @@ extension Site {
       } ?? false
     // The agent counted the values of all it gave up; they are these batches' only if it is all.
     let told = givenUp.map { $0.through - $0.from + 1 }
+    let clock = clocks[stream.server]
+    let times = isOverflow ? lostTimes(givenUp?.stamps, now) { clock?.corrected($0) } : nil
     let loss = SampleLoss(
-      afterNanoseconds: lastBatch[stream.server]?.nanoseconds,
-      beforeNanoseconds: now.wallNanoseconds, batches: batches,
+      afterNanoseconds: times?.after ?? lastBatch[stream.server]?.nanoseconds,
+      beforeNanoseconds: times?.before ?? now.wallNanoseconds, batches: batches,
       samples: isOverflow && told == batches ? givenUp?.samples : nil,
       reason: isOverflow
         ? "the agent had no room left for them while nothing was acknowledged"
         : "the agent no longer holds them and the manager's store does not have them")
     found(loss, stream.server, now)
+  }
+
+  /// Between which times batches lay that are lost, as their agent tells it. Never in the future.
+  func lostTimes(
+    _ stamps: LostStamps?, _ now: Moment, _ time: (Stamp) -> Int64?
+  ) -> (after: Int64, before: Int64)? {
+    guard let stamps, let first = time(stamps.first), let last = time(stamps.last), first <= last
+    else { return nil }
+    let wall = now.wallNanoseconds
+    return (min(max(first, .min + 1) - 1, wall), last < wall ? last + 1 : wall)
   }
 
   func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {

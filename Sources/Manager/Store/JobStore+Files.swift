@@ -113,7 +113,8 @@ extension JobStore {
       if !isThere { for file in state.open { Self.emptyLog(file.queue) } }
       guard !DurableFile.isOther(path) else { throw StoreFailure.noFile(path) }
       let queue = try Self.open(path)
-      if state.known.insert(day).inserted { writeList(state) }
+      let isNew = state.known.insert(day).inserted
+      if try isOlder(day, queue, &state) || isNew { writeList(state) }
       // Whoever is at work in one that is let go of keeps it open.
       if state.open.count >= Self.openLimit { state.open.removeFirst() }
       state.open.append((day, FileStatus(path: path)?.inode ?? 0, queue))
@@ -152,6 +153,10 @@ extension JobStore {
       state.open.removeAll { $0.day < kept }
       let before = (state.known.count, state.lost.count)
       state.known.subtract(past)
+      for day in past {
+        state.highest[day] = nil
+        state.listed[day] = nil
+      }
       state.lost = state.lost.filter { $0.key >= kept }
       if before != (state.known.count, state.lost.count) { writeList(state) }
     }
@@ -172,6 +177,7 @@ extension JobStore {
         Self.emptyLog(file.queue)
         try? file.queue.close()
       }
+      writeMarks(&state)
       state.open = []
       state.isClosed = true
     }

@@ -10,6 +10,8 @@ struct LostJobs: Hashable, Sendable {
   enum Cause: Hashable, Sendable {
     /// The file was removed, replaced or emptied, by nobody of us.
     case gone
+    /// Its newest part is: the file is an earlier one, or its log was taken away.
+    case older
     /// It was renamed because it could not be written any more.
     case setAside(as: String, detail: String)
     /// Some of it can not be read; all of it where `isAll`.
@@ -43,6 +45,7 @@ struct LostJobs: Hashable, Sendable {
   var reason: String {
     switch cause {
     case .gone: "it was removed, replaced or emptied, and not by the manager"
+    case .older: "it has less in it than it had: an earlier copy took its place, or its log is gone"
     case .setAside(let name, let detail): "it was damaged (\(detail)), and is kept as jobs/\(name)"
     case .unreadable(let detail, _): "it is damaged: \(detail)"
     }
@@ -52,10 +55,12 @@ struct LostJobs: Hashable, Sendable {
     let name = "jobs/" + Self.name(of: day)
     let told = ", and answers about that time say so"
     switch cause {
-    case .gone:
+    case .gone, .older:
       return Diagnostic(
         .samplesLost, .error, subject: name,
-        reason: "\(reason): the jobs that were stored on \(day.text) until then are lost" + told,
+        reason:
+          "\(reason): \(cause == .older ? "the newest of the" : "the") jobs that were stored on \(day.text) until then are lost"
+          + told,
         remedy:
           "With the manager stopped, a backup of it may take its place where there is no file of that name."
           + " Otherwise this is told as long as raw history is kept.")
@@ -79,16 +84,21 @@ struct LostJobs: Hashable, Sendable {
 
 /// What was here and is not any more. One lost file costs what was in it, never the rest.
 extension JobStore {
-  /// Beside the folder, so that it does not go with it: the names of the files, a line each, then those of
-  /// which something is lost, `NAME >`. A name is added after its file was made and taken out before it is
+  /// Beside the folder, so that it does not go with it: the names of the files, a line each, with the highest
+  /// number of a span in it as of the last minute at least (`NAME 1234`); then those of which something is
+  /// lost, `NAME >`, or `NAME <` where it is the newest part. A name is added after its file was made and taken out before it is
   /// removed, so one too many is never there.
   private var listPath: String { folder + ".files" }
 
   /// Without the list a file that goes while no manager runs is not missed; that is no reason to stop.
   func writeList(_ state: State) {
     let lines =
-      state.known.map(LostJobs.name(of:))
-      + state.lost.values.filter(\.isListed).map { LostJobs.name(of: $0.day) + " >" }
+      state.known.map { day in
+        LostJobs.name(of: day) + (state.listed[day].map { " \($0)" } ?? "")
+      }
+      + state.lost.values.filter(\.isListed).map {
+        LostJobs.name(of: $0.day) + ($0.cause == .older ? " <" : " >")
+      }
     let text = lines.sorted().map { $0 + "\n" }.joined()
     try? DurableFile.write(Array(text.utf8), to: listPath)
   }
@@ -119,14 +129,22 @@ extension JobStore {
     }
     var known: Set<HistoryDay> = []
     var gone: Set<HistoryDay> = []
+    var marks: [HistoryDay: Int64] = [:]
+    var older: Set<HistoryDay> = []
     for line in listed ?? [] {
-      let name = line.hasSuffix(" >") ? line.dropLast(2) : line
-      guard let day = LostJobs.day(ofName: name) else {
+      let parts = line.split(separator: " ")
+      guard let day = parts.first.flatMap({ LostJobs.day(ofName: $0) }), parts.count <= 2 else {
         trouble =
           "it names \(String(line.prefix(80)).debugDescription), which is no file of jobs"
         continue
       }
-      if line.hasSuffix(" >") { gone.insert(day) } else { known.insert(day) }
+      switch parts.last {
+      case ">": gone.insert(day)
+      case "<": older.insert(day)
+      case let last:
+        known.insert(day)
+        marks[day] = parts.count == 2 ? last.flatMap { Int64($0) } : nil
+      }
     }
     // Of an earlier loss a backup was put in its place; had we made one, we would know it.
     gone = gone.filter { known.contains($0) || !there.contains($0) }
@@ -139,6 +157,8 @@ extension JobStore {
     state.withLock { state in
       state.listTrouble = trouble
       state.known = there.subtracting(empty)
+      state.listed = marks.filter { state.known.contains($0.key) }
+      for day in older { state.lost[day] = LostJobs(day: day, cause: .older) }
       for day in gone { state.lost[day] = LostJobs(day: day, cause: .gone) }
       for name in names.sorted() {
         guard let day = LostJobs.day(ofNameSetAside: name) else { continue }
@@ -174,6 +194,7 @@ extension JobStore {
         if let place { try? state.open.remove(at: place).queue.close() }
         // Its log may have filled an emptied one again, or some of it.
         if self.isGone(day) { state.known.remove(day) }
+        state.listed[day] = nil
         state.lost[day] = LostJobs(day: day, cause: .gone)
         isNew = true
       }
@@ -190,11 +211,45 @@ extension JobStore {
     }
   }
 
+  // MARK: Marks
+
+  /// A file that was just opened and has less in it than the list tells.
+  func isOlder(_ day: HistoryDay, _ queue: DatabaseQueue, _ state: inout State) throws -> Bool {
+    guard let mark = state.listed[day] else { return false }
+    let highest = try queue.writeWithoutTransaction { db in try Self.highest(db) }
+    state.highest[day] = highest
+    guard highest < mark else { return false }
+    state.listed[day] = highest
+    switch state.lost[day]?.cause {
+    case .gone, .setAside: break
+    default: state.lost[day] = LostJobs(day: day, cause: .older)
+    }
+    return true
+  }
+
+  /// Spans up to this number are in a day's file. The list is written each minute at most: what is lost of
+  /// less time than that, by a log that somebody takes away, is not missed.
+  func note(_ highest: Int64, of day: HistoryDay) {
+    state.withLock { state in
+      state.highest[day] = highest
+      guard Clock.monotonic() - state.markedAt >= JobBook.minute else { return }
+      writeMarks(&state)
+    }
+  }
+
+  func writeMarks(_ state: inout State) {
+    state.markedAt = Clock.monotonic()
+    let marks = state.highest.filter { state.known.contains($0.key) }
+    guard marks.contains(where: { state.listed[$0.key] != $0.value }) else { return }
+    state.listed.merge(marks) { $1 }
+    writeList(state)
+  }
+
   func noteDamage(_ day: HistoryDay, _ error: any Error, isAll: Bool) {
     state.withLock { state in
       switch state.lost[day]?.cause {
       case .gone, .setAside, .unreadable(_, isAll: true): return
-      case .unreadable, nil:
+      case .unreadable, .older, nil:
         state.lost[day] = LostJobs(
           day: day, cause: .unreadable(detail: StoreFailure.detail(error), isAll: isAll))
       }
@@ -251,6 +306,8 @@ extension JobStore {
     guard let renamed else { return false }
     state.withLock { state in
       state.known.remove(day)
+      state.listed[day] = nil
+      state.highest[day] = nil
       state.lost[day] = LostJobs(
         day: day, cause: .setAside(as: renamed, detail: StoreFailure.detail(error)))
       writeList(state)

@@ -16,6 +16,11 @@ package final class JobStore: Sendable {
     /// With the file that was there then; the one used last at the end.
     var open: [(day: HistoryDay, inode: UInt64, queue: DatabaseQueue)] = []
     var isClosed = false
+    /// By day the highest number of a span that was written, and the same as the list tells it.
+    var highest: [HistoryDay: Int64] = [:]
+    var listed: [HistoryDay: Int64] = [:]
+    /// When the list was written last because of them; monotonic.
+    var markedAt: Int64 = 0
     /// About to be set aside: nobody opens them meanwhile.
     var closing: Set<HistoryDay> = []
     /// Days whose files were made or found here.
@@ -40,8 +45,16 @@ package final class JobStore: Sendable {
     let newest = writes.lazy.flatMap(\.spans).map(\.throughNanoseconds).max()
     let day = HistoryDay(of: max(nanoseconds, newest ?? nanoseconds))
     try await settingAside(day) { () async throws in
-      try await self.use(day, creating: true) { db in try JobStore.append(writes, to: db) }
+      let highest = try await self.use(day, creating: true) { db in
+        try JobStore.append(writes, to: db)
+        return try JobStore.highest(db)
+      }
+      if let highest { self.note(highest, of: day) }
     }
+  }
+
+  static func highest(_ db: Database) throws -> Int64 {
+    try Int64.fetchOne(db, sql: "SELECT max(id) FROM spans") ?? 0
   }
 
   private static func append(_ writes: [JobBook.Write], to db: Database) throws {

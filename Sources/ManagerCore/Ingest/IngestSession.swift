@@ -19,7 +19,7 @@ package struct IngestSession: Sendable {
     case stateDigest(sections: Int, digest: UInt64)
     case declared([UInt32: SeriesDeclaration])
     case batch(SampleBatch)
-    case dropped(from: UInt64, through: UInt64, samples: UInt64)
+    case dropped(GivenUp)
     /// Of an earlier life, by its place in `Hello.lives`, or of the present one when it is their
     /// number: read back from the agent's spool.
     case lifeDeclared(life: Int, [UInt32: SeriesDeclaration])
@@ -136,11 +136,11 @@ package struct IngestSession: Sendable {
       samples.seriesLimit = declared.end
       return .declared(declarations)
     case .samples(let encoded): return .batch(try batch(encoded))
-    case .dropped(let from, let through, let samples):
-      guard from >= 1, from <= through else {
-        throw refusal(.messageMalformed, "batches \(from) to \(through) given up")
+    case .dropped(let up):
+      guard up.from >= 1, up.from <= up.through else {
+        throw refusal(.messageMalformed, "batches \(up.from) to \(up.through) given up")
       }
-      return .dropped(from: from, through: through, samples: samples)
+      return .dropped(up)
     case .lifeDeclare, .lifeSamples, .lifeDropped: return try replayed(message, hello)
     case .logs(let lines): return .logs(lines)
     case .jobs(let report): return .jobs(report)

@@ -4,10 +4,23 @@ package struct LostBatches: Codable, Hashable, Sendable {
   package var through: UInt64
   /// Values in them; `nil` when they can no longer be counted (what held them is damaged).
   package var samples: UInt64?
-  package init(from: UInt64, through: UInt64, samples: UInt64?) {
+  /// When they were made; `nil` when nobody knows any more, or from an agent that does not tell.
+  package var stamps: LostStamps?
+  package init(from: UInt64, through: UInt64, samples: UInt64?, stamps: LostStamps? = nil) {
     self.from = from
     self.through = through
     self.samples = samples
+    self.stamps = stamps
+  }
+}
+
+/// Of the first and the last of some batches.
+package struct LostStamps: Codable, Hashable, Sendable {
+  package var first: Stamp
+  package var last: Stamp
+  package init(first: Stamp, last: Stamp) {
+    self.first = first
+    self.last = last
   }
 }
 
@@ -49,6 +62,13 @@ extension WireLimits {
     guard lost.samples ?? 0 <= droppedSamples else {
       throw .malformed("\(lost.samples ?? 0) values given up, at most \(droppedSamples)")
     }
+    try check(lost.stamps)
+  }
+
+  static func check(_ stamps: LostStamps?) throws(WireError) {
+    guard let stamps else { return }
+    try check(stamps.first)
+    try check(stamps.last)
   }
 
   static func check(life: Int) throws(WireError) {

@@ -49,8 +49,7 @@ extension Message {
     case .renew(let request): try CanonicalJSON.encode(RequestBody(request: request))
     case .renewed(let certificate, let authority):
       try CanonicalJSON.encode(CertificateBody(certificate: certificate, authority: authority))
-    case .dropped(let from, let through, let samples):
-      try CanonicalJSON.encode(DroppedBody(from: from, through: through, samples: samples))
+    case .dropped(let up): try CanonicalJSON.encode(up)
     case .section(let value): try CanonicalJSON.encode(value)
     case .sectionGone(let key): try CanonicalJSON.encode(key)
     case .cycle(let value): try CanonicalJSON.encode(value)
@@ -65,7 +64,8 @@ extension Message {
     case .lifeDropped(let life, let lost):
       try CanonicalJSON.encode(
         LifeDroppedBody(
-          life: life, from: lost.from, through: lost.through, samples: lost.samples))
+          life: life, from: lost.from, through: lost.through, samples: lost.samples,
+          stamps: lost.stamps))
     case .lifeDeclare(let life, let declarations):
       LifePrefix.encode(life) + DeclarationCodec.encode(declarations)
     case .lifeSamples(let life, let encoded): LifePrefix.encode(life) + encoded
@@ -160,10 +160,9 @@ extension Message {
       let value = try body(CertificateBody.self)
       self = .renewed(certificate: value.certificate, authority: value.authority)
     case .dropped:
-      let value = try body(DroppedBody.self)
-      try WireLimits.check(
-        GivenUp(from: value.from, through: value.through, samples: value.samples))
-      self = .dropped(from: value.from, through: value.through, samples: value.samples)
+      let value = try body(GivenUp.self)
+      try WireLimits.check(value)
+      self = .dropped(value)
     case .section: self = .section(try body(Section.self))
     case .sectionGone: self = .sectionGone(try body(SectionKey.self))
     case .cycle:
@@ -191,7 +190,8 @@ extension Message {
     case .lifeDropped:
       let value = try body(LifeDroppedBody.self)
       try WireLimits.check(life: value.life)
-      let lost = LostBatches(from: value.from, through: value.through, samples: value.samples)
+      let lost = LostBatches(
+        from: value.from, through: value.through, samples: value.samples, stamps: value.stamps)
       try WireLimits.check(lost)
       self = .lifeDropped(life: value.life, lost)
     case .alive, .declare, .samples, .cycles, .jobs, .lifeDeclare, .lifeSamples:
@@ -216,6 +216,7 @@ extension WireLimits {
     guard up.samples <= droppedSamples else {
       throw .malformed("\(up.samples) values given up, at most \(droppedSamples)")
     }
+    try check(up.stamps)
   }
 
   static func check(_ stamp: Stamp) throws(WireError) {
@@ -237,7 +238,6 @@ private struct StateDigestBody: Codable {
 private struct KeysBody: Codable { var keys: [SectionKey] }
 private struct RequestBody: Codable { var request: String }
 private struct CertificateBody: Codable { var certificate, authority: String }
-private struct DroppedBody: Codable { var from, through, samples: UInt64 }
 private struct LifeOrderBody: Codable {
   var life: Int
   var order: UInt64
@@ -246,5 +246,6 @@ private struct LifeDroppedBody: Codable {
   var life: Int
   var from, through: UInt64
   var samples: UInt64?
+  var stamps: LostStamps?
 }
 private struct LogsBody: Codable { var lines: [LogLine] }

@@ -96,10 +96,13 @@ package struct GivenUp: Codable, Hashable, Sendable {
   package var from: UInt64
   package var through: UInt64
   package var samples: UInt64
-  package init(from: UInt64, through: UInt64, samples: UInt64) {
+  /// As in `LostBatches`.
+  package var stamps: LostStamps?
+  package init(from: UInt64, through: UInt64, samples: UInt64, stamps: LostStamps? = nil) {
     self.from = from
     self.through = through
     self.samples = samples
+    self.stamps = stamps
   }
 }
 
@@ -201,7 +204,7 @@ package enum Message: Hashable, Sendable {
   /// PEM of the new certificate and of the CA.
   case renewed(certificate: String, authority: String)
   /// Batches that this agent gave up before they were acknowledged.
-  case dropped(from: UInt64, through: UInt64, samples: UInt64)
+  case dropped(GivenUp)
   case section(Section)
   case sectionGone(SectionKey)
   case cycle(CycleEnd)

@@ -89,13 +89,17 @@ import Testing
     _ = bench.connect()
     guard case .hello(let hello)? = try bench.written().first else { throw Missing() }
     #expect(hello.firstHeldOrder == 3)
-    #expect(hello.givenUp == GivenUp(from: 1, through: 2, samples: 2))
+    #expect(hello.givenUp.map { [$0.from, $0.through, $0.samples] } == [1, 2, 2])
     _ = bench.welcome()
     #expect(try bench.batches(try bench.written()).map(\.order) == [3, 4, 5])
     // More overflows while the session lives: told at once, because the hello is past.
     try bench.collect(value: 6)
     let later = try bench.written()
-    #expect(later.contains(.dropped(from: 1, through: 3, samples: 3)))
+    let told = later.compactMap { if case .dropped(let up) = $0 { up } else { nil } }
+    #expect(told.map { [$0.from, $0.through, $0.samples] } == [[1, 3, 3]])
+    let stamps = try #require(told.first?.stamps)
+    #expect(stamps.first.bootNanoseconds < stamps.last.bootNanoseconds)
+    #expect(stamps.first == hello.givenUp?.stamps?.first)
   }
 
   @Test func aSectionThatChangesTwiceIsSentOnceAsItIsNow() throws {

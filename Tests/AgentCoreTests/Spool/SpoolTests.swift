@@ -183,8 +183,8 @@ import Testing
     let messages = try bench.written()
     #expect(try SpoolBench.replayed(messages)[0]?.keys.sorted().filter { $0 <= 3 } == [1, 2, 3])
     let dropped = messages.compactMap { message -> [UInt64]? in
-      if case .dropped(let from, let through, let samples) = message {
-        [from, through, samples]
+      if case .dropped(let up) = message {
+        [up.from, up.through, up.samples]
       } else {
         nil
       }

@@ -58,6 +58,29 @@ import Testing
     #expect(losses.map(\.samples) == [8])
   }
 
+  /// Not between what was heard last and the moment in which it was told.
+  @Test func whatALiveAgentGaveUpIsOfItsTime() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let stream = Given.stream(1)
+    let boot: Int64 = 1 << 40
+    await manager.site.setClock(of: stream.server, boot: boot)
+    func stamp(_ secondsAgo: Int64) -> Stamp {
+      Stamp(bootNanoseconds: boot - secondsAgo * Given.second, wallNanoseconds: 1)
+    }
+    let now = Clock.wall()
+    try await manager.site.dropped(
+      GivenUp(
+        from: 3, through: 4, samples: 8, stamps: LostStamps(first: stamp(100), last: stamp(40))),
+      FrameSite.handle(stream))
+    await manager.site.flush(force: true)
+    let loss = try #require(try await manager.store.losses(of: stream.server, newest: 9).first)
+    let after = try #require(loss.afterNanoseconds)
+    #expect(loss.beforeNanoseconds - after == 60 * Given.second + 2)
+    #expect(abs(now - loss.beforeNanoseconds - 40 * Given.second) < 30 * Given.second)
+    #expect(loss.samples == 8)
+  }
+
   @Test func batchesOlderThanHistoryIsKeptMakeNoFilesAndAreALossThatIsTold() async throws {
     let directory = try TemporaryDirectory()
     let manager = try await FrameSite(directory.path)

@@ -124,6 +124,55 @@ import Testing
     #expect(try Self.codes(JobStore(directory: directory.path + "/jobs")).count == 3)
   }
 
+  /// An earlier copy in its place, or its log taken away: what the file says is true, and not all.
+  @Test(arguments: [false, true]) func aFileThatHasLessThanItHadIsTold(_ isLogGone: Bool)
+    async throws
+  {
+    let directory = try TemporaryDirectory()
+    let path = "\(directory.path)/jobs/\(Self.day)"
+    func append(_ store: JobStore, _ number: UInt64) async throws {
+      try await store.append(
+        [
+          JobStoreTests.write(
+            number, [JobStoreTests.span("T0", ended: Given.now + Int64(number), jobs: ["a": 1])])
+        ], nanoseconds: Given.now)
+    }
+    let earlier = directory.path + "/earlier"
+    do {
+      let store = try JobStore(directory: directory.path + "/jobs")
+      try await append(store, 1)
+      if isLogGone {
+        try FileManager.default.copyItem(atPath: path, toPath: earlier)
+      } else {
+        store.close()
+        try FileManager.default.copyItem(atPath: path, toPath: earlier)
+        let next = try JobStore(directory: directory.path + "/jobs")
+        try await append(next, 2)
+        next.close()
+      }
+    }
+    for ending in ["", "-wal", "-shm"] {
+      try? FileManager.default.removeItem(atPath: path + ending)
+    }
+    try FileManager.default.moveItem(atPath: earlier, toPath: path)
+    for _ in 0..<2 {
+      let store = try JobStore(directory: directory.path + "/jobs")
+      _ = try await store.sequence(of: Given.stream(1))
+      #expect(Self.codes(store) == ["jobs/\(Self.day) samples-lost"])
+      let found = try await store.spans(of: ["T0"], ended: Self.range)
+      #expect(found.spans.count == (isLogGone ? 0 : 1))
+      #expect(found.unreadable.first?.reason.contains("less in it than it had") == true)
+      store.close()
+    }
+    let store = try JobStore(directory: directory.path + "/jobs")
+    try await append(store, 3)
+    store.close()
+    let again = try JobStore(directory: directory.path + "/jobs")
+    #expect(try await again.sequence(of: Given.stream(1)) == 3)
+    #expect(Self.codes(again).count == 1)
+    #expect(again.listTrouble == nil)
+  }
+
   enum Going: CaseIterable { case removed, withItsLog, replaced, emptied }
 
   @Test(arguments: Going.allCases)

@@ -85,7 +85,7 @@ func everyMessage() throws -> [Message] {
       Diagnostic(.agentStopping, .info, subject: "oss1", reason: "it stops", remedy: "Wait.")),
     .digests([SectionDigest(key: key, digest: 0xffff_ffff_ffff_fffe)]), .resend([key]),
     .renew(request: "-----BEGIN\n"), .renewed(certificate: "c/d", authority: "a"),
-    .dropped(from: 3, through: 9, samples: 700),
+    .dropped(GivenUp(from: 3, through: 9, samples: 700)),
     .section(
       try Section(
         key: key, collector: "exports",

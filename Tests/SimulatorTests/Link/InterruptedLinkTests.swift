@@ -159,8 +159,8 @@ import Testing
           StoredBatch(
             order: batch.order, nanoseconds: batch.stamp.bootNanoseconds,
             samples: [StoredSample(series: 0, source: 0, bits: batch.bits[0])]), to: stream)
-      case .dropped(let from, let through, _):
-        lose(head.dropped(stream, from: from, through: through))
+      case .dropped(let up):
+        lose(head.dropped(stream, from: up.from, through: up.through))
       default: break
       }
     }

@@ -282,7 +282,7 @@ struct SpooledTrial {
     case .batch(let batch):
       let time = try #require(clock?.corrected(batch.stamp))
       take(batch, stream, names, at: time)
-    case .dropped(let from, let through, _): lose(stream, from, through)
+    case .dropped(let up): lose(stream, up.from, up.through)
     case .lifeDeclared(let life, let declarations):
       if lifeNames.life != life { lifeNames = (life, [:]) }
       lifeNames.names.merge(declarations.mapValues(\.key.metric)) { $1 }
