@@ -18,6 +18,8 @@ package struct FileError: Error, CustomStringConvertible, Hashable {
   /// The error number's own.
   package var text: String { String(cString: strerror(errorNumber)) }
   package var isMissing: Bool { errorNumber == ENOENT }
+  /// Its user may not do it.
+  package var isForbidden: Bool { errorNumber == EACCES || errorNumber == EPERM }
   /// The disk is, or what its user may have of it.
   package var isFull: Bool { errorNumber == ENOSPC || errorNumber == EDQUOT }
 }

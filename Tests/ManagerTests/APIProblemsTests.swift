@@ -79,6 +79,17 @@ import Testing
     }
   }
 
+  /// The operator's to put right, as a full disk is.
+  @Test func aDamagedFileOfOursIsToldAndLogged() async throws {
+    try await withAPI { api async throws in
+      let reply = try await api.unix("GET", "/api/v1/filesystems/damaged")
+      #expect(reply.status == 500 && reply.code == "database-corrupt")
+      #expect(reply.body.contains("page 7 is torn"))
+      #expect(
+        api.log.lines.contains { $0.hasPrefix("error") && $0.contains("page 7 is torn") })
+    }
+  }
+
   @Test func unknownPathsAndMethodsAreProblemsToo() async throws {
     try await withAPI { api async throws in
       for path in ["/", "/api/v1/nothing", "/api/v1/status/", "/api//v1/status", "/api/v1/%zz"] {

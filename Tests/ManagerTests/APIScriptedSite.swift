@@ -7,7 +7,7 @@ import Synchronization
 /// Answers with fixed values and keeps what it was asked. Names choose the outcome: `missing`,
 /// `twice` and `broken` fail, every other name is known.
 final class APIScriptedSite: SiteService {
-  static let secretReason = "database page 77 of /var/lib is torn"
+  static let secretReason = "place 77 of a table of ours is torn"
   private let asked = Mutex<[String]>([])
   private let unready = Mutex<[Diagnostic]>([])
   private let isHeld = Mutex(false)
@@ -24,7 +24,9 @@ final class APIScriptedSite: SiteService {
     case "twice": throw DiagnosticError(.ambiguousName, subject: name, reason: "two have this name")
     case "busy": throw DiagnosticError(.conflict, subject: name, reason: "it is in use")
     case "broken":
-      throw DiagnosticError(.databaseCorrupt, subject: name, reason: Self.secretReason)
+      throw DiagnosticError(.messageUnexpected, subject: name, reason: Self.secretReason)
+    case "damaged":
+      throw DiagnosticError(.databaseCorrupt, subject: name, reason: "page 7 is torn")
     default: break
     }
   }

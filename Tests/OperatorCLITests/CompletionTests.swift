@@ -27,7 +27,8 @@ import Testing
 
   @Test func strangeNamesAndRepeatedOnesAreNotOffered() async throws {
     let odd = [
-      "a b", "a\nb", "\u{1b}[2J", "$(x)", "`x`", "x;y", "$x", "*", "~x", "{a,b}", "a'b", "a\"b", "a\\b",
+      "a b", "a\nb", "\u{1b}[2J", "$(x)", "`x`", "x;y", "$x", "*", "~x", "{a,b}", "a'b", "a\"b",
+      "a\\b",
       "a|b", "a&b", "a<b", "#a", "!a", "=ls", "-rf", "a(b)", "\u{202e}a",
     ]
     let servers = (["a"] + odd + ["a", "c"]).enumerated().map {

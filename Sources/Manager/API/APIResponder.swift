@@ -62,7 +62,7 @@ struct APIResponder: Sendable {
       throw interrupted.cause
     } catch let error as DiagnosticError {
       let status = DiagnosticCode.httpStatus(of: error.diagnostic.code)
-      if status == nil || status == .insufficientStorage {
+      if status == nil || status == .insufficientStorage || status == .internalServerError {
         log(failure: error, of: exchange)
       }
       if exchange.caller == nil, isUntold(error.diagnostic) {

@@ -91,10 +91,10 @@ package struct Route: Sendable {
       request == nil ? [.requestMalformed] : [.requestMalformed, .messageTooLarge]
     let refused: [DiagnosticCode] =
       access == .open ? [] : [.unauthenticated, .forbidden, .rateLimited, .managerBusy]
-    return (refused + malformed + problems + [.stateDirectoryUnusable, .databaseCorrupt, .internalError]).reduce(
-      into: []) { all, code in
-        if !all.contains(code) { all.append(code) }
-      }
+    let store: [DiagnosticCode] = [.stateDirectoryUnusable, .databaseCorrupt, .internalError]
+    return (refused + malformed + problems + store).reduce(into: []) { all, code in
+      if !all.contains(code) { all.append(code) }
+    }
   }
 }
 

@@ -20,7 +20,9 @@ extension Site {
   /// begin with the manager.
   @discardableResult
   func ownFindings() -> [Finding] {
-    let own = readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
+    let own =
+      readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
+      + uselessLists()
     let now = Clock.monotonic()
     var since: [String: Int64] = [:]
     defer { ownSince = since }
@@ -29,6 +31,20 @@ extension Site {
       let began = ownSince[key] ?? now
       since[key] = began
       return Finding(diagnostic: finding, ageSeconds: Double(now - began) / 1e9)
+    }
+  }
+
+  /// Lists beside the folders that could not be used at the start.
+  private func uselessLists() -> [Diagnostic] {
+    let jobs = jobStore.listTrouble.map { [$0.path: $0.reason] } ?? [:]
+    return store.history.listTroubles.merging(jobs) { $1 }.sorted { $0.key < $1.key }.map {
+      path, reason in
+      Diagnostic(
+        .stateDirectoryUnusable, .warning, subject: path,
+        reason:
+          "it was of no use at the manager's start (\(reason)): files that were gone by then are not missed",
+        remedy: "If it can be written it is made anew, and this ends with the manager's next start."
+      )
     }
   }
 
@@ -103,6 +119,7 @@ extension Site {
     lastBatch[id] = nil
     clocks[id] = nil
     toldForgery[id] = nil
+    toldLeftOut[id] = nil
     seriesBudgets[id] = nil
     paces[id] = nil
   }
@@ -152,7 +169,7 @@ extension Site {
     let ids = catalogue.ids(ofMetric: request.metric)
     guard !ids.isEmpty else {
       throw DiagnosticError(
-        .notFound, subject: request.metric, reason: "no series of this metric was ever reported",
+        .notFound, subject: request.metric, reason: "no series of this metric is known",
         remedy: "List the metrics there are: iml metrics list")
     }
     let (span, overflow) = request.seconds.multipliedReportingOverflow(by: 1_000_000_000)

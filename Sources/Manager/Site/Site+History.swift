@@ -48,6 +48,7 @@ extension Site {
   /// A series is kept for ever. The largest servers have some
   /// ten thousand; a target that moves, and an agent of a new version, bring some more.
   private static let newSeries = 200_000.0
+  private static let hour: Int64 = 3_600_000_000_000
   private static let newSeriesADay = 20_000.0
 
   private func seriesBudget(of server: ServerID, _ now: Moment) -> RateBucket {
@@ -60,6 +61,16 @@ extension Site {
   private func leaveOut(series count: Int, _ handle: SessionHandle, _ now: Moment) {
     counters.refusedSeries += UInt64(count)
     observed.seriesLeftOut(handle.server, count, at: now)
+    // Once an hour: an agent can begin sessions as often as it likes.
+    if toldLeftOut[handle.server].map({ now.monotonicNanoseconds - $0 >= Self.hour }) ?? true {
+      toldLeftOut[handle.server] = now.monotonicNanoseconds
+      found(
+        SampleLoss(
+          afterNanoseconds: lastBatch[handle.server]?.nanoseconds,
+          beforeNanoseconds: now.wallNanoseconds, batches: nil, samples: nil,
+          reason: "new series of it are left out, from then on: more than any server has"),
+        handle.server, now)
+    }
     serverLog.log(
       .warning, "new series of an agent are left out: more than any server has",
       about: handle.server.text,

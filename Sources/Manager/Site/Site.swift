@@ -104,6 +104,8 @@ package actor Site {
   var counters = Counters()
   /// The session in which each server's forged names were told.
   var toldForgery: [ServerID: String] = [:]
+  /// When it was told last that series of a server are left out; monotonic.
+  var toldLeftOut: [ServerID: Int64] = [:]
   var tooOld: [ServerID: SampleLoss] = [:]
   var seriesBudgets: [ServerID: RateBucket] = [:]
   var paces: [ServerID: [StreamKey: SamplingPace]] = [:]

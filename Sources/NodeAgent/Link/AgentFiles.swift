@@ -167,7 +167,12 @@ package struct AgentFiles: Sendable {
 
   private func read(_ path: String) throws(DiagnosticError) -> [UInt8] {
     do throws(FileError) { return try DurableFile.read(path) } catch {
-      throw unusable(path, "\(error)")
+      guard error.isForbidden else {
+        throw unusable(path, "\(error)")
+      }
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: path, reason: "\(error)",
+        remedy: "Give it, and \(directory), to the user that the agent runs as (chown).")
     }
   }
 

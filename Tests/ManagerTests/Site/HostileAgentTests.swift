@@ -81,6 +81,28 @@ import Testing
     #expect(loss.samples == 8)
   }
 
+  /// Also when its session has ended, and with it the finding.
+  @Test func seriesThatAreLeftOutAreALossThatIsTold() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let stream = Given.stream(1)
+    for part in 0..<3 {
+      var declarations: [UInt32: SeriesDeclaration] = [:]
+      for number in 0..<UInt32(100_000) {
+        declarations[number] = SeriesDeclaration(
+          key: SeriesKey(
+            subject: .server, metric: "m", labels: ["number": "\(part) \(number)"]),
+          kind: .counter, unit: "1")
+      }
+      _ = await manager.site.declared(
+        declarations, SessionHandle(server: stream.server, session: "\(part)", stream: stream))
+      await manager.site.flush(force: true)
+      let losses = try await manager.store.losses(of: stream.server, newest: 9)
+      #expect(losses.count == (part < 2 ? 0 : 1))
+      #expect(losses.allSatisfy { $0.reason.contains("left out") && $0.batches == nil })
+    }
+  }
+
   @Test func batchesOlderThanHistoryIsKeptMakeNoFilesAndAreALossThatIsTold() async throws {
     let directory = try TemporaryDirectory()
     let manager = try await FrameSite(directory.path)

@@ -247,7 +247,8 @@ import Testing
     try await store.write { db in
       for number in 0..<4_000 {
         try db.execute(
-          sql: "INSERT INTO audit (at_ns, who, action, subject, outcome) VALUES (?, 'a', 'b', ?, 'c')",
+          sql:
+            "INSERT INTO audit (at_ns, who, action, subject, outcome) VALUES (?, '', '', ?, '')",
           arguments: [number, String(repeating: "x", count: 400)])
       }
     }
