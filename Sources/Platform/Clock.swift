@@ -9,6 +9,27 @@ package enum Clock {
   /// Since the epoch; a person or NTP may step it.
   package static func wall() -> Int64 { read(CLOCK_REALTIME) }
 
+  /// The wall clock and that since the boot at one moment. Who reads them one after the other and is held up
+  /// in between sees a step of the clock where there was none.
+  package static func wallAndBoot() -> (wall: Int64, boot: Int64) {
+    together(wall: wall, boot: boot)
+  }
+
+  /// Reads again while more than a millisecond lies between; of several the closest counts.
+  package static func together(
+    wall: () -> Int64, boot: () -> Int64
+  ) -> (wall: Int64, boot: Int64) {
+    var best: (wall: Int64, boot: Int64, width: Int64)?
+    for _ in 0..<16 {
+      let before = boot()
+      let time = wall()
+      let width = boot() - before
+      if width < best?.width ?? .max { best = (time, before + width / 2, width) }
+      if width <= 1_000_000 { break }
+    }
+    return best.map { ($0.wall, $0.boot) } ?? (wall(), boot())
+  }
+
   /// Processor time of the calling thread.
   package static func thread() -> Int64 { read(CLOCK_THREAD_CPUTIME_ID) }
 

@@ -212,7 +212,13 @@ extension Site {
   /// - Parameters: the manager's clocks; that since the boot goes on while a machine sleeps, as the wall does.
   /// - Returns: the wall clock.
   @discardableResult
-  func noteOwnStep(wall: Int64 = Clock.wall(), boot: Int64 = Clock.boot()) -> Int64 {
+  func noteOwnStep() -> Int64 {
+    let clocks = Clock.wallAndBoot()
+    return noteOwnStep(wall: clocks.wall, boot: clocks.boot)
+  }
+
+  @discardableResult
+  func noteOwnStep(wall: Int64, boot: Int64 = Clock.boot()) -> Int64 {
     let ahead = wall.subtractingReportingOverflow(boot).partialValue
     defer { wallAhead = ahead }
     guard let before = wallAhead else { return wall }

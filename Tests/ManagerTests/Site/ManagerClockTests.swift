@@ -145,6 +145,27 @@ import Testing
     #expect(manager.store.history.rawDays.count == 1)
     try manager.store.close()
   }
+
+  /// On a machine with much to do a thread may wait for long between two readings.
+  @Test func aThreadThatIsHeldUpIsNoStepOfTheClock() {
+    // Each reading takes so long, in milliseconds.
+    func ahead(_ delays: [Int64]) -> (ahead: Int64, readings: Int) {
+      var (now, next) = (Int64(0), 0)
+      func tick() -> Int64 {
+        now += (next < delays.count ? delays[next] : 0) * 1_000_000
+        next += 1
+        return now
+      }
+      let clocks = Clock.together(wall: { tick() + 1_000_000_000_000 }, boot: tick)
+      return (clocks.wall - clocks.boot - 1_000_000_000_000, next)
+    }
+    #expect(ahead([]) == (0, 3))
+    #expect(ahead([0, 450, 0]) == (0, 6), "between the first two")
+    #expect(ahead([0, 0, 450]) == (0, 6))
+    // Where it is always held up, by half of the shortest time at most.
+    let worst = ahead(Array(repeating: 40, count: 15) + Array(repeating: 400, count: 100))
+    #expect(abs(worst.ahead) <= 20_000_000 && worst.readings == 48)
+  }
 }
 
 extension Site {
