@@ -134,7 +134,7 @@ package struct DemoCommand: AsyncParsableCommand {
       try DurableFile.makeFolder(stateDir)
       // A manager's would get simulated servers and history for good.
       guard
-        try DurableFile.names(in: stateDir).isEmpty
+        try DurableFile.names(in: stateDir).allSatisfy({ $0 == "lost+found" })
           || SiteTrees.isSimulated(DemoSite.trees(in: stateDir))
       else {
         throw DiagnosticError(

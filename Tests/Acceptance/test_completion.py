@@ -95,6 +95,11 @@ class Completion(Lab):
         for where in (["--state-dir", str(site.state)], [f"--socket={socket}"], ["-o", "json", "--socket", socket]):
             self.offers(["oss01", "oss02"], "iml", *where, "server", "show", "oss")
             self.offers(["show"], "iml", *where, "server", "sh")
+        self.assertEqual(self.bash("iml", "-o", "js"), ["json"])
+        self.assertEqual(self.bash("iml", "--color=al"), ["always"])
+        self.assertEqual(self.bash("iml", "--manager", ""), [])
+        # As somebody's alias, or by a path that only the shell understands.
+        self.offers(["oss01", "oss02"], "~/iml", "server", "show", f"--state-dir={site.state}", "oss")
         self.offers(["oss01", "oss02"], "iml", "server", "show", f"--state-dir={site.state}", "oss")
 
     def test_bash_reads_no_name_as_more_than_text(self):

@@ -102,9 +102,19 @@ extension Spool {
       }
       let told = lives[index].lost.ranges.map { $0.from...$0.through }
       for part in Spool.subtract(held + told, from: first...lives[index].lastOrder) {
-        lives[index].lost.add(part, samples: nil)
+        lives[index].lost.add(part, samples: nil, stamps: around(part, lives[index]))
       }
     }
+  }
+
+  /// When what is held before and behind some orders was sampled.
+  private func around(_ orders: ClosedRange<UInt64>, _ life: EarlierLife) -> LostStamps? {
+    let held = segments.filter { $0.life == life.life }
+    let before = held.filter { $0.orders.upperBound < orders.lowerBound }
+      .max { $0.orders.upperBound < $1.orders.upperBound }
+    let after = held.filter { $0.orders.lowerBound > orders.upperBound }
+      .min { $0.orders.lowerBound < $1.orders.lowerBound }
+    return before.map { LostStamps(first: $0.lastStamp, last: after?.firstStamp ?? life.lastStamp) }
   }
 
   /// What earlier lives wrote down as given up. A segment that is there all the same beats it.
@@ -130,7 +140,7 @@ extension Spool {
             samples: parts.count == 1
               ? lost.samples.map { told in
                 told - min(told, heldValues(of: life, in: whole))
-              } : nil)
+              } : nil, stamps: lost.stamps)
         }
       }
       if let index { lives[index] = entry } else { vanished.append(entry) }

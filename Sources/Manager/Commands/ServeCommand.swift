@@ -141,6 +141,7 @@ package struct ServeCommand: AsyncParsableCommand {
         } onStored: {
           fflush(nil)
           // Not `exit`, which ends what other threads still use.
+          LineOutput.standardError.drain(milliseconds: 1_000)
           _exit(0)
         }
       }

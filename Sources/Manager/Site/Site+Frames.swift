@@ -74,6 +74,7 @@ extension Site {
     }
     if let older = try await store.findOlderDatabase() {
       damages.append(older)
+      try await tellOlderDatabase(older)
       logger.error(
         "the database is older than history", metadata: ["reason": "\(older.reason)"])
     }
@@ -104,6 +105,20 @@ extension Site {
     }
     await tellMissingHistory()
     try await tellFutureOfEarlierRuns()
+  }
+
+  /// As a loss of each server, for the next start may find numbers that are higher again.
+  private func tellOlderDatabase(_ older: Diagnostic) async throws(DiagnosticError) {
+    let reason = "\(older.subject): \(older.reason)"
+    for server in observed.servers(at: now).map(\.id) {
+      guard try await !store.losses(of: server).contains(where: { $0.reason == reason }) else {
+        continue
+      }
+      found(
+        SampleLoss(
+          afterNanoseconds: nil, beforeNanoseconds: now.wallNanoseconds, batches: nil, samples: nil,
+          reason: reason), server, now)
+    }
   }
 
   /// A week: few managers are down for longer, and a clock that lost its battery is further off.
@@ -194,6 +209,10 @@ extension Site {
       batches += 1
       samples += row.bits.count
       values.take(row, from: stream.server)
+      let series = row.layout.series
+      if let last = row.layout.isAscending ? series.last : series.max() {
+        catalogue.spare(through: last)
+      }
       if row.nanoseconds > lastBatch[stream.server]?.nanoseconds ?? .min {
         lastBatch[stream.server] = LastBatch(
           stream: stream, order: row.order, nanoseconds: row.nanoseconds)

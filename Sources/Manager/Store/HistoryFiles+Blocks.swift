@@ -42,6 +42,7 @@ extension HistoryFiles {
           newest: Dictionary(blocks.map { ($0.stream.server, $0.throughNanoseconds) }) {
             max($0, $1)
           })
+        if let highest = self.storedSeries { try RawDay.note(highest, db) }
       }
     }
     try step("a day is appended")
@@ -232,6 +233,23 @@ enum RawDay {
     }
     try soil(hours, stamp: stamp, db)
     return hours
+  }
+
+  // MARK: The highest number of a series
+
+  /// `nil` in a file of an earlier version.
+  static func highestSeries(_ db: Database) throws -> SeriesID? {
+    guard try db.tableExists("highest") else { return nil }
+    return try Int64.fetchOne(db, sql: "SELECT max(series) FROM highest")
+      .flatMap { SeriesID(exactly: $0) }
+  }
+
+  static func note(_ highest: SeriesID, _ db: Database) throws {
+    guard try highestSeries(db).map({ $0 < highest }) ?? true else { return }
+    try db.execute(sql: "CREATE TABLE IF NOT EXISTS highest (series INTEGER NOT NULL) STRICT")
+    try db.execute(sql: "DELETE FROM highest")
+    try db.execute(
+      sql: "INSERT INTO highest (series) VALUES (?)", arguments: [Int64(highest)])
   }
 
   private static func insert(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws {

@@ -46,6 +46,9 @@ package final class HistoryFiles: Sendable {
   let queries = QueryGate()
   /// Sets aside one file at a time, and keeps those that wait for it from holding up anything else.
   let asides = DispatchQueue(label: "history: set aside")
+  private let series: SeriesMark?
+  /// Of the series that were stored when a block was; what a day's file tells by itself.
+  var storedSeries: SeriesID? { series?.stored }
   /// An open file costs three descriptors and 256 KiB of pages a connection (`boundCache`).
   private static let openLimit = 16
 
@@ -96,10 +99,12 @@ package final class HistoryFiles: Sendable {
 
   /// - Parameter folder: made when it is not there.
   package init(
-    folder: String, clock: @escaping @Sendable () -> Int64 = Clock.wall,
+    folder: String, series: SeriesMark? = nil,
+    clock: @escaping @Sendable () -> Int64 = Clock.wall,
     step: @escaping @Sendable (String) throws -> Void = { _ in }
   ) throws(DiagnosticError) {
     self.folder = folder
+    self.series = series
     self.clock = clock
     self.step = step
     state = Mutex(State())
@@ -148,7 +153,7 @@ package final class HistoryFiles: Sendable {
     guard let pool = try pool(file) else { return }
     switch file {
     case .raw:
-      let (dirty, newest) = try pool.read { db in
+      let (dirty, newest, highest) = try pool.read { db in
         (
           try Row.fetchAll(db, sql: "SELECT server, hour FROM dirty"),
           try Row.fetchAll(
@@ -156,9 +161,10 @@ package final class HistoryFiles: Sendable {
             sql: """
               SELECT streams.server, max(blocks.through_ns) AS newest
               FROM blocks JOIN streams ON streams.id = blocks.stream GROUP BY streams.server
-              """)
+              """), try RawDay.highestSeries(db)
         )
       }
+      if let highest { series?.raise(to: highest) }
       try state.withLock { state in
         for row in dirty {
           guard let server = ServerID(try row.decode(String.self, forColumn: "server")) else {

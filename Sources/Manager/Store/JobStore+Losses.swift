@@ -143,7 +143,11 @@ extension JobStore {
       case "<": older.insert(day)
       case let last:
         known.insert(day)
-        marks[day] = parts.count == 2 ? last.flatMap { Int64($0) } : nil
+        guard parts.count == 2 else { continue }
+        marks[day] = last.flatMap { UInt32($0) }.map(Int64.init)
+        if marks[day] == nil {
+          trouble = "it has no number with \(LostJobs.name(of: day))"
+        }
       }
     }
     // Of an earlier loss a backup was put in its place; had we made one, we would know it.

@@ -5,7 +5,8 @@ import Synchronization
 
 /// The highest number that a series was ever given, outside of the database: history holds numbers alone, so
 /// one that is given twice makes one series of two. After an older `state.sqlite` was put in place its own
-/// highest number is not enough.
+/// highest number is not enough. Each day's file of history says too which number was the highest when it was
+/// written last.
 ///
 /// The file `history.series` beside the folder of history: two decimal numbers and a line end. The first is
 /// written before series are stored, the second afterwards. Without it numbers go on behind the database's.
@@ -29,6 +30,13 @@ package final class SeriesMark: Sendable {
 
   /// Series up to this number were stored; a database that has fewer is an older one.
   package var stored: SeriesID? { state.withLock { $0?.stored } }
+
+  /// What the files of history tell by themselves, whatever became of this one.
+  package func raise(to highest: SeriesID) {
+    state.withLock { state in
+      state = state.map { (max($0.given, highest), max($0.stored, highest)) } ?? (highest, highest)
+    }
+  }
 
   /// Before series are stored. On disk when it returns.
   package func give(_ last: SeriesID) throws(DiagnosticError) {

@@ -56,7 +56,8 @@ package final class StateStore: Sendable {
       throw Self.isHistoryAlone(directory.path, path, "it knows of no series", file)
     }
     seriesMark = SeriesMark(path: directory.path + "/history.series")
-    history = try HistoryFiles(folder: directory.path + "/history", clock: clock, step: step)
+    history = try HistoryFiles(
+      folder: directory.path + "/history", series: seriesMark, clock: clock, step: step)
   }
 
   /// A manager whose database is gone would begin anew and refuse all its agents, and history would

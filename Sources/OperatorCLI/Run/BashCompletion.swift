@@ -40,7 +40,7 @@ enum BashCompletion {
         local name
         while IFS='' read -r name; do
             [[ "${name}" = "${cur}"* ]] && COMPREPLY+=("${name}")
-        done < <("${typed_words[0]}" "${@}" "$((${#typed_words[@]} - 1))" "${#cur}" "${typed_words[@]}")
+        done < <("${program}" "${@}" "$((${#typed_words[@]} - 1))" "${#cur}" "${typed_words[@]}")
         are_names=true
     }
 
@@ -48,8 +48,17 @@ enum BashCompletion {
     FUNCTION_as_typed() {
         local -r replaced="${2}"
         local -r line="${COMP_LINE:0:${COMP_POINT}}"
+        # An alias, or a path that only the shell understands, is not run as it was typed.
+        local program="${1}"
+        type -P -- "${program}" >/dev/null || program=NAME
         local IFS=$' \t\n' are_names=false last
         local -a typed_words
+        if [[ "${line}" = *[\"\'\\]* ]]; then
+            # Quoted words are what bash takes them for.
+            typed_words=("${COMP_WORDS[@]:0:${COMP_CWORD} + 1}")
+            FUNCTION "${@}"
+            return
+        fi
         read -r -a typed_words <<< "${line}"
         [[ "${line}" = *[[:blank:]] ]] && typed_words+=('')
         last="${typed_words[${#typed_words[@]} - 1]}"
@@ -68,7 +77,17 @@ enum BashCompletion {
             *) break ;;
             esac
         done
-        ((place < ${#typed_words[@]})) || place=1
+        if ((place >= ${#typed_words[@]})); then
+            # The value of such an option.
+            case "${typed_words[${#typed_words[@]} - 2]}" in
+            -o|--output) COMPREPLY=($(compgen -W 'table json ndjson yaml csv' -- "${last}")) ;;
+            --color) COMPREPLY=($(compgen -W 'auto always never' -- "${last}")) ;;
+            --state-dir|--socket|--token-file|--ca)
+                while IFS='' read -r last; do COMPREPLY+=("${last}"); done < <(compgen -f -- "${replaced}")
+                ;;
+            esac
+            return
+        fi
 
         local -a COMP_WORDS=("${typed_words[0]}" "${typed_words[@]:${place}}")
         local COMP_CWORD=$((${#COMP_WORDS[@]} - 1))

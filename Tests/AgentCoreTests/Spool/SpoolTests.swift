@@ -133,7 +133,10 @@ import Testing
     second.tend()
     let told = try requireValue(second.connect().lives?.first)
     #expect(told.firstOrder == held && told.lastOrder == 150)
-    #expect(told.lost == [LostBatches(from: 1, through: held - 1, samples: held - 1)])
+    #expect(
+      told.lost == [
+        LostBatches(from: 1, through: held - 1, samples: held - 1, stamps: stamps)
+      ])
   }
 
   @Test func aLifeThatWasGivenUpAltogetherIsStillTold() throws {
@@ -147,7 +150,9 @@ import Testing
     let lives = try requireValue(third.connect().lives)
     #expect(lives.map(\.incarnation) == ["i1", "i2"])
     #expect(lives[0].firstOrder == 6 && lives[0].lastOrder == 5)
-    #expect(lives[0].lost == [LostBatches(from: 1, through: 5, samples: 5)])
+    #expect(lives[0].lost.map { [$0.from, $0.through, $0.samples ?? 0] } == [[1, 5, 5]])
+    let stamps = try #require(lives[0].lost.first?.stamps)
+    #expect(stamps.last.bootNanoseconds - stamps.first.bootNanoseconds == 4_000_000_000)
     third.welcome(lives: [5, 0])
     let replayed = try SpoolBench.replayed(third.written())
     #expect(replayed[1]?.keys.sorted() == Array(lives[1].firstOrder...150))

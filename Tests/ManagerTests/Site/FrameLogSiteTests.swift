@@ -302,7 +302,8 @@ import Testing
   }
 
   /// History has numbers alone: one that is given again would make one series of two.
-  @Test func anOlderDatabaseGivesNoNumberTwice() async throws {
+  @Test(arguments: ["kept", "older", "emptied", "removed", "a folder"])
+  func anOlderDatabaseGivesNoNumberTwice(_ mark: String) async throws {
     let directory = try TemporaryDirectory()
     let path = directory.path + "/state"
     let database = path + "/state.sqlite"
@@ -318,10 +319,28 @@ import Testing
         await lab.site.status().findings.filter { $0.diagnostic.subject == "state.sqlite" }.isEmpty)
     }
     try FileManager.default.copyItem(atPath: database, toPath: directory.path + "/older")
+    let markPath = path + "/history.series"
+    let older = try Data(contentsOf: URL(fileURLWithPath: markPath))
     try await run(
       ToldBatch(stream: Given.stream(1), order: 2, values: ["a": 2, "b": 5, "c": 6]))
     try FileManager.default.removeItem(atPath: database)
     try FileManager.default.copyItem(atPath: directory.path + "/older", toPath: database)
+    if mark != "kept" { try FileManager.default.removeItem(atPath: markPath) }
+    switch mark {
+    case "older": try older.write(to: URL(fileURLWithPath: markPath))
+    case "emptied": try Data().write(to: URL(fileURLWithPath: markPath))
+    case "a folder":
+      try FileManager.default.createDirectory(
+        atPath: markPath, withIntermediateDirectories: false)
+      // Nothing is stored until it is out of the way.
+      let lab = try await FrameSite(path)
+      try await lab.send(ToldBatch(stream: Given.stream(2), order: 1, values: ["d": 7]))
+      await lab.site.flush(force: true)
+      #expect(await lab.site.readiness().map(\.subject) == [markPath])
+      try lab.store.close()
+      try FileManager.default.removeItem(atPath: markPath)
+    default: break
+    }
     try await run(ToldBatch(stream: Given.stream(2), order: 1, values: ["d": 7, "e": 8])) { lab in
       for metric in ["d", "e"] {
         let answer = try await lab.site.query(MetricRequest(metric: metric, by: ["server"]))
@@ -332,6 +351,13 @@ import Testing
       }
       #expect(told.map(\.code) == ["samples-lost"])
       #expect(told.first?.reason.contains("up to 2 series") == true)
+    }
+    // Numbers are higher now; that something was lost is known all the same, once.
+    for order in UInt64(2)...3 {
+      try await run(ToldBatch(stream: Given.stream(2), order: order, values: ["d": 7])) { lab in
+        let losses = try await lab.store.losses(of: Given.server(1), newest: 99)
+        #expect(losses.filter { $0.reason.contains("older than history") }.count == 1)
+      }
     }
   }
 }
