@@ -179,6 +179,7 @@ struct DemoSite: Sendable {
   }
 }
 
+/// Whether a demo got as far as its servers; whoever tidies up behind it asks.
 final class DemoBegin: Sendable {
   private let state = Mutex(false)
   var isNoted: Bool { state.withLock { $0 } }

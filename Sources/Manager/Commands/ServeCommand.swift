@@ -140,8 +140,8 @@ package struct ServeCommand: AsyncParsableCommand {
           fflush(nil)
         } onStored: {
           fflush(nil)
-          // Not `exit`, which ends what other threads still use.
           LineOutput.standardError.drain(milliseconds: 1_000)
+          // Not `exit`, which ends what other threads still use.
           _exit(0)
         }
       }

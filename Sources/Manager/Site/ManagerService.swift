@@ -243,6 +243,7 @@ package struct ManagerService: Sendable {
     while true {
       await site.flush()
       await site.flushJobs()
+      await site.noteOwnFindings()
       if Clock.monotonic() >= nextWatchdog {
         notifier.watchdog()
         nextWatchdog += (notifier.watchdogInterval ?? .seconds(3_600)).wholeNanoseconds

@@ -16,9 +16,13 @@ extension Site {
     return status
   }
 
-  /// What is wrong with the manager itself. Looked at once a second, so that the ages are true to it; they
-  /// begin with the manager.
-  @discardableResult
+  /// To be called once a second: the ages of the manager's own findings are true to it.
+  package func noteOwnFindings() {
+    tellLostJobs()
+    _ = ownFindings()
+  }
+
+  /// What is wrong with the manager itself. The ages begin with this manager.
   func ownFindings() -> [Finding] {
     let own =
       readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()

@@ -74,10 +74,6 @@ extension Site {
 
   private func flushJobsNow(force: Bool) async {
     await askForMissingJobs()
-    defer {
-      tellLostJobs()
-      ownFindings()
-    }
     let writes = jobBook.cut(now: now, force: force)
     guard !writes.isEmpty else { return }
     do throws(DiagnosticError) {
@@ -92,7 +88,8 @@ extension Site {
     }
   }
 
-  private func tellLostJobs() {
+  /// Each once.
+  func tellLostJobs() {
     for lost in jobStore.takeNewLosses() {
       let finding = lost.finding
       logger.error(

@@ -33,6 +33,10 @@ enum BashCompletion {
 
   struct UnknownForm: Error {}
 
+  private static func words<Choice: CaseIterable & RawRepresentable>(_ choice: Choice.Type)
+    -> String where Choice.RawValue == String
+  { choice.allCases.map(\.rawValue).joined(separator: " ") }
+
   private static func functions(_ command: String, _ function: String) -> String {
     #"""
     # Names come from the manager, which has them from servers: each is text, and nothing reads it as more.
@@ -72,7 +76,7 @@ enum BashCompletion {
         local -i place=1
         while ((place < ${#typed_words[@]} - 1)); do
             case "${typed_words[${place}]}" in
-            --state-dir|--socket|--manager|--token-file|--ca|--ca-pin|-o|--output|--color) ((place += 2)) ;;
+            OPTIONS) ((place += 2)) ;;
             --*=*) ((place += 1)) ;;
             *) break ;;
             esac
@@ -80,8 +84,8 @@ enum BashCompletion {
         if ((place >= ${#typed_words[@]})); then
             # The value of such an option.
             case "${typed_words[${#typed_words[@]} - 2]}" in
-            -o|--output) COMPREPLY=($(compgen -W 'table json ndjson yaml csv' -- "${last}")) ;;
-            --color) COMPREPLY=($(compgen -W 'auto always never' -- "${last}")) ;;
+            -o|--output) COMPREPLY=($(compgen -W 'FORMATS' -- "${last}")) ;;
+            --color) COMPREPLY=($(compgen -W 'COLOURS' -- "${last}")) ;;
             --state-dir|--socket|--token-file|--ca)
                 while IFS='' read -r last; do COMPREPLY+=("${last}"); done < <(compgen -f -- "${replaced}")
                 ;;
@@ -105,5 +109,8 @@ enum BashCompletion {
 
     """#
     .replacing("FUNCTION", with: function).replacing("NAME", with: command)
+    .replacing("OPTIONS", with: CommandLineWords.optionsWithValue.sorted().joined(separator: "|"))
+    .replacing("FORMATS", with: words(OutputFormat.self))
+    .replacing("COLOURS", with: words(ColourChoice.self))
   }
 }

@@ -15,7 +15,8 @@ struct CommandLineWords {
   private static let connectionOptions: Set<String> = [
     "--state-dir", "--socket", "--manager", "--token-file", "--ca", "--ca-pin",
   ]
-  private static let optionsWithValue = connectionOptions.union(["-o", "--output", "--color"])
+  /// Those that may stand before the verb.
+  static let optionsWithValue = connectionOptions.union(["-o", "--output", "--color"])
 
   init(root: any ParsableCommand.Type, arguments: [String]) {
     var rest = arguments[...]
