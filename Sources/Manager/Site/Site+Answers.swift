@@ -26,7 +26,7 @@ extension Site {
   func ownFindings() -> [Finding] {
     let own =
       readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
-      + uselessLists()
+      + uselessLists() + takenLogFindings()
     let now = Clock.monotonic()
     var since: [String: Int64] = [:]
     defer { ownSince = since }

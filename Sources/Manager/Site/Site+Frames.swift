@@ -104,7 +104,38 @@ extension Site {
       noteJump(wall - newest, now)
     }
     await tellMissingHistory()
+    try await findCutStreams()
     try await tellFutureOfEarlierRuns()
+  }
+
+  /// Batches that a day's file had and has no more: its log was taken away, or it is an earlier copy.
+  private func findCutStreams() async throws(DiagnosticError) {
+    for (day, streams) in try await store.cutStreams().sorted(by: { $0.key < $1.key }) {
+      var batches: UInt64 = 0
+      for stream in streams {
+        guard let range = try await store.stored(stream).lost else { continue }
+        try await resume(stream)
+        // Not what is in the frame log.
+        for part in head.unknown(range, of: stream) {
+          damaged[stream, default: OrderSet()].insert(part)
+          batches = batches.addingReportingOverflow(UInt64(part.count)).partialValue
+        }
+      }
+      guard batches > 0 else { continue }
+      let file = "history/\(HistoryFile.raw(day).name)"
+      let diagnostic = Diagnostic(
+        .samplesLost, .error, subject: file,
+        reason: "\(batches) batches that were written to it are not in it any more: its log"
+          + " (\(file)-wal) was taken away, or it is an earlier copy",
+        remedy: "They are lost unless their agents still have them."
+          + " Check the disk of the manager's state directory.")
+      damages.append(diagnostic)
+      counters.damagedBatches =
+        counters.damagedBatches.addingReportingOverflow(batches).partialValue
+      logger.critical(
+        "history lacks batches that it had: they are lost, unless agents still have them",
+        metadata: ["file": "\(file)", "batches": "\(batches)"])
+    }
   }
 
   /// As a loss of each server, for the next start may find numbers that are higher again.
@@ -187,6 +218,8 @@ extension Site {
     }
     await flush(force: true)
     guard storeFailure == nil else { return }
+    let days = missing.compactMap { if case .raw(let day) = $0.file { day } else { nil } }
+    guard (try? await store.forgetNewestBlocks(of: days)) != nil else { return }
     // Not those that were found while these were stored.
     store.history.told(missing)
     missingTold.subtract(missing)
@@ -277,7 +310,9 @@ extension Site {
       found(
         SampleLoss(
           afterNanoseconds: nil, beforeNanoseconds: now.wallNanoseconds, batches: batches,
-          samples: nil, reason: "the manager's frame log was damaged"), server, now)
+          samples: nil,
+          reason: "the manager's frame log, or a file of its history, was damaged or cut short"),
+        server, now)
     }
   }
 }

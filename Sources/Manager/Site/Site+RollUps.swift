@@ -11,6 +11,7 @@ extension Site {
 
   /// One round of it. A failure is told once, and tried again in the next round.
   package nonisolated func rollUp() async {
+    await logsTaken(await store.rescueLogs() + (await jobStore.rescueLogs()))
     do throws(DiagnosticError) {
       try await store.history.noticeGone()
       try await rollUpNow()
@@ -62,6 +63,25 @@ extension Site {
       metadata: [
         "server": "\(task.server)", "day": "\(task.day.text)", "hours": "\(hours)",
       ])
+  }
+
+  private func logsTaken(_ paths: [String]) {
+    for path in paths where !takenLogs.contains(path) {
+      logger.error("the log of an open database was taken away", metadata: ["file": "\(path)"])
+    }
+    takenLogs = paths
+  }
+
+  func takenLogFindings() -> [Diagnostic] {
+    takenLogs.map { path in
+      Diagnostic(
+        .stateDirectoryUnusable, .warning, subject: path,
+        reason: "it was taken away while its database is open: what should be in it is moved to the"
+          + " database every ten seconds, and what came since is lost if the manager is killed",
+        remedy:
+          "Find out what removes files of the manager's state directory, then restart the manager."
+      )
+    }
   }
 
   private func rolledUp(failure: Diagnostic?) {

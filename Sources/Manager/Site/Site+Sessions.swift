@@ -122,21 +122,10 @@ extension Site {
 
   func resume(_ stream: StreamKey) async throws(DiagnosticError) {
     guard !head.knows(stream) else { return }
-    let orders = try await store.storedOrders(of: stream)
-    let settled = try await store.durableOrder(of: stream)
+    let stored = try await store.stored(stream)
     guard !head.knows(stream) else { return }
-    // What was written last is not there any more: a disk that loses what it synced cuts a file's log, and
-    // SQLite takes the rest for all. Older days go by age; a stream of which none is left is such a one.
-    // As long as a day that was set aside lies there, what is missing may be of it, and that loss is told.
-    let isTold = store.history.damaged.contains { $0.isSetAside && $0.file.tier == nil }
-    let trusted =
-      isTold ? settled : orders.ranges.last.map { min($0.upperBound, settled) } ?? settled
-    if trusted < settled {
-      logger.error(
-        "history lacks batches that it had: they are lost unless their agent still has them",
-        metadata: ["server": "\(stream.server)", "batches": "\(settled - trusted)"])
-    }
-    head.resume(stream, durable: orders.ranges + (trusted > 0 ? [1...trusted] : []))
+    let durable = stored.durable
+    head.resume(stream, durable: stored.held.ranges + (durable > 0 ? [1...durable] : []))
   }
 
   /// Other lives of the agent than the last one that was heard: nothing was sampled between them.

@@ -118,6 +118,8 @@ package actor Site {
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?
   var rollUpFailure: Diagnostic?
+  /// Logs of databases that somebody removed, as of the last look.
+  var takenLogs: [String] = []
   /// As of the last look.
   var historyBytes: Int64 = 0
   /// What the start found damaged in the frame log, and the batches that this took.

@@ -215,6 +215,19 @@ enum RawDay {
     return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
   }
 
+  /// Whether the batch of this order is in a block here.
+  static func holds(_ order: UInt64, of key: StreamKey, _ db: Database) throws -> Bool {
+    let last = try Int64.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT last_order FROM blocks WHERE stream =
+            (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
+            AND first_order <= ? ORDER BY first_order DESC LIMIT 1
+          """),
+      arguments: [key.server.text, key.boot.text, key.incarnation, Int64(clamping: order)])
+    return last.map { UInt64(clamping: $0) >= order } ?? false
+  }
+
   /// Gives the hours that have to be rolled up again.
   static func append(
     _ blocks: [HistoryBlock], stamp: Int64, _ db: Database

@@ -159,6 +159,15 @@ extension HistoryFiles {
   /// What has to be told, until `told`.
   var missing: [LostHistory] { state.withLock { $0.missing }.sorted { $0.line < $1.line } }
 
+  /// Whether the file of a day's samples is there, and nothing of it is known to be lost.
+  func isWhole(_ day: HistoryDay) -> Bool {
+    let file = HistoryFile.raw(day)
+    return state.withLock { state in
+      state.files.contains(file) && !state.missing.contains { $0.file == file }
+        && !state.damaged.values.contains { $0.isSetAside && $0.file == file }
+    }
+  }
+
   /// More may have been lost since these were given out.
   func told(_ losses: [LostHistory]) {
     state.withLock { state in

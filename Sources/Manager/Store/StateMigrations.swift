@@ -17,6 +17,7 @@ enum StateMigrations {
     StateMigration(name: "0002-documents", sql: documents),
     StateMigration(name: "0003-history", sql: history),
     StateMigration(name: "0004-lost-orders", sql: lostOrders),
+    StateMigration(name: "0005-newest-blocks", sql: newestBlocks),
   ]
 
   /// Tables that are small and that everything hangs on: checked at each start. History can hold
@@ -150,5 +151,11 @@ enum StateMigrations {
       last_order INTEGER NOT NULL,
       PRIMARY KEY (stream, first_order)
     ) STRICT, WITHOUT ROWID;
+    """
+
+  /// Of each stream the highest order that was written to a block, and the day whose file that is in.
+  private static let newestBlocks = """
+    ALTER TABLE streams ADD COLUMN block_order INTEGER;
+    ALTER TABLE streams ADD COLUMN block_day INTEGER;
     """
 }

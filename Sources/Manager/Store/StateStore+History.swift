@@ -40,11 +40,6 @@ extension StateStore {
     return settled.merging(durable) { $1 }
   }
 
-  /// Every order of this stream up to this one is on disk or settled as lost; 0 when none is.
-  package func durableOrder(of key: StreamKey) async throws(DiagnosticError) -> UInt64 {
-    try await read { db in try StreamTable.find(key, db)?.order ?? 0 }
-  }
-
   /// The orders of this stream whose batches are in history, or that were declared lost.
   package func storedOrders(of key: StreamKey) async throws(DiagnosticError) -> OrderSet {
     let inDays = try await history.orders(of: key)
@@ -57,6 +52,53 @@ extension StateStore {
           UNION ALL SELECT first_order, last_order FROM lost_orders WHERE stream = ?1
           """, arguments: [stream.id])
       return OrderSet(inDays + (try rows.compactMap(RawDay.orders)))
+    }
+  }
+
+  /// What there is of a stream, and what there was.
+  package func stored(_ key: StreamKey) async throws(DiagnosticError) -> StoredStream {
+    let held = try await storedOrders(of: key)
+    let row = try await read { db in try StreamTable.find(key, db) }
+    let newest = row?.newest.flatMap { history.isWhole($0.day) ? $0.order : nil }
+    return StoredStream(
+      held: held, settled: row?.order ?? 0, newest: newest,
+      // As long as a day that was set aside lies there, what is missing may be of it.
+      isLossTold: row?.newest != nil
+        || history.damaged.contains { $0.isSetAside && $0.file.tier == nil })
+  }
+
+  /// Streams whose newest block is not in the file that it was written to, by day.
+  package func cutStreams() async throws(DiagnosticError) -> [HistoryDay: [StreamKey]] {
+    let path = path
+    let known = try await read { db in
+      var known: [HistoryDay: [(StreamKey, UInt64)]] = [:]
+      let rows = try Row.fetchCursor(db, sql: "SELECT * FROM streams WHERE block_day IS NOT NULL")
+      while let row = try rows.next() {
+        guard let newest = try StreamTable.NewestBlock(row) else { continue }
+        known[newest.day, default: []].append((try StreamKey(row, path: path), newest.order))
+      }
+      return known
+    }
+    var cut: [HistoryDay: [StreamKey]] = [:]
+    for (day, streams) in known where history.isWhole(day) {
+      let lacking = try await history.readable(.raw(day)) { db in
+        try streams.filter { try !RawDay.holds($0.1, of: $0.0, db) }.map(\.0)
+      }
+      if let lacking, !lacking.isEmpty { cut[day] = lacking }
+    }
+    return cut
+  }
+
+  /// That something of these days is lost is told of all servers: what is not in their files is not missed
+  /// any more.
+  package func forgetNewestBlocks(of days: [HistoryDay]) async throws(DiagnosticError) {
+    guard !days.isEmpty else { return }
+    try await write { db in
+      for day in days {
+        try db.execute(
+          sql: "UPDATE streams SET block_order = NULL, block_day = NULL WHERE block_day = ?",
+          arguments: [day.number])
+      }
     }
   }
 
@@ -191,18 +233,24 @@ extension StateStore {
   }
 }
 
-extension HistoryBlock {
-  init(_ row: Row, path: String) throws {
+extension StreamKey {
+  fileprivate init(_ row: Row, path: String) throws {
     let text: String = try row.decode(forColumn: "server")
     guard let server = ServerID(text) else {
       throw StoreFailure.corrupt(path, "streams: \(text) is no server id")
     }
+    self.init(
+      server: server, boot: BootID(try row.decode(forColumn: "boot")),
+      incarnation: try row.decode(forColumn: "incarnation"))
+  }
+}
+
+extension HistoryBlock {
+  init(_ row: Row, path: String) throws {
     let first: Int64 = try row.decode(forColumn: "first_order")
     let last: Int64 = try row.decode(forColumn: "last_order")
     self.init(
-      stream: StreamKey(
-        server: server, boot: BootID(try row.decode(forColumn: "boot")),
-        incarnation: try row.decode(forColumn: "incarnation")),
+      stream: try StreamKey(row, path: path),
       fromNanoseconds: try row.decode(forColumn: "from_ns"),
       throughNanoseconds: try row.decode(forColumn: "through_ns"),
       firstOrder: UInt64(clamping: first), lastOrder: UInt64(clamping: last),

@@ -9,6 +9,7 @@ struct StreamTable {
     var id: Int64
     var order: UInt64
     var touched: Int64
+    var newest: NewestBlock?
     var isChanged = false
 
     /// Whether it has to be marked as alive. A damaged file may say any time.
@@ -24,20 +25,42 @@ struct StreamTable {
 
   init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
+  /// The highest order of a stream that was written to a block.
+  struct NewestBlock {
+    var order: UInt64
+    /// Its file's.
+    var day: HistoryDay
+
+    /// - Returns: `nil` for a stream without one, or of before there was a word on it.
+    init?(_ row: Row) throws {
+      guard let order = try row.decode(Int64?.self, forColumn: "block_order"),
+        let day = try row.decode(Int64?.self, forColumn: "block_day")
+      else { return nil }
+      self.order = UInt64(clamping: order)
+      self.day = try HistoryDay(stored: day)
+    }
+
+    init(_ block: HistoryBlock) {
+      order = block.lastOrder
+      // Of one over midnight the older day, which goes first: what is gone by age is not missed then.
+      day = HistoryDay(of: min(block.fromNanoseconds, block.throughNanoseconds))
+    }
+  }
+
   static func find(
     _ key: StreamKey, _ db: Database
-  ) throws -> (id: Int64, order: UInt64, touched: Int64)? {
+  ) throws -> (id: Int64, order: UInt64, touched: Int64, newest: NewestBlock?)? {
     try Row.fetchOne(
       db.cachedStatement(
         sql: """
-          SELECT id, durable_order, touched_ns FROM streams
+          SELECT id, durable_order, touched_ns, block_order, block_day FROM streams
           WHERE server = ? AND boot = ? AND incarnation = ?
           """), arguments: [key.server.text, key.boot.text, key.incarnation]
     ).map { row in
       let order: Int64 = try row.decode(forColumn: "durable_order")
       return (
         try row.decode(forColumn: "id"), UInt64(clamping: order),
-        try row.decode(forColumn: "touched_ns")
+        try row.decode(forColumn: "touched_ns"), try NewestBlock(row)
       )
     }
   }
@@ -46,7 +69,8 @@ struct StreamTable {
     if let known = entries[key] { return known }
     let found: Entry
     if let row = try StreamTable.find(key, db) {
-      found = Entry(id: row.id, order: row.order, touched: row.touched)
+      found = Entry(
+        id: row.id, order: row.order, touched: row.touched, newest: row.newest)
     } else {
       try db.execute(
         sql: """
@@ -64,6 +88,9 @@ struct StreamTable {
     let stream = try entry(block.stream, db)
     // One above a hole settles nothing below it: what is missing may still come.
     if block.firstOrder <= stream.order + 1 { raise(block.stream, to: block.lastOrder) }
+    guard block.lastOrder > stream.newest?.order ?? 0 else { return }
+    entries[block.stream]?.newest = NewestBlock(block)
+    entries[block.stream]?.isChanged = true
   }
 
   mutating func lose(_ orders: ClosedRange<UInt64>, of key: StreamKey, _ db: Database) throws {
@@ -91,8 +118,14 @@ struct StreamTable {
     for entry in entries.values
     where entry.isChanged || entry.isOld(at: nanoseconds) {
       try db.cachedStatement(
-        sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
-      ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
+        sql: """
+          UPDATE streams SET durable_order = ?, touched_ns = ?, block_order = ?, block_day = ?
+          WHERE id = ?
+          """
+      ).execute(arguments: [
+        Int64(clamping: entry.order), nanoseconds,
+        entry.newest.map { Int64(clamping: $0.order) }, entry.newest?.day.number, entry.id,
+      ])
       // The order says it from now on; the last ones say that history ends before it.
       try db.cachedStatement(
         sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order < ?"

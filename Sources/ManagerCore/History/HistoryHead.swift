@@ -179,6 +179,13 @@ package struct HistoryHead: Sendable {
     streams[stream]?.known.contains(order) ?? false
   }
 
+  /// Those of these that are neither stored nor held here nor declared lost.
+  package func unknown(
+    _ orders: ClosedRange<UInt64>, of stream: StreamKey
+  ) -> [ClosedRange<UInt64>] {
+    streams[stream]?.known.missing(from: orders) ?? [orders]
+  }
+
   /// Whether all of these are in blocks or declared lost. A stream is forgotten only when nothing
   /// of it is held, so one that is not known has nothing left to store.
   package func isSettled(_ stream: StreamKey, _ orders: ClosedRange<UInt64>) -> Bool {

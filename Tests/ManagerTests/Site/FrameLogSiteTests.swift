@@ -79,6 +79,91 @@ import Testing
     }
   }
 
+  enum Cut: CaseIterable { case log, copy, copyWithoutStream }
+
+  /// The end of a file is gone, and SQLite takes the rest for all of it.
+  @Test(arguments: Cut.allCases) func aDayThatLostItsEndIsMissed(_ cut: Cut) async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    let again = directory.path + "/again"
+    let stream = Self.streams[0]
+    var day = ""
+    do {
+      let manager = try await FrameSite(path)
+      func send(_ orders: ClosedRange<UInt64>, of stream: StreamKey) async throws {
+        for order in orders {
+          try await manager.send(ToldBatch(stream: stream, order: order, values: ["a": order]))
+        }
+        await manager.site.flush(force: true)
+      }
+      try await send(1...2, of: cut == .copy ? stream : Self.streams[1])
+      manager.store.history.close()
+      let folder = path + "/history/"
+      day = try #require(
+        try FileManager.default.contentsOfDirectory(atPath: folder).first {
+          $0.hasPrefix("raw-") && $0.hasSuffix(".sqlite")
+        })
+      let older = try Data(contentsOf: URL(fileURLWithPath: folder + day))
+      try await send((cut == .copy ? 3 : 1)...7, of: stream)
+      #expect(await manager.acknowledged(stream) == 7)
+      try FileManager.default.copyItem(atPath: path, toPath: again)
+      for ending in ["-wal", "-shm"] {
+        try FileManager.default.removeItem(atPath: again + "/history/" + day + ending)
+      }
+      if cut != .log { try older.write(to: URL(fileURLWithPath: again + "/history/" + day)) }
+    }
+    let lost: UInt64 = cut == .copy ? 5 : 7
+    for isFirst in [true, false] {
+      let manager = try await FrameSite(again)
+      #expect(await manager.acknowledged(stream) == 7 - lost)
+      let told = await manager.site.ownFindings().map(\.diagnostic)
+      #expect(told.map(\.subject) == ["history/\(day)"])
+      #expect(told.first?.code == "samples-lost")
+      #expect(told.first?.reason.contains("\(lost) batches") == true)
+      #expect(try await manager.store.losses(of: stream.server).isEmpty)
+      if !isFirst {
+        // Its agent is back, in another life, and does not have them.
+        try await manager.site.settleDamage(of: stream.server, except: [], manager.site.now)
+        await manager.site.flush(force: true)
+      }
+      try manager.store.close()
+    }
+    for _ in 1...2 {
+      let manager = try await FrameSite(again)
+      #expect(try await manager.store.losses(of: stream.server).map(\.batches) == [lost])
+      #expect(await manager.site.ownFindings().isEmpty)
+      #expect(await manager.site.damaged.isEmpty)
+      try manager.store.close()
+    }
+  }
+
+  /// What is still in the frame log, and what the agent sends again, is not lost.
+  @Test func whatADayLostAndIsElsewhereIsNoLoss() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    let again = directory.path + "/again"
+    let stream = Self.streams[0]
+    do {
+      let manager = try await FrameSite(path)
+      try await manager.send(ToldBatch(stream: stream, order: 1, values: ["a": 1]))
+      await manager.site.flush()
+      let log = try Data(
+        contentsOf: URL(fileURLWithPath: path + "/frames/00000001.log"))
+      await manager.site.flush(force: true)
+      try FileManager.default.copyItem(atPath: path, toPath: again)
+      try log.write(to: URL(fileURLWithPath: again + "/frames/00000001.log"))
+      let folder = again + "/history/"
+      for name in try FileManager.default.contentsOfDirectory(atPath: folder)
+      where name.hasPrefix("raw-") && !name.hasSuffix(".sqlite") {
+        try FileManager.default.removeItem(atPath: folder + name)
+      }
+    }
+    let manager = try await FrameSite(again)
+    #expect(await manager.acknowledged(stream) == 1)
+    #expect(await manager.site.ownFindings().isEmpty)
+    #expect(try await manager.content().map(\.order) == [1])
+  }
+
   /// The file of this very day: what comes goes on being stored, and an answer says what it lacks.
   @Test func aDamagedFileOfHistoryIsToldAndNothingStops() async throws {
     let directory = try TemporaryDirectory()

@@ -24,9 +24,9 @@ import Testing
   @Test func whatIsWrittenIsReadBackAndSettlesItsOrders() async throws {
     let stream = Given.stream(1)
     let block = Given.block(stream, orders: 1...10, from: 100, through: 200)
-    #expect(try await store.durableOrder(of: stream) == 0)
+    #expect(try await store.stored(stream).settled == 0)
     #expect(try await store.append(write(block), nanoseconds: 1) == [stream: 10])
-    #expect(try await store.durableOrder(of: stream) == 10)
+    #expect(try await store.stored(stream).settled == 10)
     #expect(try await store.blocks(from: 0, through: 1_000) == [block])
     #expect(try await store.storedOrders(of: stream) == OrderSet([1...10]))
     #expect(try await store.storedOrders(of: Given.stream(2)) == OrderSet())
@@ -68,7 +68,7 @@ import Testing
     }
     #expect(refused?.code == "conflict")
     #expect(try await store.blocks(from: 0, through: 1_000).count == 1)
-    #expect(try await store.durableOrder(of: stream) == 10)
+    #expect(try await store.stored(stream).settled == 10)
   }
 
   /// As when the store was killed after a block, and the frame log's batches are cut otherwise.
@@ -177,7 +177,7 @@ import Testing
     try store.history.remove(.raw(HistoryDay(of: Given.now)))
     #expect(try await store.blocks(from: 0, through: .max).map(\.firstOrder) == [2, 3])
     // What was settled stays so.
-    #expect(try await store.durableOrder(of: stream) == 3)
+    #expect(try await store.stored(stream).settled == 3)
   }
 
   /// What retention removes is not missed, also when the disk had no room for the list of names; what
@@ -216,6 +216,37 @@ import Testing
     let last = try HistoryFiles(folder: directory.path + "/history")
     last.told(last.missing)
     #expect(try missing() == [])
+  }
+
+  /// What somebody takes away under a running manager is in the database by the next look.
+  @Test func aLogThatIsTakenAwayIsMovedIntoItsDatabase() async throws {
+    let stream = Given.stream(1)
+    let file = HistoryFile.raw(HistoryDay(of: Given.now))
+    for order in UInt64(1)...2 {
+      let begin = Given.now + Int64(order)
+      var write = write(Given.block(stream, orders: order...order, from: begin, through: begin))
+      write.series = [(SeriesID(order), Given.series("m\(order)"))]
+      try await store.append(write, nanoseconds: begin)
+      #expect(await store.rescueLogs().isEmpty == (order == 1))
+      let names = ["state.sqlite-wal", "history/\(file.name)-wal"]
+      if order == 1 {
+        for name in names {
+          try FileManager.default.removeItem(atPath: directory.path + "/" + name)
+        }
+        #expect(Set(await store.rescueLogs()) == Set(names))
+      }
+      // As another process finds them.
+      let copy = try TemporaryDirectory()
+      try FileManager.default.createDirectory(
+        atPath: copy.path + "/history", withIntermediateDirectories: false)
+      for name in ["state.sqlite", "history/\(file.name)"] {
+        try copy.put(name, try directory.contents(name))
+      }
+      let next = try StateStore(directory: StateDirectory(path: copy.path))
+      #expect(try await next.stored(stream).held == OrderSet([1...order]))
+      #expect(try await next.stored(stream).settled == order)
+      try next.close()
+    }
   }
 
   enum Going: CaseIterable { case removed, emptied, replaced }

@@ -1,0 +1,62 @@
+import Foundation
+import GRDB
+import Platform
+import Synchronization
+
+/// Logs of databases that somebody removes while they are open. SQLite goes on writing to the file that has
+/// no name any more, and whoever opens the database next finds nothing of it.
+extension DatabaseWriter {
+  /// Moves what such a log holds into the database.
+  ///
+  /// - Returns: whether the log was taken away. Another one is made when the database is opened again.
+  func rescueLog(of path: String) -> Bool {
+    guard FileStatus.isMissing(path + "-wal"), FileStatus(path: path) != nil else { return false }
+    // With a reader that is busy some of it stays where it is until the next time.
+    _ = try? writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+    return true
+  }
+}
+
+extension HistoryFiles {
+  /// - Returns: the names of the files whose logs were taken away.
+  func rescueLogs() async throws -> [String] {
+    try await inTurn {
+      let open = self.state.withLock { $0.open }
+      let taken = open.filter { $0.pool.rescueLog(of: self.path($0.file)) }.map(\.file)
+      // Not of those that were removed meanwhile.
+      return self.state.withLock { state in
+        taken.filter { file in state.open.contains { $0.file == file } }.map(\.name)
+      }
+    }
+  }
+}
+
+extension StateStore {
+  /// To be called every few seconds: no more than what came since is lost then by a kill.
+  ///
+  /// - Returns: the logs that were taken away, by their paths from the state directory, sorted.
+  package func rescueLogs() async -> [String] {
+    let days = (try? await history.rescueLogs()) ?? []
+    let isTaken = (try? await history.inTurn { [pool, path] in pool.rescueLog(of: path) }) ?? false
+    return days.sorted().map { "history/\($0)-wal" } + (isTaken ? ["state.sqlite-wal"] : [])
+  }
+}
+
+extension JobStore {
+  /// The same.
+  func rescueLogs() async -> [String] {
+    let folder = (self.folder as NSString).lastPathComponent
+    return await withCheckedContinuation { continuation in
+      asides.async {
+        let open = self.state.withLock { $0.open }
+        let taken = open.filter { $0.queue.rescueLog(of: self.path($0.day)) }.map(\.day)
+        let names = self.state.withLock { state in
+          taken.filter { day in state.open.contains { $0.day == day } }.map {
+            "\(folder)/\(LostJobs.name(of: $0))-wal"
+          }
+        }
+        continuation.resume(returning: names.sorted())
+      }
+    }
+  }
+}
