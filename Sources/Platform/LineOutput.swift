@@ -16,6 +16,8 @@ package final class LineOutput: Sendable {
     var waiting: [UInt8] = []
     var dropped = 0
     var isWriting = false
+    /// False where none could be made: then whoever says something writes it.
+    var hasThread = true
     /// Says how many lines were left out.
     var farewell: (@Sendable (Int) -> String)?
   }
@@ -44,14 +46,19 @@ package final class LineOutput: Sendable {
         if let context { Unmanaged<LineOutput>.fromOpaque(context).takeUnretainedValue().run() }
         return nil
       }, context)
-    if failure == 0 { pthread_detach(thread) }
+    if failure == 0, ends[0] >= 0 {
+      pthread_detach(thread)
+    } else {
+      state.withLock { $0.hasThread = false }
+    }
   }
 
   /// Adds a line with its end.
   ///
   /// - Parameter farewell: makes the line that says how many were left out.
   package func add(_ line: String, dropped farewell: @escaping @Sendable (Int) -> String) {
-    let isNew = state.withLock { state in
+    let isNew: Bool? = state.withLock { state in
+      guard state.hasThread else { return nil }
       guard state.waiting.count + line.utf8.count <= limit else {
         state.dropped += 1
         state.farewell = farewell
@@ -60,7 +67,11 @@ package final class LineOutput: Sendable {
       state.waiting += Array(line.utf8)
       return true
     }
-    if isNew { ring() }
+    switch isNew {
+    case true?: ring()
+    case false?: break
+    case nil: put(Array(line.utf8))
+    }
   }
 
   /// Waits until all is written, or the time is over.

@@ -102,6 +102,28 @@ class Completion(Lab):
         self.offers(["oss01", "oss02"], "~/iml", "server", "show", f"--state-dir={site.state}", "oss")
         self.offers(["oss01", "oss02"], "iml", "server", "show", f"--state-dir={site.state}", "oss")
 
+    def test_words_in_quotes_are_what_the_shell_takes_them_for(self):
+        site = self.site()
+        self.environment["IML_STATE_DIR"] = ""
+        spaced = self.path / "a b"
+        spaced.symlink_to(site.state)
+        escaped = str(spaced).replace(" ", "\\ ")
+        for folder in (f'"{spaced}"', f"'{spaced}'", escaped):
+            self.offers(["oss01", "oss02"], "iml", "server", "show", "--state-dir", folder, "oss")
+        self.offers(["oss01", "oss02"], "iml", f'--state-dir="{site.state}"', "server", "show", "oss")
+        # Within a quote that is open the name goes on; where one stands in a word, nobody knows.
+        self.offers(["oss01", "oss02"], "iml", "server", "show", "--state-dir", str(site.state), "'oss")
+        for word in ("oss0'", "os''s", "o\\s", '"oss"'):
+            self.assertEqual(
+                self.bash("iml", "server", "show", "--state-dir", str(site.state), word), [], word)
+
+    def test_what_is_left_out_is_completed_as_what_the_verb_lists(self):
+        self.site()
+        self.offers(["oss01", "oss02"], "iml", "server", "list", "-x", "oss")
+        self.offers(["oss01", "oss02"], "iml", "-o", "json", "server", "list", "--exclude", "oss")
+        self.offers(["scratch-MDT0000", "scratch-MDT0001"], "iml", "target", "list", "-x", "scratch-M")
+        self.offers(["scratch"], "iml", "fs", "list", "-x", "s")
+
     def test_bash_reads_no_name_as_more_than_text(self):
         folder = self.path / "fake"
         folder.mkdir()

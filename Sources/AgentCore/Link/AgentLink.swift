@@ -94,6 +94,8 @@ package struct AgentLink: Sendable {
   /// The manager asked for them, or their time has come: told once what is more urgent is out, however often
   /// it asks.
   private var owesDigests = false
+  /// Of the first batch.
+  private var began: Stamp?
   /// So much of what is most urgent may wait, of a manager that does not read.
   private static let controlAtMost = 16
 
@@ -133,7 +135,7 @@ package struct AgentLink: Sendable {
           highestOrder: buffer.highestOrder,
           firstHeldOrder: min(buffer.firstHeldOrder, spool.firstHeldOrder ?? .max),
           givenUp: told.givenUp, lives: spool.heldLives,
-          collectMilliseconds: collectMilliseconds, readsTree: identity.readsTree)))
+          collectMilliseconds: collectMilliseconds, began: began, readsTree: identity.readsTree)))
     return certificateExpired ? [.makeRenewalRequest] : []
   }
 
@@ -225,6 +227,7 @@ package struct AgentLink: Sendable {
     guard !samples.isEmpty else { return }
     let (ids, bits) = series.numbered(samples)
     buffer.append(stamp: stamp, ids: ids, bits: bits)
+    began = began ?? stamp
     overflow()
   }
 

@@ -119,6 +119,7 @@ extension Site {
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)
     interruptions[id] = nil
+    lossEnds[id] = nil
     timeline.forget(id)
     lastBatch[id] = nil
     clocks[id] = nil

@@ -153,7 +153,7 @@ extension Site {
       if let life, earlier != nil, live[handle.server]?.handle == handle {
         live[handle.server]?.reached[life] = nanoseconds
       }
-      closeInterruption(stream, nanoseconds, now)
+      closeInterruption(stream, order: batch.order, nanoseconds, now)
       notePause(stream, batch, nanoseconds, now)
       let last = lastBatch[handle.server]?.nanoseconds ?? 0
       // A replay does not make an earlier life the last one.
@@ -171,10 +171,22 @@ extension Site {
     order > 1 ? !head.isKnown(order - 1, of: handle.stream) : !handle.lives.isEmpty
   }
 
-  private func closeInterruption(_ stream: StreamKey, _ nanoseconds: Int64, _ now: Moment) {
+  /// Of a life of which batches are told to be lost, and none came yet: what is held comes after them.
+  func closeLostInterruption(_ stream: StreamKey, _ now: Moment) {
+    guard let begin = interruptions[stream.server]?[stream]?.beforeNanoseconds,
+      head.highestOrder(stream) > 0
+    else { return }
+    closeInterruption(stream, order: 1, begin, now)
+  }
+
+  /// The newest batches of a life may come first, and the oldest be lost.
+  private func closeInterruption(
+    _ stream: StreamKey, order: UInt64, _ time: Int64, _ now: Moment
+  ) {
     guard let interruption = interruptions[stream.server]?.removeValue(forKey: stream) else {
       return
     }
+    let nanoseconds = order == 1 ? time : min(interruption.beforeNanoseconds ?? time, time)
     // Within one and a half cycles no batch is missing: the new life went on where the old ended.
     let cycle =
       live[stream.server]?.intervalBefore ?? Int64(settings.collectMilliseconds) * 1_000_000

@@ -22,9 +22,13 @@ extension Site {
         times.nanoseconds(stamp, clock: clock, now: now.wallNanoseconds)
       }
       let (first, last) = (time(held.firstStamp), time(held.lastStamp))
+      let begin =
+        held.firstOrder == 1
+        ? held.firstStamp : held.lost.first { $0.from == 1 }.flatMap(\.stamps)?.first
       chain.append(
         LifeChain.Link(
           stream: stream, lastOrder: held.lastOrder, endNanoseconds: last,
+          beginNanoseconds: begin.map { min(time($0), now.wallNanoseconds) },
           highestSeen: head.highestOrder(stream)))
       losses += settle(held, stream, first, last, now, time).map { (held, $0) }
       opened.append(
@@ -95,6 +99,7 @@ extension Site {
     let before = times?.before ?? earlier?.times.upperBound ?? now.wallNanoseconds
     let loss = record(lost, stream, after: after, before: max(before, after ?? before), now)
     if let loss { log(loss, stream.server) }
+    closeLostInterruption(stream, now)
   }
 
   /// Of what the agent lost only that is lost which did not come before. The caller logs it.
@@ -107,7 +112,8 @@ extension Site {
     newLost += lost.map { (stream, $0) }
     let isAll = batches == told.through - told.from + 1
     let loss = SampleLoss(
-      afterNanoseconds: after, beforeNanoseconds: before, batches: batches,
+      afterNanoseconds: lossBegin(after, lost, of: stream, end: before), beforeNanoseconds: before,
+      batches: batches,
       samples: isAll ? told.samples : nil,
       reason: told.samples == nil
         ? "the agent's spool no longer holds them, or they are damaged there"

@@ -37,8 +37,7 @@ extension Site {
           "reason": "\(trouble)",
         ])
     }
-    noteInterruptions(hello, stream, chain)
-    settleMissing(hello, stream, now)
+    noteHoles(hello, stream, clock, chain, now)
     let told = Set([stream] + lives.map(\.life.stream))
     let interval = hello.collectMilliseconds.flatMap(Self.interval)
     setPaces(told, hello.server, speaks: stream, since: sent, interval: interval)
@@ -128,19 +127,32 @@ extension Site {
     head.resume(stream, durable: stored.held.ranges + (durable > 0 ? [1...durable] : []))
   }
 
+  /// What is missing before and between the batches that the agent still has.
+  func noteHoles(
+    _ hello: Hello, _ stream: StreamKey, _ clock: ClockModel, _ earlier: [LifeChain.Link],
+    _ now: Moment
+  ) {
+    let began = hello.began.flatMap { clock.corrected($0) }
+    noteInterruptions(stream, began: began.map { min($0, now.wallNanoseconds) }, earlier)
+    settleMissing(hello, stream, now)
+    for life in earlier.map(\.stream) + [stream] { closeLostInterruption(life, now) }
+  }
+
   /// Other lives of the agent than the last one that was heard: nothing was sampled between them.
   private func noteInterruptions(
-    _ hello: Hello, _ stream: StreamKey, _ earlier: [LifeChain.Link]
+    _ stream: StreamKey, began: Int64?, _ earlier: [LifeChain.Link]
   ) {
+    let server = stream.server
     let own = LifeChain.Link(
-      stream: stream, lastOrder: nil, endNanoseconds: 0, highestSeen: head.highestOrder(stream))
-    let chain = LifeChain(
-      links: earlier + [own], last: lastBatch[hello.server], stopped: stopped)
-    interruptions[hello.server] = chain.interruptions
-    timeline.forget(hello.server, but: Set(chain.links.map(\.stream.boot)))
+      stream: stream, lastOrder: nil, endNanoseconds: 0, beginNanoseconds: began,
+      highestSeen: head.highestOrder(stream))
+    let chain = LifeChain(links: earlier + [own], last: lastBatch[server], stopped: stopped)
+    interruptions[server] = chain.interruptions
+    timeline.forget(server, but: Set(chain.links.map(\.stream.boot)))
     let told = Set(chain.links.map(\.stream))
+    lossEnds[server] = lossEnds[server]?.filter { told.contains($0.key) }
     stopped = stopped.filter {
-      $0.server != hello.server || told.contains($0) || $0 == lastBatch[hello.server]?.stream
+      $0.server != server || told.contains($0) || $0 == lastBatch[server]?.stream
     }
   }
 
@@ -155,6 +167,7 @@ extension Site {
     try await resume(handle.stream)
     let lost = head.dropped(handle.stream, from: givenUp.from, through: givenUp.through)
     record(lost, givenUp: givenUp, handle.stream, now)
+    closeLostInterruption(handle.stream, now)
   }
 
   private func record(
@@ -171,9 +184,11 @@ extension Site {
     let told = givenUp.map { $0.through - $0.from + 1 }
     let clock = clocks[stream.server]
     let times = isOverflow ? lostTimes(givenUp?.stamps, now) { clock?.corrected($0) } : nil
+    let before = times?.before ?? now.wallNanoseconds
+    let after = times?.after ?? lastBatch[stream.server]?.nanoseconds
     let loss = SampleLoss(
-      afterNanoseconds: times?.after ?? lastBatch[stream.server]?.nanoseconds,
-      beforeNanoseconds: times?.before ?? now.wallNanoseconds, batches: batches,
+      afterNanoseconds: lossBegin(after, lost, of: stream, end: before),
+      beforeNanoseconds: before, batches: batches,
       samples: isOverflow && told == batches ? givenUp?.samples : nil,
       reason: isOverflow
         ? "the agent had no room left for them while nothing was acknowledged"
@@ -189,6 +204,29 @@ extension Site {
     else { return nil }
     let wall = now.wallNanoseconds
     return (min(max(first, .min + 1) - 1, wall), last < wall ? last + 1 : wall)
+  }
+
+  /// Since when batches are lost. An agent gives up whole segments, and tells of each when it was begun; what
+  /// it lost before, it tells again with what it lost now. Not before what is known of the same life.
+  ///
+  /// - Parameters:
+  ///   - told: by the agent.
+  ///   - end: of the loss.
+  func lossBegin(
+    _ told: Int64?, _ lost: [ClosedRange<UInt64>], of stream: StreamKey, end: Int64
+  ) -> Int64? {
+    guard let first = lost.first?.lowerBound, let last = lost.last?.upperBound else { return told }
+    var begin = told
+    if let known = lastBatch[stream.server], known.stream == stream, known.order < first,
+      known.nanoseconds <= end
+    {
+      begin = max(begin ?? .min, known.nanoseconds)
+    }
+    if let known = lossEnds[stream.server]?[stream], known.order < first, known.nanoseconds <= end {
+      begin = max(begin ?? .min, known.nanoseconds)
+    }
+    lossEnds[stream.server, default: [:]][stream] = (last, end)
+    return begin
   }
 
   func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {

@@ -89,6 +89,8 @@ package actor Site {
   let startedNanoseconds = Clock.wall()
   var live: [ServerID: Live] = [:]
   var clocks: [ServerID: ClockModel] = [:]
+  /// Of each life the end of what was lost last: its highest order, and when that was.
+  var lossEnds: [ServerID: [StreamKey: (order: UInt64, nanoseconds: Int64)]] = [:]
   /// Holes that the first batch of a stream will close.
   var interruptions: [ServerID: [StreamKey: Interruption]] = [:]
   /// Streams whose agent said goodbye because it was stopped.

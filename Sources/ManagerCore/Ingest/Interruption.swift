@@ -3,11 +3,16 @@ import Protocol
 /// Between two lives of an agent's process: what the next life's first batch shows to be a hole.
 package struct Interruption: Hashable, Sendable {
   package var afterNanoseconds: Int64?
+  /// When the next life's first batch was made, whether it comes or not; `nil`: nobody says.
+  package var beforeNanoseconds: Int64?
   /// 0 when nothing was made in between, `nil` when nobody can know.
   package var batches: UInt64?
   package var reason: String
-  package init(afterNanoseconds: Int64?, batches: UInt64?, reason: String) {
+  package init(
+    afterNanoseconds: Int64?, beforeNanoseconds: Int64? = nil, batches: UInt64?, reason: String
+  ) {
     self.afterNanoseconds = afterNanoseconds
+    self.beforeNanoseconds = beforeNanoseconds
     self.batches = batches
     self.reason = reason
   }
@@ -20,15 +25,19 @@ package struct LifeChain: Sendable {
     /// `nil` for the life that speaks.
     package var lastOrder: UInt64?
     package var endNanoseconds: Int64
+    /// Of its first batch, as far as it tells.
+    package var beginNanoseconds: Int64?
     /// The highest order that ever came from it; 0 when none did.
     package var highestSeen: UInt64
 
     package init(
-      stream: StreamKey, lastOrder: UInt64?, endNanoseconds: Int64, highestSeen: UInt64
+      stream: StreamKey, lastOrder: UInt64?, endNanoseconds: Int64,
+      beginNanoseconds: Int64? = nil, highestSeen: UInt64
     ) {
       self.stream = stream
       self.lastOrder = lastOrder
       self.endNanoseconds = endNanoseconds
+      self.beginNanoseconds = beginNanoseconds
       self.highestSeen = highestSeen
     }
   }
@@ -60,6 +69,7 @@ package struct LifeChain: Sendable {
       } else if let last, !links.contains(where: { $0.stream == last.stream }) {
         found[link.stream] = unspooled(last.stream, last.nanoseconds, before: link)
       }
+      found[link.stream]?.beforeNanoseconds = link.beginNanoseconds
     }
     return found
   }

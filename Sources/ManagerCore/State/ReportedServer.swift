@@ -131,7 +131,7 @@ struct ReportedServer: Sendable {
       return "on \(name) the collector \(collector) fails"
         + (progress.reason.map { " (\($0))" } ?? "")
     case .stalled:
-      return "on \(name) a read of the collector \(collector) hangs"
+      return "on \(name) a read of the collector \(collector) has not come back yet"
     case .sampled, .notApplicable, .unrecognised:
       if isFresh(progress, at: now, policy) {
         return "\(name) has not reported all of it yet"

@@ -48,6 +48,42 @@ enum BashCompletion {
         are_names=true
     }
 
+    # The words of a line without their quotes, as the shell would have them. Fails where the last word has
+    # quotes in it: but for one at its begin, what would replace it is not known.
+    __NAME_split() {
+        local -r line="${1}"
+        local word='' quote='' character
+        local -i place=0 begin=0 is_word=0 is_quoted=0
+        typed_words=()
+        while ((place < ${#line})); do
+            character="${line:${place}:1}"
+            if [[ "${quote}" != \' && "${character}" = \\ ]]; then
+                ((place += 1))
+                word+="${line:${place}:1}"
+                is_word=1 is_quoted=1
+            elif [[ -n "${quote}" && "${character}" != "${quote}" ]]; then
+                word+="${character}"
+            elif [[ "${character}" = [\"\'] ]]; then
+                if [[ -n "${quote}" ]]; then
+                    quote='' is_quoted=1
+                else
+                    quote="${character}"
+                    ((is_word)) && is_quoted=1
+                    is_word=1
+                fi
+            elif [[ "${character}" = [[:blank:]] ]]; then
+                ((is_word)) && typed_words+=("${word}")
+                word='' is_word=0 is_quoted=0
+            else
+                word+="${character}"
+                is_word=1
+            fi
+            ((place += 1))
+        done
+        typed_words+=("${word}")
+        ((!is_quoted))
+    }
+
     # Completes the words as they were typed: bash also breaks them at : and =.
     FUNCTION_as_typed() {
         local -r replaced="${2}"
@@ -57,14 +93,7 @@ enum BashCompletion {
         type -P -- "${program}" >/dev/null || program=NAME
         local IFS=$' \t\n' are_names=false last
         local -a typed_words
-        if [[ "${line}" = *[\"\'\\]* ]]; then
-            # Quoted words are what bash takes them for.
-            typed_words=("${COMP_WORDS[@]:0:${COMP_CWORD} + 1}")
-            FUNCTION "${@}"
-            return
-        fi
-        read -r -a typed_words <<< "${line}"
-        [[ "${line}" = *[[:blank:]] ]] && typed_words+=('')
+        __NAME_split "${line}" || return
         last="${typed_words[${#typed_words[@]} - 1]}"
         if [[ "${last}" = --*=* ]]; then
             typed_words[${#typed_words[@]} - 1]="${last%%=*}"

@@ -47,6 +47,19 @@ struct CommandLineWords {
     output = CommandLineWords.format(in: ordered)
   }
 
+  /// The first word of an unfinished line, without the program, that is no option and no value of one.
+  static func verb(in words: ArraySlice<String>) -> String? {
+    var rest = words
+    while let word = rest.popFirst() {
+      if optionsWithValue.contains(word) {
+        rest = rest.dropFirst()
+      } else if !word.hasPrefix("-") {
+        return word
+      }
+    }
+    return nil
+  }
+
   /// The words of an unfinished line that tell where the manager is, wherever they stand.
   static func connection(in words: [String]) -> [String] {
     let words = words.prefix { $0 != "--" }
@@ -58,7 +71,8 @@ struct CommandLineWords {
       }
   }
 
-  /// `--watch` takes the next word only when that is written as a span: else it may be a name.
+  /// `--watch` takes the next word only when that is written as a span, were it one that is refused: else it
+  /// may be a name.
   private static func bound(_ words: [String]) -> [String] {
     var bound: [String] = []
     var rest = words[...]
@@ -68,8 +82,9 @@ struct CommandLineWords {
         continue
       }
       let isSpan = rest.first.map { next in
-        next.last.map { "smhdw".contains($0) } ?? false
-          && next.utf8.count > 1 && next.utf8.dropLast().allSatisfy { (0x30...0x39).contains($0) }
+        let digits = next.prefix { ("0"..."9").contains($0) }
+        let unit = next.dropFirst(digits.count)
+        return !digits.isEmpty && ["s", "m", "h", "d", "w", "ms", "us", "ns"].contains(unit)
       }
       bound.append(
         "--watch="

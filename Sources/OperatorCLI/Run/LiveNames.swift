@@ -88,4 +88,16 @@ extension CompletionKind {
   static func live(_ names: LiveNames) -> CompletionKind {
     .custom { words, _, prefix in await names.complete(words, prefix) }
   }
+
+  /// Of what the line's verb is about.
+  static let liveOfVerb = CompletionKind.custom { words, _, prefix in
+    let names: LiveNames? =
+      switch CommandLineWords.verb(in: words.dropFirst()) {
+      case "server": .servers
+      case "target": .targets
+      case "fs": .fileSystems
+      default: nil
+      }
+    return await names?.complete(words, prefix) ?? []
+  }
 }

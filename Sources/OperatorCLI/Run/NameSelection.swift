@@ -5,7 +5,8 @@ import Protocol
 struct ExclusionOptions: ParsableArguments {
   @Option(
     name: [.customShort("x"), .customLong("exclude")],
-    help: ArgumentHelp("Leave these out; a list, may be repeated.", valueName: "list"))
+    help: ArgumentHelp("Leave these out; a list, may be repeated.", valueName: "list"),
+    completion: .liveOfVerb)
   var lists: [NameArgument] = []
 }
 

@@ -130,6 +130,7 @@ extension Message {
       try WireLimits.check(orders: hello.highestOrder, hello.firstHeldOrder ?? 0)
       if let up = hello.givenUp { try WireLimits.check(up) }
       try WireLimits.check(lives: hello.lives ?? [])
+      if let began = hello.began { try WireLimits.check(began) }
       self = .hello(hello)
     case .welcome:
       let welcome = try body(Welcome.self)

@@ -64,6 +64,9 @@ package struct Hello: Codable, Hashable, Sendable {
   /// How often it collects until it is told otherwise, in milliseconds; `nil` from an agent that does not
   /// tell.
   package var collectMilliseconds: Int?
+  /// Of this life's first batch, held or not; `nil` when there was none yet, or from an agent that does not
+  /// tell.
+  package var began: Stamp?
   /// True when the agent reads a tree that is not `/`: what it reports is no live server.
   package var readsTree: Bool
 
@@ -72,7 +75,7 @@ package struct Hello: Codable, Hashable, Sendable {
     boot: BootID, incarnation: String, hostname: String, agentVersion: String,
     capabilities: [String] = [], highestOrder: UInt64, firstHeldOrder: UInt64? = nil,
     givenUp: GivenUp? = nil, lives: [HeldLife]? = nil, collectMilliseconds: Int? = nil,
-    readsTree: Bool
+    began: Stamp? = nil, readsTree: Bool
   ) {
     self.major = major
     self.minor = minor
@@ -87,6 +90,7 @@ package struct Hello: Codable, Hashable, Sendable {
     self.givenUp = givenUp
     self.lives = lives
     self.collectMilliseconds = collectMilliseconds
+    self.began = began
     self.readsTree = readsTree
   }
 }

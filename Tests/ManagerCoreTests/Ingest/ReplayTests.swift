@@ -145,11 +145,12 @@ import Testing
   }
 
   private func link(
-    _ name: String, boot: String = "b", last: UInt64? = 10, end: Int64 = 100, seen: UInt64 = 0
+    _ name: String, boot: String = "b", last: UInt64? = 10, end: Int64 = 100,
+    begin: Int64? = nil, seen: UInt64 = 0
   ) throws -> LifeChain.Link {
     LifeChain.Link(
       stream: try stream(name, boot: boot), lastOrder: last, endNanoseconds: end,
-      highestSeen: seen)
+      beginNanoseconds: begin, highestSeen: seen)
   }
 
   private func last(_ name: String, _ nanoseconds: Int64) throws -> LastBatch {
@@ -159,16 +160,18 @@ import Testing
   @Test func eachPauseBetweenLivesIsFoundOnceAndLosesNothing() throws {
     let chain = LifeChain(
       links: [
-        try link("1", end: 100, seen: 10), try link("2", end: 200),
+        try link("1", end: 100, seen: 10), try link("2", end: 200, begin: 130),
         try link("3", boot: "c", last: nil),
       ], last: try last("1", 90), stopped: [])
     let found = chain.interruptions
     #expect(found.count == 2)
     let second = try #require(found[try stream("2")])
     #expect(second.afterNanoseconds == 100 && second.batches == 0)
+    #expect(second.beforeNanoseconds == 130)
     #expect(second.reason.hasPrefix("the agent's process ended"))
     let third = try #require(found[try stream("3", boot: "c")])
     #expect(third.afterNanoseconds == 200 && third.batches == 0)
+    #expect(third.beforeNanoseconds == nil)
     #expect(third.reason.hasPrefix("the server was restarted"))
   }
 

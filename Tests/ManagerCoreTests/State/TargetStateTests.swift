@@ -75,7 +75,7 @@ import Testing
 
   @Test(arguments: [
     (StagedServer.Cycle.failed("EIO"), "on oss01 the collector ost fails (EIO)"),
-    (.stalled, "on oss01 a read of the collector ost hangs"),
+    (.stalled, "on oss01 a read of the collector ost has not come back yet"),
   ])
   func aFailedOrHangingCollectorIsNoEvidence(cycle: StagedServer.Cycle, words: String) throws {
     var stage = try Stage.pair()

@@ -81,6 +81,108 @@ import Testing
     #expect(loss.samples == 8)
   }
 
+  /// Two lives of which all is given up, and one of which the begin is: each hole has its own reason, and no
+  /// time two.
+  @Test func pausesBetweenLivesAndWhatTheyLostDoNotOverlap() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let server = Given.server(1)
+    let boot: Int64 = 1 << 40
+    await manager.site.setClock(of: server, boot: boot)
+    func stamp(_ secondsAgo: Int64) -> Stamp {
+      Stamp(bootNanoseconds: boot - secondsAgo * Given.second, wallNanoseconds: 1)
+    }
+    func life(_ name: String) -> StreamKey {
+      StreamKey(server: server, boot: BootID("boot"), incarnation: name)
+    }
+    // Of the first all up to its second batch came.
+    for (order, secondsAgo) in [(UInt64(1), Int64(300)), (2, 290)] {
+      try await manager.send(
+        ToldBatch(stream: life("first"), order: order, values: ["a": order]),
+        boot: stamp(secondsAgo).bootNanoseconds)
+    }
+    await manager.site.flush(force: true)
+    func held(_ name: String, _ last: UInt64, _ from: Int64, _ through: Int64, lost: UInt64)
+      -> HeldLife
+    {
+      HeldLife(
+        boot: BootID("boot"), incarnation: name, firstOrder: last + 1, lastOrder: last,
+        firstStamp: stamp(through), lastStamp: stamp(through),
+        lost: [
+          LostBatches(
+            from: lost, through: last, samples: 8,
+            stamps: LostStamps(first: stamp(from), last: stamp(through)))
+        ])
+    }
+    // The segment that it gave up began with what came.
+    let hello = Hello(
+      server: server, boot: BootID("boot"), incarnation: "third", hostname: "oss01",
+      agentVersion: "1", highestOrder: 9, firstHeldOrder: 5,
+      givenUp: GivenUp(
+        from: 1, through: 4, samples: 4, stamps: LostStamps(first: stamp(90), last: stamp(60))),
+      lives: [
+        held("first", 9, 300, 220, lost: 2), held("second", 9, 200, 120, lost: 1),
+      ], began: stamp(90), readsTree: false)
+    for _ in 1...2 {
+      try await manager.site.meet(hello, sent: stamp(0))
+      await manager.site.flush(force: true)
+    }
+    // Of what it had lost before it tells again with what it loses now.
+    try await manager.site.dropped(
+      GivenUp(
+        from: 1, through: 5, samples: 5, stamps: LostStamps(first: stamp(90), last: stamp(50))),
+      FrameSite.handle(life("third")))
+    try await manager.send(
+      ToldBatch(stream: life("third"), order: 6, values: ["a": 6]), boot: stamp(40).bootNanoseconds)
+    await manager.site.flush(force: true)
+    let losses = try await manager.store.losses(of: server, newest: 99)
+    let end = try #require(losses.map(\.beforeNanoseconds).max())
+    let spans = losses.map { loss in
+      [loss.afterNanoseconds ?? 0, loss.beforeNanoseconds].map {
+        Int((Double(end - $0) / Double(Given.second * 10)).rounded()) * 10 + 50
+      }
+    }
+    #expect(
+      spans.sorted { $0[0] > $1[0] } == [
+        [290, 220], [220, 200], [200, 120], [120, 90], [90, 60], [60, 50],
+      ])
+    #expect(losses.filter { $0.batches == 0 }.count == 2)
+    #expect(losses.reduce(0) { $0 + ($1.batches ?? 0) } == 7 + 9 + 4 + 1)
+  }
+
+  /// What an agent holds in memory comes before what is on its disk: the pause ends where its life began.
+  @Test func aPauseEndsWhereALifeBeganWhateverComesFirst() async throws {
+    let directory = try TemporaryDirectory()
+    let manager = try await FrameSite(directory.path)
+    let server = Given.server(1)
+    let boot: Int64 = 1 << 40
+    await manager.site.setClock(of: server, boot: boot)
+    func stamp(_ secondsAgo: Int64) -> Stamp {
+      Stamp(bootNanoseconds: boot - secondsAgo * Given.second, wallNanoseconds: 1)
+    }
+    let hello = Hello(
+      server: server, boot: BootID("boot"), incarnation: "second", hostname: "oss01",
+      agentVersion: "1", highestOrder: 9, firstHeldOrder: 1,
+      lives: [
+        HeldLife(
+          boot: BootID("boot"), incarnation: "first", firstOrder: 1, lastOrder: 3,
+          firstStamp: stamp(300), lastStamp: stamp(220))
+      ], began: stamp(200), readsTree: false)
+    try await manager.site.meet(hello, sent: stamp(0))
+    let second = StreamKey(server: server, boot: BootID("boot"), incarnation: "second")
+    for (order, secondsAgo) in [(UInt64(9), Int64(100)), (1, 200)] {
+      try await manager.send(
+        ToldBatch(stream: second, order: order, values: ["a": order]),
+        boot: stamp(secondsAgo).bootNanoseconds)
+    }
+    await manager.site.flush(force: true)
+    let losses = try await manager.store.losses(of: server, newest: 99)
+    let loss = try #require(losses.first)
+    #expect(losses.count == 1 && loss.batches == 0)
+    let length = loss.beforeNanoseconds - (loss.afterNanoseconds ?? 0)
+    #expect(abs(length - 20 * Given.second) < Given.second)
+  }
+
   /// Also when its session has ended, and with it the finding.
   @Test func seriesThatAreLeftOutAreALossThatIsTold() async throws {
     let directory = try TemporaryDirectory()
@@ -332,6 +434,16 @@ extension Site {
     clock.observed(
       sent: Stamp(bootNanoseconds: boot, wallNanoseconds: 1), received: Clock.wall())
     clocks[server] = clock
+  }
+
+  fileprivate func meet(_ hello: Hello, sent: Stamp) async throws {
+    let stream = StreamKey(
+      server: hello.server, boot: hello.boot, incarnation: hello.incarnation)
+    let clock = try #require(clocks[hello.server])
+    var chain: [LifeChain.Link] = []
+    _ = try await openLives(hello, clock, sent, &chain)
+    try await resume(stream)
+    noteHoles(hello, stream, clock, chain, now)
   }
 
   fileprivate func openLives(of hello: Hello, sent: Stamp) async throws {
