@@ -140,7 +140,7 @@ extension Site {
 
   /// As a loss of each server, for the next start may find numbers that are higher again.
   private func tellOlderDatabase(_ older: Diagnostic) async throws(DiagnosticError) {
-    let reason = "\(older.subject): \(older.reason)"
+    let reason = "\(older.subject): \(older.reason); whose they were is not known"
     for server in observed.servers(at: now).map(\.id) {
       guard try await !store.losses(of: server).contains(where: { $0.reason == reason }) else {
         continue

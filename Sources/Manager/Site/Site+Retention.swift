@@ -106,6 +106,8 @@ extension Site {
         tellLate(task, hours: late ?? 0)
       }
       try await store.history.markGone(day)
+      // What comes late may make a file of this day again, without what was in this one.
+      try await store.forgetNewestBlocks(of: [day])
     } catch {
       // A full disk takes no roll-up; the newest samples are worth more than the oldest.
       guard evenUnmarked else { throw error }

@@ -153,7 +153,8 @@ enum StateMigrations {
     ) STRICT, WITHOUT ROWID;
     """
 
-  /// Of each stream the highest order that was written to a block, and the day whose file that is in.
+  /// Of each stream the highest order that was written to a block, and the day whose file that is in; no day
+  /// where it is not missed any more.
   private static let newestBlocks = """
     ALTER TABLE streams ADD COLUMN block_order INTEGER;
     ALTER TABLE streams ADD COLUMN block_day INTEGER;

@@ -59,7 +59,9 @@ extension StateStore {
   package func stored(_ key: StreamKey) async throws(DiagnosticError) -> StoredStream {
     let held = try await storedOrders(of: key)
     let row = try await read { db in try StreamTable.find(key, db) }
-    let newest = row?.newest.flatMap { history.isWhole($0.day) ? $0.order : nil }
+    let newest = row?.newest.flatMap { newest in
+      newest.day.map(history.isWhole) == true ? newest.order : nil
+    }
     return StoredStream(
       held: held, settled: row?.order ?? 0, newest: newest,
       // As long as a day that was set aside lies there, what is missing may be of it.
@@ -74,8 +76,8 @@ extension StateStore {
       var known: [HistoryDay: [(StreamKey, UInt64)]] = [:]
       let rows = try Row.fetchCursor(db, sql: "SELECT * FROM streams WHERE block_day IS NOT NULL")
       while let row = try rows.next() {
-        guard let newest = try StreamTable.NewestBlock(row) else { continue }
-        known[newest.day, default: []].append((try StreamKey(row, path: path), newest.order))
+        guard let newest = try StreamTable.NewestBlock(row), let day = newest.day else { continue }
+        known[day, default: []].append((try StreamKey(row, path: path), newest.order))
       }
       return known
     }
@@ -89,15 +91,14 @@ extension StateStore {
     return cut
   }
 
-  /// That something of these days is lost is told of all servers: what is not in their files is not missed
-  /// any more.
+  /// These days went by age or by size, or it is told of all servers that something of them is lost: what is
+  /// not in their files is not missed any more.
   package func forgetNewestBlocks(of days: [HistoryDay]) async throws(DiagnosticError) {
     guard !days.isEmpty else { return }
     try await write { db in
       for day in days {
         try db.execute(
-          sql: "UPDATE streams SET block_order = NULL, block_day = NULL WHERE block_day = ?",
-          arguments: [day.number])
+          sql: "UPDATE streams SET block_day = NULL WHERE block_day = ?", arguments: [day.number])
       }
     }
   }

@@ -28,16 +28,14 @@ struct StreamTable {
   /// The highest order of a stream that was written to a block.
   struct NewestBlock {
     var order: UInt64
-    /// Its file's.
-    var day: HistoryDay
+    /// Its file's; `nil` when what is not in there is not missed any more.
+    var day: HistoryDay?
 
     /// - Returns: `nil` for a stream without one, or of before there was a word on it.
     init?(_ row: Row) throws {
-      guard let order = try row.decode(Int64?.self, forColumn: "block_order"),
-        let day = try row.decode(Int64?.self, forColumn: "block_day")
-      else { return nil }
+      guard let order = try row.decode(Int64?.self, forColumn: "block_order") else { return nil }
       self.order = UInt64(clamping: order)
-      self.day = try HistoryDay(stored: day)
+      day = try row.decode(Int64?.self, forColumn: "block_day").map(HistoryDay.init(stored:))
     }
 
     init(_ block: HistoryBlock) {
@@ -124,7 +122,7 @@ struct StreamTable {
           """
       ).execute(arguments: [
         Int64(clamping: entry.order), nanoseconds,
-        entry.newest.map { Int64(clamping: $0.order) }, entry.newest?.day.number, entry.id,
+        entry.newest.map { Int64(clamping: $0.order) }, entry.newest?.day?.number, entry.id,
       ])
       // The order says it from now on; the last ones say that history ends before it.
       try db.cachedStatement(

@@ -249,6 +249,34 @@ import Testing
     }
   }
 
+  /// A day that went by age or size, or whose loss is told, may have a file again, of what came late.
+  @Test func whatAForgottenDayHadIsNotMissed() async throws {
+    let day = HistoryDay(of: Given.now)
+    func append(_ stream: StreamKey, _ order: UInt64, daysAgo: Int64) async throws {
+      let begin = Given.now - daysAgo * Given.day + Int64(order)
+      try await store.append(
+        write(Given.block(stream, orders: order...order, from: begin, through: begin)),
+        nanoseconds: begin)
+    }
+    try await append(Given.stream(1), 1, daysAgo: 1)
+    try await append(Given.stream(1), 2, daysAgo: 0)
+    try await append(Given.stream(2), 1, daysAgo: 0)
+    try store.history.remove(.raw(day))
+    try await append(Given.stream(2), 2, daysAgo: 0)
+    #expect(try await store.cutStreams() == [day: [Given.stream(1)]])
+    #expect(try await store.stored(Given.stream(1)).lost == 2...2)
+    #expect(try await store.stored(Given.stream(2)).lost == nil)
+    try await store.forgetNewestBlocks(of: [day])
+    #expect(try await store.cutStreams().isEmpty)
+    for number in 1...2 {
+      let stored = try await store.stored(Given.stream(number))
+      #expect(stored.lost == nil && stored.durable == 2)
+    }
+    // What comes from now on is.
+    try await append(Given.stream(1), 3, daysAgo: 0)
+    #expect(try await store.stored(Given.stream(1)).newest == 3)
+  }
+
   enum Going: CaseIterable { case removed, emptied, replaced }
 
   /// While it is open: what comes is not written into a file that nobody finds.
