@@ -54,6 +54,20 @@ import Testing
     }
   }
 
+  @Test func theTimeIsThatOfTheNumbers() throws {
+    var view = Self.view(rest: JobCounters())
+    view.beganNanoseconds = view.fromNanoseconds - 42 * Self.second
+    func title() throws -> String? {
+      JobTopPage.render(try Reply(view), Style(width: 160)).split(separator: "\n").first
+        .map(String.init)
+    }
+    #expect(try title()?.contains("the last \(Quantities.span(642)) on") == true)
+    #expect(try title()?.contains("asked") == false)
+    view.fromNanoseconds = view.throughNanoseconds - 5 * Self.second
+    let text = try #require(try title())
+    #expect(text.hasSuffix("(asked were 5 s: jobs are kept by the minute)"), "\(text)")
+  }
+
   @Test func jobsBeyondTheLimitAreOneRow() throws {
     let text = JobTopPage.render(
       try Reply(Self.view(rest: JobCounters(), limit: 1)), Style(width: 160))

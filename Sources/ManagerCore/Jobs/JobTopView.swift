@@ -18,9 +18,13 @@ package struct JobTopView: Hashable, Codable, Sendable {
   /// Nanoseconds since the epoch: what was asked for.
   package var fromNanoseconds: Int64
   package var throughNanoseconds: Int64
+  /// When what is counted began: jobs are kept by the minute, and a minute that ends in the time asked for
+  /// counts as a whole. Never after `fromNanoseconds`.
+  package var beganNanoseconds: Int64
   /// The longest time that any of the targets was looked at; rates are increases over it.
   package var coveredSeconds: Double
-  /// Looked at, of the time asked for, over all targets; 0 … 1.
+  /// Looked at, of the time from `fromNanoseconds`, or from where a target's first minute began before it,
+  /// over all targets; 0 … 1.
   package var coverage: Double
   /// Targets with reports, and those without, by label.
   package var targets: Int
@@ -48,11 +52,14 @@ package struct JobTopView: Hashable, Codable, Sendable {
   ) {
     var sums: [JobName: (increase: JobCounters, targets: Set<String>)] = [:]
     var covered: [String: Double] = [:]
+    var began: [String: Int64] = [:]
     var newest: Int64?
     unnamed = JobCounters()
     untrackedJobs = 0
     for span in spans where targets[span.target] != nil {
       covered[span.target, default: 0] += Double(span.coveredNanoseconds)
+      began[span.target] = min(
+        began[span.target] ?? fromNanoseconds, span.fromNanoseconds)
       newest = max(newest ?? span.throughNanoseconds, span.throughNanoseconds)
       unnamed += span.rest
       untrackedJobs = max(untrackedJobs, span.untracked)
@@ -77,7 +84,10 @@ package struct JobTopView: Hashable, Codable, Sendable {
     self.targets = covered.count
     silentTargets = targets.filter { covered[$0.key] == nil }.map(\.value).sorted()
     coveredSeconds = (covered.values.max() ?? 0) / 1e9
-    let asked = Double(throughNanoseconds - fromNanoseconds) * Double(targets.count)
+    beganNanoseconds = began.values.min() ?? fromNanoseconds
+    let asked = targets.keys.reduce(0) { sum, target in
+      sum + Double(throughNanoseconds) - Double(began[target] ?? fromNanoseconds)
+    }
     let seen = covered.values.reduce(0, +)
     coverage = asked > 0 ? min(1, seen / asked) : 0
     newestSecondsAgo = newest.map { max(0, Double(throughNanoseconds - $0) / 1e9) }

@@ -95,7 +95,9 @@ extension CSVTable {
   /// column `row` tells which.
   init(_ answer: Reply<JobTopView>) {
     let measures = ["readBytes", "writtenBytes", "ioOperations", "metadataOperations"]
-    let ofAnswer = ["by", "fromNanoseconds", "throughNanoseconds", "coveredSeconds", "coverage"]
+    let ofAnswer = [
+      "by", "fromNanoseconds", "throughNanoseconds", "beganNanoseconds", "coveredSeconds", "coverage",
+    ]
     header = ["row", "job"] + measures + ["targets"] + ofAnswer
     let tail = ofAnswer.map { CSVTable.text(answer.raw[$0] ?? .null) }
     func row(_ kind: String, _ job: String, _ increase: JSONValue?, _ targets: String) -> [String] {

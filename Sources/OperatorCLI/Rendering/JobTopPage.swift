@@ -15,12 +15,16 @@ enum JobTopPage {
   }
 
   private static func title(_ view: JobTopView) -> String {
-    let span = (Double(view.throughNanoseconds) - Double(view.fromNanoseconds)) / 1e9
+    let asked = (Double(view.throughNanoseconds) - Double(view.fromNanoseconds)) / 1e9
+    let span = (Double(view.throughNanoseconds) - Double(view.beganNanoseconds)) / 1e9
     let seen = Int(view.coverage.isFinite ? min(max(view.coverage, 0), 1) * 100 : 0)
     let targets = view.targets == 1 ? "1 target" : "\(view.targets) targets"
     var text = "Jobs by \(word(view.by)), the last \(Quantities.span(span)) on \(targets)"
     text += "; \(seen) % of that time was looked at"
     if let age = view.newestSecondsAgo { text += ", last \(Quantities.ago(age))" }
+    if span > asked * 1.1 {
+      text += " (asked were \(Quantities.span(asked)): jobs are kept by the minute)"
+    }
     return text
   }
 

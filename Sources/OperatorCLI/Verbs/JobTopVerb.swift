@@ -21,7 +21,10 @@ struct JobTopVerb: ReadingVerb {
     help: ArgumentHelp("Only the targets of these file systems; a list.", valueName: "name"),
     completion: .live(.fileSystems))
   var fileSystem: NameArgument?
-  @Option(help: ArgumentHelp("How far back: 90s, 15m, 1h, 2d, 1w.", valueName: "span"))
+  @Option(
+    help: ArgumentHelp(
+      "How far back: 90s, 15m, 1h, 2d, 1w. Jobs are kept by the minute: what is shown may begin up to a"
+        + " minute earlier, and says so.", valueName: "span"))
   var last = SpanArgument(seconds: 600)
   @Option(help: "At most so many jobs, up to 1000.") var limit = 20
   @OptionGroup var watching: WatchOptions

@@ -165,6 +165,28 @@ import Testing
     #expect(view.coveredSeconds == 10 && view.newestSecondsAgo == 0)
   }
 
+  /// A minute is one row: it can not be cut, so the answer is of all of it.
+  @Test func whatBeganBeforeTheTimeAskedForWidensIt() {
+    let spans = [
+      JobSpan(
+        Self.report(1, ["a": 60]), target: "T0", fromNanoseconds: 0,
+        throughNanoseconds: 60 * Self.second),
+      JobSpan(
+        Self.report(2, ["a": 20]), target: "T1", fromNanoseconds: 58 * Self.second,
+        throughNanoseconds: 63 * Self.second),
+    ]
+    let view = JobTopView(
+      spans, by: .write, limit: 5, targets: ["T0": "x", "T1": "y", "T2": "z"],
+      fromNanoseconds: 58 * Self.second, throughNanoseconds: 63 * Self.second)
+    #expect(view.fromNanoseconds == 58 * Self.second && view.beganNanoseconds == 0)
+    #expect(view.coveredSeconds == 60)
+    // 60 of 63 s, 5 of 5 s, and none of 5 s.
+    #expect(abs(view.coverage - 65.0 / 73.0) < 1e-9)
+    let none = JobTopView(
+      [], by: .write, limit: 5, targets: ["T0": "x"], fromNanoseconds: 5, throughNanoseconds: 9)
+    #expect(none.beganNanoseconds == 5 && none.coverage == 0)
+  }
+
   @Test func aJobThatDidNothingByTheMeasureIsNotRankedByIt() {
     let view = JobTopView(
       [Self.span(Self.report(1, ["a": 5]), at: 10)], by: .metadata, limit: 5,
