@@ -118,6 +118,7 @@ extension Site {
 
   func forgotten(_ id: ServerID) {
     observed.serverForgotten(id, at: now)
+    newlyFound += missing.removeValue(forKey: id) ?? []
     interruptions[id] = nil
     lossEnds[id] = nil
     timeline.forget(id)

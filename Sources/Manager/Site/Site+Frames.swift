@@ -66,6 +66,7 @@ extension Site {
   package func replayFrames() async throws(DiagnosticError) {
     let numbers = try frames.numbers()
     log = FrameLog(limits: settings.logLimits, first: (numbers.last ?? 0) + 1)
+    try await lookForMissing()
     var broken: [(UInt64, FrameLogReader.Damage)] = []
     var values = ReplayedValues(catalogue)
     for number in numbers {
@@ -79,6 +80,7 @@ extension Site {
         "the database is older than history", metadata: ["reason": "\(older.reason)"])
     }
     // Only now is it known what other segments have.
+    try await settleReplayed()
     for (number, damage) in broken { try await found(damage, in: number) }
     timeline = BatchTimeline(
       Array(try await store.documents(.timeline, as: BatchTimeline.Record.self).values),
@@ -104,38 +106,7 @@ extension Site {
       noteJump(wall - newest, now)
     }
     await tellMissingHistory()
-    try await findCutStreams()
     try await tellFutureOfEarlierRuns()
-  }
-
-  /// Batches that a day's file had and has no more: its log was taken away, or it is an earlier copy.
-  private func findCutStreams() async throws(DiagnosticError) {
-    for (day, streams) in try await store.cutStreams().sorted(by: { $0.key < $1.key }) {
-      var batches: UInt64 = 0
-      for stream in streams {
-        guard let range = try await store.stored(stream).lost else { continue }
-        try await resume(stream)
-        // Not what is in the frame log.
-        for part in head.unknown(range, of: stream) {
-          damaged[stream, default: OrderSet()].insert(part)
-          batches = batches.addingReportingOverflow(UInt64(part.count)).partialValue
-        }
-      }
-      guard batches > 0 else { continue }
-      let file = "history/\(HistoryFile.raw(day).name)"
-      let diagnostic = Diagnostic(
-        .samplesLost, .error, subject: file,
-        reason: "\(batches) batches that were written to it are not in it any more: its log"
-          + " (\(file)-wal) was taken away, or it is an earlier copy",
-        remedy: "They are lost unless their agents still have them."
-          + " Check the disk of the manager's state directory.")
-      damages.append(diagnostic)
-      counters.damagedBatches =
-        counters.damagedBatches.addingReportingOverflow(batches).partialValue
-      logger.critical(
-        "history lacks batches that it had: they are lost, unless agents still have them",
-        metadata: ["file": "\(file)", "batches": "\(batches)"])
-    }
   }
 
   /// As a loss of each server, for the next start may find numbers that are higher again.
@@ -219,7 +190,7 @@ extension Site {
     await flush(force: true)
     guard storeFailure == nil else { return }
     let days = missing.compactMap { if case .raw(let day) = $0.file { day } else { nil } }
-    guard (try? await store.forgetNewestBlocks(of: days)) != nil else { return }
+    guard (try? await store.forgetEnds(of: days)) != nil else { return }
     // Not those that were found while these were stored.
     store.history.told(missing)
     missingTold.subtract(missing)
@@ -238,6 +209,7 @@ extension Site {
     while let (stream, row) = reader.nextRow(bytes.span) {
       try await resume(stream)
       log.found(row.order, of: stream, in: number)
+      noteReplayed(row.order, row.nanoseconds, of: stream)
       guard head.append(row, to: stream, isLogged: true) != .duplicate else { continue }
       batches += 1
       samples += row.bits.count
@@ -275,12 +247,21 @@ extension Site {
     _ damage: FrameLogReader.Damage, in number: UInt64
   ) async throws(DiagnosticError) {
     var lost = 0
+    var orders: [StreamKey: OrderSet] = [:]
     for item in damage.lost {
       try await resume(item.stream)
       guard !head.isKnown(item.order, of: item.stream) else { continue }
       lost += 1
-      damaged[item.stream, default: OrderSet()].insert(item.order...item.order)
+      orders[item.stream, default: OrderSet()].insert(item.order...item.order)
     }
+    try await miss(
+      orders.flatMap { stream, orders in
+        orders.ranges.map { range in
+          MissingOrders(
+            stream: stream, orders: range, afterNanoseconds: nil,
+            beforeNanoseconds: now.wallNanoseconds, reason: "the manager's frame log was damaged")
+        }
+      })
     let diagnostic = Diagnostic(
       .samplesLost, .error, subject: "frame log",
       reason: "segment \(number) is damaged from byte \(damage.offset) on: \(lost) batches in it "
@@ -291,28 +272,5 @@ extension Site {
     logger.critical(
       "the frame log is damaged: acknowledged samples are lost, unless agents still have them",
       metadata: ["segment": "\(number)", "reason": "\(diagnostic.reason)"])
-  }
-
-  /// A server is back. Of lives that its agent does not list any more nothing can come again; what
-  /// the damage took of the others shows in what the agent still holds.
-  func settleDamage(of server: ServerID, except told: Set<StreamKey>, _ now: Moment)
-    async throws(DiagnosticError)
-  {
-    for (stream, orders) in damaged where stream.server == server {
-      try await resume(stream)
-      guard damaged.removeValue(forKey: stream) != nil, !told.contains(stream) else { continue }
-      let lost = orders.ranges.flatMap {
-        head.dropped(stream, from: $0.lowerBound, through: $0.upperBound)
-      }
-      let batches = lost.reduce(0) { $0 + UInt64($1.count) }
-      guard batches > 0 else { continue }
-      newLost += lost.map { (stream, $0) }
-      found(
-        SampleLoss(
-          afterNanoseconds: nil, beforeNanoseconds: now.wallNanoseconds, batches: batches,
-          samples: nil,
-          reason: "the manager's frame log, or a file of its history, was damaged or cut short"),
-        server, now)
-    }
   }
 }

@@ -329,8 +329,13 @@ extension Site {
     write.series = pendingSeries
     write.losses = newLosses
     write.lost = newLost
+    write.noLongerMissing = newlyFound
+    write.missing = stillMissing
     try await persistEffects()
-    guard !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty) else { return }
+    guard
+      !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty
+        && write.noLongerMissing.isEmpty)
+    else { return }
     let last = write.series.map(\.0).max()
     if let last {
       try frames.reach("give numbers")
@@ -346,6 +351,8 @@ extension Site {
     pendingSeries.removeFirst(write.series.count)
     newLosses.removeFirst(write.losses.count)
     newLost.removeFirst(write.lost.count)
+    newlyFound.removeFirst(write.noLongerMissing.count)
+    stillMissing.removeFirst(write.missing.count)
     try frames.reach("identities are stored")
   }
 

@@ -107,7 +107,7 @@ extension Site {
       }
       try await store.history.markGone(day)
       // What comes late may make a file of this day again, without what was in this one.
-      try await store.forgetNewestBlocks(of: [day])
+      try await store.forgetEnds(of: [day])
     } catch {
       // A full disk takes no roll-up; the newest samples are worth more than the oldest.
       guard evenUnmarked else { throw error }

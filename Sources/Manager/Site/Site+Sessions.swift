@@ -14,10 +14,10 @@ extension Site {
     let aheadThen = wallAhead
     let clock = model(of: hello, sent, received)
     var chain: [LifeChain.Link] = []
+    try await settleMissingOrders(hello)
     let lives = try await openLives(hello, clock, sent, &chain)
     // Last, for a server's oldest idle streams are forgotten when others are resumed.
     try await resume(stream)
-    try await settleDamage(of: hello.server, except: Set([stream] + lives.map(\.life.stream)), now)
     // From here on nothing waits: of two sessions that open at once, one sees the other, and a
     // revocation either is seen here or finds the session live.
     if isStopping { throw DiagnosticError(Self.stopping) }
@@ -123,8 +123,7 @@ extension Site {
     guard !head.knows(stream) else { return }
     let stored = try await store.stored(stream)
     guard !head.knows(stream) else { return }
-    let durable = stored.durable
-    head.resume(stream, durable: stored.held.ranges + (durable > 0 ? [1...durable] : []))
+    head.resume(stream, durable: stored.durable)
   }
 
   /// What is missing before and between the batches that the agent still has.

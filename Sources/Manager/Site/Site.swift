@@ -100,6 +100,10 @@ package actor Site {
   var newLosses: [ServerLoss] = []
   /// The orders of these losses.
   var newLost: [(StreamKey, ClosedRange<UInt64>)] = []
+  /// Of what was missing the parts whose agents were heard.
+  var newlyFound: [MissingOrders] = []
+  /// And the parts that these have.
+  var stillMissing: [MissingOrders] = []
   /// Taken from the brains and not yet in the store.
   var pendingEffects: [StateEffect] = []
   var pendingSeries: [(SeriesID, StoredSeries)] = []
@@ -124,11 +128,14 @@ package actor Site {
   var takenLogs: [String] = []
   /// As of the last look.
   var historyBytes: Int64 = 0
-  /// What the start found damaged in the frame log, and the batches that this took.
+  /// What the start found damaged in the frame log, or missing in history.
   var damages: [Diagnostic] = []
   /// Since when each of the manager's own findings stands, by code and subject; monotonic.
   var ownSince: [String: Int64] = [:]
-  var damaged: [StreamKey: OrderSet] = [:]
+  /// Batches that no file has any more, of servers that were not heard since.
+  var missing: [ServerID: [MissingOrders]] = [:]
+  /// Of their streams, while the frame log is read back, what was in it.
+  var replayed: [StreamKey: [(order: UInt64, nanoseconds: Int64)]] = [:]
   /// Files of history whose loss is told and not yet in the store.
   var missingTold: Set<LostHistory> = []
   private var sessionNumber: UInt64 = 0

@@ -50,7 +50,7 @@ extension HistoryFiles {
 
   /// A block over midnight becomes one of each day, so that a file holds all of its day and nothing
   /// else.
-  private static func split(_ block: HistoryBlock) -> [HistoryBlock] {
+  static func split(_ block: HistoryBlock) -> [HistoryBlock] {
     var block = block
     if block.fromNanoseconds > block.throughNanoseconds {
       swap(&block.fromNanoseconds, &block.throughNanoseconds)
@@ -215,17 +215,24 @@ enum RawDay {
     return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
   }
 
-  /// Whether the batch of this order is in a block here.
-  static func holds(_ order: UInt64, of key: StreamKey, _ db: Database) throws -> Bool {
-    let last = try Int64.fetchOne(
+  /// Of the blocks that begin at this order or before it the last one's end.
+  static func highest(
+    of key: StreamKey, through order: UInt64, _ db: Database
+  ) throws -> (order: UInt64, nanoseconds: Int64)? {
+    try Row.fetchOne(
       db.cachedStatement(
         sql: """
-          SELECT last_order FROM blocks WHERE stream =
+          SELECT last_order, through_ns FROM blocks WHERE stream =
             (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
             AND first_order <= ? ORDER BY first_order DESC LIMIT 1
           """),
-      arguments: [key.server.text, key.boot.text, key.incarnation, Int64(clamping: order)])
-    return last.map { UInt64(clamping: $0) >= order } ?? false
+      arguments: [key.server.text, key.boot.text, key.incarnation, Int64(clamping: order)]
+    ).map { row in
+      (
+        UInt64(clamping: try row.decode(Int64.self, forColumn: "last_order")),
+        try row.decode(forColumn: "through_ns")
+      )
+    }
   }
 
   /// Gives the hours that have to be rolled up again.

@@ -159,12 +159,11 @@ extension HistoryFiles {
   /// What has to be told, until `told`.
   var missing: [LostHistory] { state.withLock { $0.missing }.sorted { $0.line < $1.line } }
 
-  /// Whether the file of a day's samples is there, and nothing of it is known to be lost.
+  /// Whether the file of a day's samples is there, and no loss of it waits to be told.
   func isWhole(_ day: HistoryDay) -> Bool {
     let file = HistoryFile.raw(day)
     return state.withLock { state in
       state.files.contains(file) && !state.missing.contains { $0.file == file }
-        && !state.damaged.values.contains { $0.isSetAside && $0.file == file }
     }
   }
 

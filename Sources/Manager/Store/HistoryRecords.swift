@@ -22,5 +22,8 @@ package struct HistoryWrite: Sendable {
   package var losses: [ServerLoss] = []
   /// The orders that are lost by them: settled, though a hole may still be below them.
   package var lost: [(StreamKey, ClosedRange<UInt64>)] = []
+  /// What files lack that was written to them, and what of it is told by now.
+  package var missing: [MissingOrders] = []
+  package var noLongerMissing: [MissingOrders] = []
   package init() {}
 }

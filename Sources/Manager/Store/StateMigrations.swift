@@ -17,14 +17,14 @@ enum StateMigrations {
     StateMigration(name: "0002-documents", sql: documents),
     StateMigration(name: "0003-history", sql: history),
     StateMigration(name: "0004-lost-orders", sql: lostOrders),
-    StateMigration(name: "0005-newest-blocks", sql: newestBlocks),
+    StateMigration(name: "0005-stored-ends", sql: storedEnds),
   ]
 
   /// Tables that are small and that everything hangs on: checked at each start. History can hold
   /// gigabytes, so it is not read through; a damaged block shows when it is read.
   static let checkedTables = [
     "servers", "certificates", "enrolment_tokens", "api_tokens", "audit", "documents", "series",
-    "streams", "losses", "lost_orders",
+    "streams", "losses", "lost_orders", "stored_ends", "missing_orders",
   ]
 
   static func migrator(_ steps: [StateMigration]) -> DatabaseMigrator {
@@ -153,10 +153,26 @@ enum StateMigrations {
     ) STRICT, WITHOUT ROWID;
     """
 
-  /// Of each stream the highest order that was written to a block, and the day whose file that is in; no day
-  /// where it is not missed any more.
-  private static let newestBlocks = """
-    ALTER TABLE streams ADD COLUMN block_order INTEGER;
-    ALTER TABLE streams ADD COLUMN block_day INTEGER;
+  /// Of each stream and day the highest order that was written to that day's file, and the end of its block;
+  /// the highest one of days that are not missed any more. Then what files lack that was written to them,
+  /// until its server tells whether the agent has it.
+  private static let storedEnds = """
+    ALTER TABLE streams ADD COLUMN gone_order INTEGER;
+    CREATE TABLE stored_ends (
+      stream INTEGER NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+      day INTEGER NOT NULL,
+      last_order INTEGER NOT NULL,
+      through_ns INTEGER NOT NULL,
+      PRIMARY KEY (stream, day)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE missing_orders (
+      stream INTEGER NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+      first_order INTEGER NOT NULL,
+      last_order INTEGER NOT NULL,
+      after_ns INTEGER,
+      before_ns INTEGER NOT NULL,
+      reason TEXT NOT NULL,
+      PRIMARY KEY (stream, first_order)
+    ) STRICT, WITHOUT ROWID;
     """
 }

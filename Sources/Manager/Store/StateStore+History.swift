@@ -15,7 +15,9 @@ extension StateStore {
   package func append(
     _ write: HistoryWrite, nanoseconds: Int64
   ) async throws(DiagnosticError) -> [StreamKey: UInt64] {
-    let hasFacts = !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty)
+    let hasFacts =
+      !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty
+      && write.missing.isEmpty && write.noLongerMissing.isEmpty)
     var settled: [StreamKey: UInt64] = [:]
     if hasFacts || write.blocks.isEmpty {
       settled = try await self.write { [path] db in
@@ -23,6 +25,8 @@ extension StateStore {
         for item in write.losses { try item.insert(db) }
         var streams = StreamTable(nanoseconds: nanoseconds)
         for (key, orders) in write.lost { try streams.lose(orders, of: key, db) }
+        for item in write.noLongerMissing { try streams.found(item, db) }
+        for item in write.missing { try streams.miss(item, db) }
         if write.blocks.isEmpty {
           for (key, order) in write.durableOrders { try streams.settle(key, through: order, db) }
         }
@@ -33,7 +37,9 @@ extension StateStore {
     try await history.append(write.blocks)
     let durable = try await self.write { db in
       var streams = StreamTable(nanoseconds: nanoseconds)
-      for block in write.blocks { try streams.hold(block, db) }
+      for block in write.blocks {
+        try streams.hold(block, parts: HistoryFiles.split(block), db)
+      }
       for (key, order) in write.durableOrders { try streams.settle(key, through: order, db) }
       return try streams.finish(db)
     }
@@ -58,47 +64,124 @@ extension StateStore {
   /// What there is of a stream, and what there was.
   package func stored(_ key: StreamKey) async throws(DiagnosticError) -> StoredStream {
     let held = try await storedOrders(of: key)
-    let row = try await read { db in try StreamTable.find(key, db) }
-    let newest = row?.newest.flatMap { newest in
-      newest.day.map(history.isWhole) == true ? newest.order : nil
+    let isAside = history.damaged.contains { $0.isSetAside && $0.file.tier == nil }
+    return try await read { db in
+      guard let row = try StreamTable.find(key, db) else {
+        return StoredStream(held: held, settled: 0, isGuarded: true)
+      }
+      let missing = try Row.fetchAll(
+        db, sql: "SELECT first_order, last_order FROM missing_orders WHERE stream = ?",
+        arguments: [row.id]
+      ).compactMap(RawDay.orders)
+      let isGuarded = try Bool.fetchOne(
+        db,
+        sql: """
+          SELECT gone_order IS NOT NULL OR EXISTS (SELECT 1 FROM stored_ends WHERE stream = streams.id)
+          FROM streams WHERE id = ?
+          """, arguments: [row.id])
+      return StoredStream(
+        held: held, settled: row.order, missing: OrderSet(missing),
+        // As long as a day that was set aside lies there, what is missing may be of it.
+        isGuarded: isGuarded ?? false || isAside)
     }
-    return StoredStream(
-      held: held, settled: row?.order ?? 0, newest: newest,
-      // As long as a day that was set aside lies there, what is missing may be of it.
-      isLossTold: row?.newest != nil
-        || history.damaged.contains { $0.isSetAside && $0.file.tier == nil })
   }
 
-  /// Streams whose newest block is not in the file that it was written to, by day.
-  package func cutStreams() async throws(DiagnosticError) -> [HistoryDay: [StreamKey]] {
+  /// What is written down as missing.
+  package func missingOrders() async throws(DiagnosticError) -> [MissingOrders] {
+    let path = path
+    return try await read { db in
+      try Row.fetchAll(
+        db,
+        sql: """
+          SELECT streams.server, streams.boot, streams.incarnation, missing_orders.*
+          FROM missing_orders JOIN streams ON streams.id = missing_orders.stream
+          """
+      ).compactMap { row in
+        guard let orders = try RawDay.orders(row) else { return nil }
+        return MissingOrders(
+          stream: try StreamKey(row, path: path), orders: orders,
+          afterNanoseconds: try row.decode(forColumn: "after_ns"),
+          beforeNanoseconds: try row.decode(forColumn: "before_ns"),
+          reason: try row.decode(forColumn: "reason"))
+      }
+    }
+  }
+
+  private struct StoredEnd: Sendable {
+    var stream: StreamKey
+    var order: UInt64
+    var nanoseconds: Int64
+    /// All orders up to this one are of earlier days.
+    var before: UInt64
+    var beforeNanoseconds: Int64?
+  }
+
+  /// What was written to the files of days and is not in them any more, and was not found so before.
+  package func newlyMissing() async throws(DiagnosticError) -> [HistoryDay: [MissingOrders]] {
     let path = path
     let known = try await read { db in
-      var known: [HistoryDay: [(StreamKey, UInt64)]] = [:]
-      let rows = try Row.fetchCursor(db, sql: "SELECT * FROM streams WHERE block_day IS NOT NULL")
+      var known: [HistoryDay: [StoredEnd]] = [:]
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT streams.server, streams.boot, streams.incarnation, streams.gone_order, stored_ends.*
+          FROM stored_ends JOIN streams ON streams.id = stored_ends.stream
+          ORDER BY stored_ends.stream, stored_ends.last_order
+          """)
+      var last: (stream: Int64, order: UInt64, nanoseconds: Int64)?
       while let row = try rows.next() {
-        guard let newest = try StreamTable.NewestBlock(row), let day = newest.day else { continue }
-        known[day, default: []].append((try StreamKey(row, path: path), newest.order))
+        let stream: Int64 = try row.decode(forColumn: "stream")
+        let gone: Int64 = try row.decode(Int64?.self, forColumn: "gone_order") ?? 0
+        let order = UInt64(clamping: try row.decode(Int64.self, forColumn: "last_order"))
+        let nanoseconds: Int64 = try row.decode(forColumn: "through_ns")
+        let before = last.flatMap { $0.stream == stream ? $0 : nil }
+        let day = try HistoryDay(stored: row.decode(forColumn: "day"))
+        known[day, default: []].append(
+          StoredEnd(
+            stream: try StreamKey(row, path: path), order: order, nanoseconds: nanoseconds,
+            before: max(before?.order ?? 0, UInt64(clamping: gone)),
+            beforeNanoseconds: before?.nanoseconds))
+        last = (stream, order, nanoseconds)
       }
       return known
     }
-    var cut: [HistoryDay: [StreamKey]] = [:]
-    for (day, streams) in known where history.isWhole(day) {
-      let lacking = try await history.readable(.raw(day)) { db in
-        try streams.filter { try !RawDay.holds($0.1, of: $0.0, db) }.map(\.0)
+    var missing: [HistoryDay: [MissingOrders]] = [:]
+    for (day, ends) in known where history.isWhole(day) {
+      let name = HistoryFile.raw(day).name
+      let found = try await history.readable(.raw(day)) { db in
+        try ends.compactMap { end -> MissingOrders? in
+          let held = try RawDay.highest(of: end.stream, through: end.order, db)
+          let last = max(held?.order ?? 0, end.before)
+          guard last < end.order else { return nil }
+          return MissingOrders(
+            stream: end.stream, orders: (last + 1)...end.order,
+            afterNanoseconds: held?.nanoseconds ?? end.beforeNanoseconds,
+            beforeNanoseconds: end.nanoseconds == .max ? .max : end.nanoseconds + 1,
+            reason: MissingOrders.cut(name))
+        }
       }
-      if let lacking, !lacking.isEmpty { cut[day] = lacking }
+      if let found, !found.isEmpty { missing[day] = found }
     }
-    return cut
+    let told = try await missingOrders()
+    return missing.mapValues { items in
+      items.filter { item in
+        !told.contains { $0.stream == item.stream && $0.orders.overlaps(item.orders) }
+      }
+    }.filter { !$0.value.isEmpty }
   }
 
   /// These days went by age or by size, or it is told of all servers that something of them is lost: what is
   /// not in their files is not missed any more.
-  package func forgetNewestBlocks(of days: [HistoryDay]) async throws(DiagnosticError) {
+  package func forgetEnds(of days: [HistoryDay]) async throws(DiagnosticError) {
     guard !days.isEmpty else { return }
     try await write { db in
       for day in days {
         try db.execute(
-          sql: "UPDATE streams SET block_day = NULL WHERE block_day = ?", arguments: [day.number])
+          sql: """
+            UPDATE streams SET gone_order = max(coalesce(gone_order, 0), stored_ends.last_order)
+            FROM stored_ends WHERE stored_ends.stream = streams.id AND stored_ends.day = ?
+            """, arguments: [day.number])
+        try db.execute(sql: "DELETE FROM stored_ends WHERE day = ?", arguments: [day.number])
       }
     }
   }
@@ -235,7 +318,7 @@ extension StateStore {
 }
 
 extension StreamKey {
-  fileprivate init(_ row: Row, path: String) throws {
+  init(_ row: Row, path: String) throws {
     let text: String = try row.decode(forColumn: "server")
     guard let server = ServerID(text) else {
       throw StoreFailure.corrupt(path, "streams: \(text) is no server id")

@@ -9,7 +9,6 @@ struct StreamTable {
     var id: Int64
     var order: UInt64
     var touched: Int64
-    var newest: NewestBlock?
     var isChanged = false
 
     /// Whether it has to be marked as alive. A damaged file may say any time.
@@ -25,40 +24,20 @@ struct StreamTable {
 
   init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-  /// The highest order of a stream that was written to a block.
-  struct NewestBlock {
-    var order: UInt64
-    /// Its file's; `nil` when what is not in there is not missed any more.
-    var day: HistoryDay?
-
-    /// - Returns: `nil` for a stream without one, or of before there was a word on it.
-    init?(_ row: Row) throws {
-      guard let order = try row.decode(Int64?.self, forColumn: "block_order") else { return nil }
-      self.order = UInt64(clamping: order)
-      day = try row.decode(Int64?.self, forColumn: "block_day").map(HistoryDay.init(stored:))
-    }
-
-    init(_ block: HistoryBlock) {
-      order = block.lastOrder
-      // Of one over midnight the older day, which goes first: what is gone by age is not missed then.
-      day = HistoryDay(of: min(block.fromNanoseconds, block.throughNanoseconds))
-    }
-  }
-
   static func find(
     _ key: StreamKey, _ db: Database
-  ) throws -> (id: Int64, order: UInt64, touched: Int64, newest: NewestBlock?)? {
+  ) throws -> (id: Int64, order: UInt64, touched: Int64)? {
     try Row.fetchOne(
       db.cachedStatement(
         sql: """
-          SELECT id, durable_order, touched_ns, block_order, block_day FROM streams
+          SELECT id, durable_order, touched_ns FROM streams
           WHERE server = ? AND boot = ? AND incarnation = ?
           """), arguments: [key.server.text, key.boot.text, key.incarnation]
     ).map { row in
       let order: Int64 = try row.decode(forColumn: "durable_order")
       return (
         try row.decode(forColumn: "id"), UInt64(clamping: order),
-        try row.decode(forColumn: "touched_ns"), try NewestBlock(row)
+        try row.decode(forColumn: "touched_ns")
       )
     }
   }
@@ -67,8 +46,7 @@ struct StreamTable {
     if let known = entries[key] { return known }
     let found: Entry
     if let row = try StreamTable.find(key, db) {
-      found = Entry(
-        id: row.id, order: row.order, touched: row.touched, newest: row.newest)
+      found = Entry(id: row.id, order: row.order, touched: row.touched)
     } else {
       try db.execute(
         sql: """
@@ -82,13 +60,25 @@ struct StreamTable {
   }
 
   /// A block is stored.
-  mutating func hold(_ block: HistoryBlock, _ db: Database) throws {
+  ///
+  /// - Parameter parts: the same, cut at midnight.
+  mutating func hold(_ block: HistoryBlock, parts: [HistoryBlock], _ db: Database) throws {
     let stream = try entry(block.stream, db)
+    for part in parts {
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO stored_ends (stream, day, last_order, through_ns) VALUES (?, ?, ?, ?)
+          ON CONFLICT DO UPDATE SET last_order = excluded.last_order, through_ns = excluded.through_ns
+          WHERE excluded.last_order > last_order
+          """
+      ).execute(arguments: [
+        stream.id, HistoryDay(of: part.fromNanoseconds).number, Int64(clamping: part.lastOrder),
+        part.throughNanoseconds,
+      ])
+    }
+    try refind(block, stream.id, db)
     // One above a hole settles nothing below it: what is missing may still come.
     if block.firstOrder <= stream.order + 1 { raise(block.stream, to: block.lastOrder) }
-    guard block.lastOrder > stream.newest?.order ?? 0 else { return }
-    entries[block.stream]?.newest = NewestBlock(block)
-    entries[block.stream]?.isChanged = true
   }
 
   mutating func lose(_ orders: ClosedRange<UInt64>, of key: StreamKey, _ db: Database) throws {
@@ -99,6 +89,66 @@ struct StreamTable {
       stream.id, Int64(clamping: orders.lowerBound), Int64(clamping: orders.upperBound),
     ])
     if orders.lowerBound <= stream.order + 1 { raise(key, to: orders.upperBound) }
+  }
+
+  /// What was missing and came again.
+  private func refind(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws {
+    let rows = try Row.fetchAll(
+      db.cachedStatement(
+        sql:
+          "SELECT * FROM missing_orders WHERE stream = ? AND first_order <= ? AND last_order >= ?"),
+      arguments: [stream, Int64(clamping: block.lastOrder), Int64(clamping: block.firstOrder)])
+    for row in rows {
+      let (first, last): (Int64, Int64) = (
+        try row.decode(forColumn: "first_order"), try row.decode(forColumn: "last_order")
+      )
+      try db.execute(
+        sql: "DELETE FROM missing_orders WHERE stream = ? AND first_order = ?",
+        arguments: [stream, first])
+      let held = OrderSet([block.firstOrder...max(block.firstOrder, block.lastOrder)])
+      guard first <= last else { continue }
+      for part in held.missing(from: UInt64(clamping: first)...UInt64(clamping: last)) {
+        try db.execute(
+          sql: """
+            INSERT OR REPLACE INTO missing_orders
+              (stream, first_order, last_order, after_ns, before_ns, reason)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+          arguments: [
+            stream, Int64(clamping: part.lowerBound), Int64(clamping: part.upperBound),
+            row["after_ns"], row["before_ns"], row["reason"],
+          ])
+      }
+    }
+  }
+
+  /// What was written and is not there any more.
+  mutating func miss(_ missing: MissingOrders, _ db: Database) throws {
+    let stream = try entry(missing.stream, db)
+    try db.cachedStatement(
+      sql: """
+        INSERT OR REPLACE INTO missing_orders
+          (stream, first_order, last_order, after_ns, before_ns, reason) VALUES (?, ?, ?, ?, ?, ?)
+        """
+    ).execute(arguments: [
+      stream.id, Int64(clamping: missing.orders.lowerBound),
+      Int64(clamping: missing.orders.upperBound), missing.afterNanoseconds,
+      missing.beforeNanoseconds, missing.reason,
+    ])
+  }
+
+  /// It was told, or came.
+  mutating func found(_ missing: MissingOrders, _ db: Database) throws {
+    let stream = try entry(missing.stream, db)
+    try db.cachedStatement(
+      sql: "DELETE FROM missing_orders WHERE stream = ? AND first_order = ?"
+    ).execute(arguments: [stream.id, Int64(clamping: missing.orders.lowerBound)])
+    try db.cachedStatement(
+      sql: "UPDATE stored_ends SET last_order = ? WHERE stream = ? AND last_order BETWEEN ? AND ?"
+    ).execute(arguments: [
+      Int64(clamping: missing.orders.lowerBound - 1), stream.id,
+      Int64(clamping: missing.orders.lowerBound), Int64(clamping: missing.orders.upperBound),
+    ])
   }
 
   mutating func settle(_ key: StreamKey, through order: UInt64, _ db: Database) throws {
@@ -116,14 +166,8 @@ struct StreamTable {
     for entry in entries.values
     where entry.isChanged || entry.isOld(at: nanoseconds) {
       try db.cachedStatement(
-        sql: """
-          UPDATE streams SET durable_order = ?, touched_ns = ?, block_order = ?, block_day = ?
-          WHERE id = ?
-          """
-      ).execute(arguments: [
-        Int64(clamping: entry.order), nanoseconds,
-        entry.newest.map { Int64(clamping: $0.order) }, entry.newest?.day?.number, entry.id,
-      ])
+        sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
+      ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
       // The order says it from now on; the last ones say that history ends before it.
       try db.cachedStatement(
         sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order < ?"

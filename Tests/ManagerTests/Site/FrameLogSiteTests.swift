@@ -1,5 +1,6 @@
 import Foundation
 import ManagerCore
+import Platform
 import Protocol
 import Synchronization
 import Testing
@@ -117,13 +118,14 @@ import Testing
       let manager = try await FrameSite(again)
       #expect(await manager.acknowledged(stream) == 7 - lost)
       let told = await manager.site.ownFindings().map(\.diagnostic)
-      #expect(told.map(\.subject) == ["history/\(day)"])
+      #expect(told.map(\.subject) == ["history"])
+      #expect(told.first?.reason.contains("history/\(day) lost its end") == true)
       #expect(told.first?.code == "samples-lost")
       #expect(told.first?.reason.contains("\(lost) batches") == true)
       #expect(try await manager.store.losses(of: stream.server).isEmpty)
       if !isFirst {
         // Its agent is back, in another life, and does not have them.
-        try await manager.site.settleDamage(of: stream.server, except: [], manager.site.now)
+        try await manager.site.settleMissingOrders(Self.hello(stream.server))
         await manager.site.flush(force: true)
       }
       try manager.store.close()
@@ -132,9 +134,172 @@ import Testing
       let manager = try await FrameSite(again)
       #expect(try await manager.store.losses(of: stream.server).map(\.batches) == [lost])
       #expect(await manager.site.ownFindings().isEmpty)
-      #expect(await manager.site.damaged.isEmpty)
+      #expect(await manager.site.missing.isEmpty)
       try manager.store.close()
     }
+  }
+
+  /// Of a new life that holds nothing.
+  private static func hello(_ server: ServerID) -> Hello {
+    Hello(
+      server: server, boot: BootID("boot"), incarnation: "new", hostname: "oss01",
+      agentVersion: "1", highestOrder: 0, firstHeldOrder: 1, lives: [], readsTree: false)
+  }
+
+  /// The newest batches are in the frame log, and in the file by the next start: the hole below them does not
+  /// close by that. Then the file of an earlier day, whose streams went on in the next.
+  @Test(arguments: [false, true]) func aHoleThatIsFollowedByMoreIsMissed(_ isEarlierDay: Bool)
+    async throws
+  {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    let again = directory.path + "/again"
+    let stream = Self.streams[0]
+    do {
+      let manager = try await FrameSite(path)
+      if isEarlierDay {
+        let begin = Clock.wall() - Given.day
+        for orders in [UInt64(1)...2, 3...9] {
+          var write = HistoryWrite()
+          write.series = [(7, Given.series("m"))]
+          write.blocks = [
+            Given.block(stream, orders: orders, from: begin, through: begin + 1_000_000)
+          ]
+          try await manager.store.append(write, nanoseconds: begin)
+          if orders.lowerBound == 1 {
+            manager.store.history.close()
+            try FileManager.default.copyItem(
+              atPath: path + "/history", toPath: directory.path + "/older")
+          }
+        }
+        for order in UInt64(10)...12 {
+          try await manager.send(ToldBatch(stream: stream, order: order, values: ["a": order]))
+        }
+        await manager.site.flush(force: true)
+        manager.store.history.close()
+      } else {
+        try await manager.send(ToldBatch(stream: stream, order: 1, values: ["a": 1]))
+        try await manager.send(ToldBatch(stream: stream, order: 2, values: ["a": 2]))
+        await manager.site.flush(force: true)
+        manager.store.history.close()
+        try FileManager.default.copyItem(
+          atPath: path + "/history", toPath: directory.path + "/older")
+        for order in UInt64(3)...9 {
+          try await manager.send(ToldBatch(stream: stream, order: order, values: ["a": order]))
+        }
+        await manager.site.flush(force: true)
+        for order in UInt64(10)...12 {
+          try await manager.send(ToldBatch(stream: stream, order: order, values: ["a": order]))
+        }
+        await manager.site.flush()
+      }
+      #expect(await manager.acknowledged(stream) == 12)
+      try FileManager.default.copyItem(atPath: path, toPath: again)
+    }
+    let older = directory.path + "/older"
+    for name in try FileManager.default.contentsOfDirectory(atPath: older)
+    where name.hasPrefix("raw-") && name.hasSuffix(".sqlite") {
+      for ending in ["", "-wal", "-shm"] {
+        try? FileManager.default.removeItem(atPath: again + "/history/" + name + ending)
+      }
+      try FileManager.default.copyItem(
+        atPath: older + "/" + name, toPath: again + "/history/" + name)
+    }
+    for round in 1...3 {
+      let manager = try await FrameSite(again)
+      #expect(await manager.acknowledged(stream) == 2, "\(round)")
+      let told = await manager.site.ownFindings().map(\.diagnostic.reason)
+      #expect(told.count == 1 && told[0].hasPrefix("7 batches"), "\(round) \(told)")
+      if round == 3 {
+        try await manager.site.settleMissingOrders(Self.hello(stream.server))
+      }
+      await manager.site.flush(force: true)
+      try manager.store.close()
+    }
+    let manager = try await FrameSite(again)
+    try await manager.site.resume(stream)
+    #expect(await manager.acknowledged(stream) == 12)
+    #expect(await manager.site.ownFindings().isEmpty)
+    let losses = try await manager.store.losses(of: stream.server)
+    let loss = try #require(losses.first)
+    #expect(losses.count == 1 && loss.batches == 7)
+    let orders = try await manager.store.stored(stream).held
+    #expect(orders.contains(2) && orders.contains(12))
+    let blocks = try await manager.store.blocks(from: 0, through: .max)
+    let ends = blocks.filter { $0.lastOrder <= 2 }.map(\.throughNanoseconds).max()
+    #expect(loss.afterNanoseconds == ends)
+    let next = try #require(blocks.filter { $0.lastOrder >= 10 }.map(\.fromNanoseconds).min())
+    #expect(loss.beforeNanoseconds <= next)
+  }
+
+  /// An agent's disk keeps what was acknowledged until its segment is full: it may send all of it again.
+  @Test func whatAnAgentSendsAgainIsMissingUntilItIsStored() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/state"
+    let stream = Self.streams[0]
+    var again = path
+    func copy(withoutLog: Bool) throws {
+      let next = directory.path + "/\(UUID())"
+      try FileManager.default.copyItem(atPath: again, toPath: next)
+      again = next
+      guard withoutLog else { return }
+      for name in try FileManager.default.contentsOfDirectory(atPath: next + "/history")
+      where name.hasPrefix("raw-") && !name.hasSuffix(".sqlite") {
+        try FileManager.default.removeItem(atPath: next + "/history/" + name)
+      }
+    }
+    func send(_ orders: ClosedRange<UInt64>, to manager: FrameSite) async throws {
+      for order in orders {
+        try await manager.send(ToldBatch(stream: stream, order: order, values: ["a": order]))
+      }
+    }
+    var managers: [FrameSite] = []
+    func start() async throws -> FrameSite {
+      let manager = try await FrameSite(again)
+      // None ends before the test does: each is as if it was killed.
+      managers.append(manager)
+      return manager
+    }
+    let first = try await start()
+    try await send(1...9, to: first)
+    await first.site.flush(force: true)
+    try await send(10...12, to: first)
+    await first.site.flush()
+    try copy(withoutLog: true)
+    // Its end stores what the frame log has.
+    let second = try await start()
+    await second.site.flush(force: true)
+    try copy(withoutLog: false)
+    let third = try await start()
+    var hello = Self.hello(stream.server)
+    hello.lives = [
+      HeldLife(
+        boot: stream.boot, incarnation: stream.incarnation, firstOrder: 4, lastOrder: 12,
+        firstStamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1),
+        lastStamp: Stamp(bootNanoseconds: 1, wallNanoseconds: 1))
+    ]
+    try await third.site.settleMissingOrders(hello)
+    try await send(4...6, to: third)
+    await third.site.flush()
+    try copy(withoutLog: false)
+    let fourth = try await start()
+    #expect(await fourth.acknowledged(stream) == 6)
+    #expect(try await fourth.store.losses(of: stream.server).map(\.batches) == [3])
+    #expect(await fourth.site.missing[stream.server]?.map(\.orders) == [7...9])
+    try await fourth.site.settleMissingOrders(hello)
+    try await send(7...8, to: fourth)
+    await fourth.site.flush(force: true)
+    #expect(await fourth.acknowledged(stream) == 8)
+    try copy(withoutLog: false)
+    let fifth = try await start()
+    #expect(await fifth.site.missing[stream.server]?.map(\.orders) == [9...9])
+    try await fifth.site.settleMissingOrders(Self.hello(stream.server))
+    await fifth.site.flush(force: true)
+    #expect(await fifth.acknowledged(stream) == 12)
+    #expect(try await fifth.store.losses(of: stream.server).map(\.batches) == [1, 3])
+    #expect(await fifth.site.missing.isEmpty)
+    #expect(try await fifth.store.missingOrders().isEmpty)
+    #expect(Set(try await fifth.content().map(\.order)) == Set(4...8).union(10...12))
   }
 
   /// What is still in the frame log, and what the agent sends again, is not lost.

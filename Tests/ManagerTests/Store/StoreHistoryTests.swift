@@ -263,18 +263,23 @@ import Testing
     try await append(Given.stream(2), 1, daysAgo: 0)
     try store.history.remove(.raw(day))
     try await append(Given.stream(2), 2, daysAgo: 0)
-    #expect(try await store.cutStreams() == [day: [Given.stream(1)]])
-    #expect(try await store.stored(Given.stream(1)).lost == 2...2)
-    #expect(try await store.stored(Given.stream(2)).lost == nil)
-    try await store.forgetNewestBlocks(of: [day])
-    #expect(try await store.cutStreams().isEmpty)
+    let missing = try await store.newlyMissing()
+    #expect(missing.keys.sorted() == [day])
+    #expect(missing[day]?.map(\.stream) == [Given.stream(1)])
+    #expect(missing[day]?.map(\.orders) == [2...2])
+    try await store.forgetEnds(of: [day])
+    #expect(try await store.newlyMissing().isEmpty)
     for number in 1...2 {
-      let stored = try await store.stored(Given.stream(number))
-      #expect(stored.lost == nil && stored.durable == 2)
+      #expect(OrderSet(try await store.stored(Given.stream(number)).durable).contains(1))
+      #expect(OrderSet(try await store.stored(Given.stream(number)).durable).contains(2))
     }
-    // What comes from now on is.
+    // What comes from now on is, and nothing of before.
     try await append(Given.stream(1), 3, daysAgo: 0)
-    #expect(try await store.stored(Given.stream(1)).newest == 3)
+    try await append(Given.stream(1), 4, daysAgo: 0)
+    try store.history.remove(.raw(day))
+    try await append(Given.stream(2), 3, daysAgo: 0)
+    let later = try await store.newlyMissing()
+    #expect(later[day]?.map(\.orders) == [3...4])
   }
 
   enum Going: CaseIterable { case removed, emptied, replaced }

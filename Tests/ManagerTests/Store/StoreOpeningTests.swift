@@ -21,7 +21,7 @@ import Testing
       pinned == [
         "0001-trust 3363aa2a257f5f47", "0002-documents be5d7e6e8284f05f",
         "0003-history 5e26c53f7ccd271a", "0004-lost-orders 81407952e2d55374",
-        "0005-newest-blocks a70af6ff367b572d",
+        "0005-stored-ends 7ea8774ea97e10b4",
       ])
   }
 
