@@ -207,6 +207,8 @@ package struct FileStatus: Hashable, Sendable {
   /// The permission bits.
   package var permissions: mode_t
   package var isSocket: Bool
+  /// Not so of a link.
+  package var isRegular: Bool
   /// Of its file system; stays when it is renamed.
   package var inode: UInt64
   /// Bytes.
@@ -227,6 +229,7 @@ package struct FileStatus: Hashable, Sendable {
     permissions = status.st_mode & 0o7777
     inode = UInt64(status.st_ino)
     isSocket = status.st_mode & S_IFMT == S_IFSOCK
+    isRegular = status.st_mode & S_IFMT == S_IFREG
     size = Int64(status.st_size)
     changed = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
   }

@@ -26,9 +26,11 @@ package struct Authority: Sendable {
 
   /// Loads `ca.key` and `ca.pem` from the state directory, or makes them. A key or certificate that
   /// is damaged, or a certificate without its key, is refused: a new authority would lock every
-  /// server out.
+  /// server out. So is one that is gone, when it has signed certificates.
+  ///
+  /// - Parameter hasSigned: certificates that servers hold are its.
   package init(
-    loadingOrCreatingIn directory: String, nanoseconds: Int64
+    loadingOrCreatingIn directory: String, hasSigned: Bool = false, nanoseconds: Int64
   ) throws(DiagnosticError) {
     let keyPath = directory + "/ca.key"
     let certificatePath = directory + "/ca.pem"
@@ -36,6 +38,15 @@ package struct Authority: Sendable {
     let storedCertificate = try Self.read(certificatePath)
     guard storedKey != nil || storedCertificate == nil else {
       throw Self.unusable(keyPath, "it is missing although its certificate is there")
+    }
+    for (path, stored) in [(keyPath, storedKey), (certificatePath, storedCertificate)]
+    where hasSigned && stored == nil {
+      throw DiagnosticError(
+        .stateDirectoryUnusable, subject: path,
+        reason: "it is missing, but servers hold certificates that were signed with it",
+        remedy:
+          "Restore ca.key and ca.pem from a backup; or move everything in \(directory) away to begin"
+          + " anew, and enrol all agents again.")
     }
     let signing: P256.Signing.PrivateKey
     if let storedKey {

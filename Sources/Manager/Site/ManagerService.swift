@@ -79,7 +79,8 @@ package struct ManagerService: Sendable {
     let directory = try StateDirectory(path: configuration.stateDirectory)
     let store = try StateStore(directory: directory)
     let authority = try Authority(
-      loadingOrCreatingIn: configuration.stateDirectory, nanoseconds: Clock.wall())
+      loadingOrCreatingIn: configuration.stateDirectory,
+      hasSigned: try await !store.certificates().isEmpty, nanoseconds: Clock.wall())
     let registry = try await TrustRegistry(loading: store)
     let material = try TLSMaterial(
       authority: authority, names: configuration.names, nanoseconds: Clock.wall())
@@ -203,6 +204,7 @@ package struct ManagerService: Sendable {
       renewWithinSeconds: renewWithin, historyLimits: limits,
       retention: configuration.retention)
     settings.keeping = configuration.keeping
+    settings.authorityFiles = ["ca.key", "ca.pem"].map { "\(configuration.stateDirectory)/\($0)" }
     settings.logLimits.segmentNanoseconds = limits.flushNanoseconds
     let jobStore = try JobStore(directory: "\(configuration.stateDirectory)/jobs")
     if let (file, reason) = jobStore.listTrouble {

@@ -26,7 +26,7 @@ extension Site {
   func ownFindings() -> [Finding] {
     let own =
       readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
-      + uselessLists() + takenLogFindings()
+      + uselessLists() + takenLogFindings() + lostAuthority()
     let now = Clock.monotonic()
     var since: [String: Int64] = [:]
     defer { ownSince = since }
@@ -35,6 +35,15 @@ extension Site {
       let began = ownSince[key] ?? now
       since[key] = began
       return Finding(diagnostic: finding, ageSeconds: Double(now - began) / 1e9)
+    }
+  }
+
+  private func lostAuthority() -> [Diagnostic] {
+    settings.authorityFiles.filter(FileStatus.isMissing).map { path in
+      Diagnostic(
+        .stateDirectoryUnusable, .error, subject: path,
+        reason: "it was removed while the manager runs: no start succeeds without it",
+        remedy: "Restore it from a backup before the manager stops.")
     }
   }
 

@@ -11,6 +11,7 @@ extension Site {
 
   /// One round of it. A failure is told once, and tried again in the next round.
   package nonisolated func rollUp() async {
+    if let gone = store.noticeGone() { await storeGone(gone) }
     await logsTaken(await store.rescueLogs() + (await jobStore.rescueLogs()))
     do throws(DiagnosticError) {
       try await store.history.noticeGone()
@@ -65,6 +66,14 @@ extension Site {
       ])
   }
 
+  private func storeGone(_ gone: Diagnostic) {
+    guard !isStoreGone else { return }
+    isStoreGone = true
+    logger.critical(
+      "the database is gone",
+      metadata: ["file": "\(gone.subject)", "reason": "\(gone.reason)", "remedy": "\(gone.remedy)"])
+  }
+
   private func logsTaken(_ paths: [String]) {
     for path in paths where !takenLogs.contains(path) {
       logger.error("the log of an open database was taken away", metadata: ["file": "\(path)"])
@@ -76,10 +85,12 @@ extension Site {
     takenLogs.map { path in
       Diagnostic(
         .stateDirectoryUnusable, .warning, subject: path,
-        reason: "it was taken away while its database is open: what should be in it is moved to the"
+        reason:
+          "it was taken away, or replaced, while its database is open: what should be in it is moved to the"
           + " database every ten seconds, and what came since is lost if the manager is killed",
         remedy:
-          "Find out what removes files of the manager's state directory, then restart the manager."
+          "Find out what does that to the manager's state directory; then stop the manager, remove what"
+          + " stands in its place, and start it again."
       )
     }
   }

@@ -44,6 +44,8 @@ package actor Site {
     package var retention: Duration
     /// How long roll-ups are kept, and how much all of history may take.
     package var keeping = HistoryRetention()
+    /// Without which no start succeeds.
+    package var authorityFiles: [String] = []
     package var logLimits = FrameLog.Limits()
     /// The door to the disk's room, by a path on it.
     package var freeBytes: @Sendable (String) -> UInt64? = { Site.freeBytes(below: $0) }
@@ -124,6 +126,7 @@ package actor Site {
   var jobFailure: Diagnostic?
   var logFailure: Diagnostic?
   var rollUpFailure: Diagnostic?
+  var isStoreGone = false
   /// Logs of databases that somebody removed, as of the last look.
   var takenLogs: [String] = []
   /// As of the last look.

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Glibc
 import ManagerCore
 import Platform
 import Protocol
@@ -136,7 +137,10 @@ extension HistoryFiles {
     guard let pool else { return }
     defer { state.withLock { _ = $0.closing.remove(file) } }
     try? pool?.close()
-    if FileStatus.isMissing(folder) { try DurableFile.makeFolder(folder) }
+    // Not where the state directory itself is gone: what is made there is in nobody's way later.
+    if FileStatus.isMissing(folder), mkdir(folder, 0o700) != 0, errno != EEXIST {
+      throw StoreFailure.noFolder(folder)
+    }
     let isThere = !isGone(file)
     if !isThere { try prepareWithout(file) }
     state.withLock { state in

@@ -53,7 +53,7 @@ package final class HistoryFiles: Sendable {
   private static let openLimit = 16
 
   struct State {
-    var open: [(file: HistoryFile, inode: UInt64, pool: DatabasePool)] = []
+    var open: [(file: HistoryFile, inode: UInt64, log: UInt64?, pool: DatabasePool)] = []
     var files: Set<HistoryFile> = []
     /// Lists that an earlier manager wrote and that are of no use now, each with the reason.
     var listTroubles: [String: String] = [:]
@@ -253,7 +253,11 @@ package final class HistoryFiles: Sendable {
       }
       let pool = try open(file)
       if state.files.insert(file).inserted { writeList(state) }
-      state.open.append((file, FileStatus(path: path(file))?.inode ?? 0, pool))
+      state.open.append(
+        (
+          file, FileStatus(path: path(file))?.inode ?? 0,
+          FileStatus(path: path(file) + "-wal")?.inode, pool
+        ))
       // Whoever still reads in it holds it until the end.
       if state.open.count > Self.openLimit { state.open.removeFirst() }
       return pool
@@ -270,7 +274,7 @@ package final class HistoryFiles: Sendable {
       try boundCache(db)
     }
     let path = path(file)
-    guard !DurableFile.isOther(path) else { throw StoreFailure.noFile(path) }
+    try StoreFailure.checkFiles(path)
     // Before SQLite finds something in it that it does not know.
     if let newer = newerVersion(of: file) { throw newer }
     let pool = try DatabasePool(path: path, configuration: configuration)

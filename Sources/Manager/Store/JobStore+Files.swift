@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Glibc
 import ManagerCore
 import Platform
 import Protocol
@@ -93,7 +94,9 @@ extension JobStore {
 
   private func open(_ day: HistoryDay, creating: Bool) throws -> DatabaseQueue? {
     lookForLost([day])
-    if creating { try makeFolder() }
+    if creating, FileStatus.isMissing(folder), mkdir(folder, 0o700) != 0, errno != EEXIST {
+      throw StoreFailure.noFolder(folder)
+    }
     return try state.withLock { state in
       guard !state.isClosed else { throw DiagnosticError(Site.stopping) }
       if let place = state.open.firstIndex(where: { $0.day == day }) {
@@ -111,13 +114,16 @@ extension JobStore {
       guard creating || isThere else { return nil }
       // The days before are over.
       if !isThere { for file in state.open { Self.emptyLog(file.queue) } }
-      guard !DurableFile.isOther(path) else { throw StoreFailure.noFile(path) }
+      try StoreFailure.checkFiles(path)
       let queue = try Self.open(path)
       let isNew = state.known.insert(day).inserted
       if try isOlder(day, queue, &state) || isNew { writeList(state) }
       // Whoever is at work in one that is let go of keeps it open.
       if state.open.count >= Self.openLimit { state.open.removeFirst() }
-      state.open.append((day, FileStatus(path: path)?.inode ?? 0, queue))
+      state.open.append(
+        (
+          day, FileStatus(path: path)?.inode ?? 0, FileStatus(path: path + "-wal")?.inode, queue
+        ))
       return queue
     }
   }

@@ -14,7 +14,7 @@ package final class JobStore: Sendable {
 
   struct State {
     /// With the file that was there then; the one used last at the end.
-    var open: [(day: HistoryDay, inode: UInt64, queue: DatabaseQueue)] = []
+    var open: [(day: HistoryDay, inode: UInt64, log: UInt64?, queue: DatabaseQueue)] = []
     var isClosed = false
     /// By day the highest number of a span that was written, and the same as the list tells it.
     var highest: [HistoryDay: Int64] = [:]

@@ -113,7 +113,8 @@ extension StateStore {
     var nanoseconds: Int64
     /// All orders up to this one are of earlier days.
     var before: UInt64
-    var beforeNanoseconds: Int64?
+    /// Of the first block.
+    var began: Int64
   }
 
   /// What was written to the files of days and is not in them any more, and was not found so before.
@@ -128,20 +129,20 @@ extension StateStore {
           FROM stored_ends JOIN streams ON streams.id = stored_ends.stream
           ORDER BY stored_ends.stream, stored_ends.last_order
           """)
-      var last: (stream: Int64, order: UInt64, nanoseconds: Int64)?
+      var last: (stream: Int64, order: UInt64)?
       while let row = try rows.next() {
         let stream: Int64 = try row.decode(forColumn: "stream")
         let gone: Int64 = try row.decode(Int64?.self, forColumn: "gone_order") ?? 0
         let order = UInt64(clamping: try row.decode(Int64.self, forColumn: "last_order"))
         let nanoseconds: Int64 = try row.decode(forColumn: "through_ns")
-        let before = last.flatMap { $0.stream == stream ? $0 : nil }
+        let before = last.flatMap { $0.stream == stream ? $0.order : nil }
         let day = try HistoryDay(stored: row.decode(forColumn: "day"))
         known[day, default: []].append(
           StoredEnd(
             stream: try StreamKey(row, path: path), order: order, nanoseconds: nanoseconds,
-            before: max(before?.order ?? 0, UInt64(clamping: gone)),
-            beforeNanoseconds: before?.nanoseconds))
-        last = (stream, order, nanoseconds)
+            before: max(before ?? 0, UInt64(clamping: gone)),
+            began: try row.decode(forColumn: "from_ns")))
+        last = (stream, order)
       }
       return known
     }
@@ -155,7 +156,7 @@ extension StateStore {
           guard last < end.order else { return nil }
           return MissingOrders(
             stream: end.stream, orders: (last + 1)...end.order,
-            afterNanoseconds: held?.nanoseconds ?? end.beforeNanoseconds,
+            afterNanoseconds: held?.nanoseconds ?? (end.began == .min ? nil : end.began - 1),
             beforeNanoseconds: end.nanoseconds == .max ? .max : end.nanoseconds + 1,
             reason: MissingOrders.cut(name))
         }

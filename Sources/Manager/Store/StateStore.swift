@@ -9,6 +9,9 @@ import Synchronization
 package final class StateStore: Sendable {
   package let path: String
   let pool: DatabasePool
+  /// The database's file, and its log's.
+  private let inode: UInt64?
+  let log: UInt64?
   private let damageFound = Mutex<Diagnostic?>(nil)
   /// Held as long as the store lives, so that no second manager opens the same file.
   private let directory: StateDirectory
@@ -41,7 +44,7 @@ package final class StateStore: Sendable {
     }
     let hasSeries: Bool
     do {
-      guard !DurableFile.isOther(path) else { throw StoreFailure.noFile(path) }
+      try StoreFailure.checkFiles(path)
       pool = try Self.open(path, steps, patienceSeconds)
       hasSeries = try pool.read { db in
         guard try db.tableExists("series") else { return true }
@@ -50,6 +53,8 @@ package final class StateStore: Sendable {
     } catch {
       throw StoreFailure.diagnose(error, path: path)
     }
+    inode = FileStatus(path: path)?.inode
+    log = FileStatus(path: path + "-wal")?.inode
     // Its log is gone, or what lay there was no more than the begin of it. A series is stored before any
     // sample of it, and kept for ever.
     if let file, !hasSeries {
@@ -68,8 +73,10 @@ package final class StateStore: Sendable {
     DiagnosticError(
       .stateDirectoryUnusable, subject: path,
       reason: "\(finding), but history of it is there (history/\(file))",
-      remedy:
-        "Restore state.sqlite from a backup; or move everything in \(folder) away to begin anew,"
+      remedy: (FileStatus(path: path + ".rescued") == nil
+        ? ""
+        : "The manager kept all of it as state.sqlite.rescued: rename that to state.sqlite. Else: ")
+        + "Restore state.sqlite from a backup; or move everything in \(folder) away to begin anew,"
         + " and enrol all agents again.")
   }
 
@@ -100,10 +107,50 @@ package final class StateStore: Sendable {
   package func write<Value: Sendable>(
     _ change: @escaping @Sendable (Database) throws -> Value
   ) async throws(DiagnosticError) -> Value {
+    if let gone = noticeGone() { throw DiagnosticError(gone) }
     do {
       return try await pool.write(change)
     } catch {
       throw noted(error)
+    }
+  }
+
+  /// Whether the database was removed, or another put in its place, while it is open: what would be written
+  /// from then on would be in no file that anybody finds. Nothing is, and so a copy of it is whole.
+  func noticeGone() -> Diagnostic? {
+    guard FileStatus.isMissing(path) || FileStatus(path: path).map({ $0.inode != inode }) == true
+    else { return nil }
+    let copies = [path + ".rescued"] + (2...9).map { "\(path).rescued\($0)" }
+    let copy = copies.first { FileStatus(path: $0) == nil } ?? copies[0]
+    return damageFound.withLock { known in
+      if let known, known.reason.hasPrefix(Self.isGone) { return known }
+      var found = Diagnostic(
+        .stateDirectoryUnusable, subject: path,
+        reason: "\(Self.isGone): nothing is stored, and nothing can be changed, until a start",
+        remedy: "Stop the manager, restore state.sqlite from a backup, and start it again.")
+      if rescue(to: copy) {
+        found.remedy =
+          "All of it is kept as \(copy): stop the manager, move what there is of state.sqlite, state.sqlite-wal"
+          + " and state.sqlite-shm away, rename the copy to state.sqlite, and start the manager again."
+      }
+      known = found
+      return found
+    }
+  }
+
+  private static let isGone = "it was removed or replaced while the manager runs"
+
+  /// - Returns: whether a whole copy is there.
+  private func rescue(to copy: String) -> Bool {
+    guard FileStatus(path: copy) == nil else { return false }
+    do {
+      let database = try DatabaseQueue(path: copy)
+      try pool.backup(to: database)
+      try database.close()
+      return true
+    } catch {
+      unlink(copy)
+      return false
     }
   }
 

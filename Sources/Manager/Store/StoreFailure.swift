@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 import ManagerCore
 import Platform
 import Protocol
@@ -81,6 +82,22 @@ enum StoreFailure {
     DiagnosticError(
       .stateDirectoryUnusable, subject: path, reason: "it is no regular file",
       remedy: "Move what is there away; if the database lies elsewhere, put it back.")
+  }
+
+  static func noFolder(_ path: String) -> DiagnosticError {
+    DiagnosticError(
+      .stateDirectoryUnusable, subject: path,
+      reason: "it is not there, and can not be made: \(String(cString: strerror(errno)))",
+      remedy: "See that the manager's state directory is there, and stop and start the manager.")
+  }
+
+  /// - Throws: where something stands in the place of a database or of its log that is none. SQLite's own
+  ///   words would not name it.
+  static func checkFiles(_ path: String) throws(DiagnosticError) {
+    guard !DurableFile.isOther(path) else { throw noFile(path) }
+    for ending in ["-wal", "-shm"] where FileStatus(path: path + ending)?.isRegular == false {
+      throw noFile(path + ending)
+    }
   }
 
   /// Of bytes within a file.

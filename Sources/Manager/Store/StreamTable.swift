@@ -67,13 +67,14 @@ struct StreamTable {
     for part in parts {
       try db.cachedStatement(
         sql: """
-          INSERT INTO stored_ends (stream, day, last_order, through_ns) VALUES (?, ?, ?, ?)
-          ON CONFLICT DO UPDATE SET last_order = excluded.last_order, through_ns = excluded.through_ns
-          WHERE excluded.last_order > last_order
+          INSERT INTO stored_ends (stream, day, last_order, from_ns, through_ns)
+          VALUES (?, ?, ?, ?, ?)
+          ON CONFLICT DO UPDATE SET last_order = max(last_order, excluded.last_order),
+            from_ns = min(from_ns, excluded.from_ns), through_ns = max(through_ns, excluded.through_ns)
           """
       ).execute(arguments: [
         stream.id, HistoryDay(of: part.fromNanoseconds).number, Int64(clamping: part.lastOrder),
-        part.throughNanoseconds,
+        part.fromNanoseconds, part.throughNanoseconds,
       ])
     }
     try refind(block, stream.id, db)

@@ -8,9 +8,12 @@ import Synchronization
 extension DatabaseWriter {
   /// Moves what such a log holds into the database.
   ///
-  /// - Returns: whether the log was taken away. Another one is made when the database is opened again.
-  func rescueLog(of path: String) -> Bool {
-    guard FileStatus.isMissing(path + "-wal"), FileStatus(path: path) != nil else { return false }
+  /// - Parameter log: what the log's file was when the database was opened.
+  /// - Returns: whether the log was taken away, or another one put in its place.
+  func rescueLog(of path: String, _ log: UInt64?) -> Bool {
+    guard FileStatus(path: path) != nil, FileStatus(path: path + "-wal")?.inode != log else {
+      return false
+    }
     // With a reader that is busy some of it stays where it is until the next time.
     _ = try? writeWithoutTransaction { db in try db.checkpoint(.truncate) }
     return true
@@ -22,7 +25,7 @@ extension HistoryFiles {
   func rescueLogs() async throws -> [String] {
     try await inTurn {
       let open = self.state.withLock { $0.open }
-      let taken = open.filter { $0.pool.rescueLog(of: self.path($0.file)) }.map(\.file)
+      let taken = open.filter { $0.pool.rescueLog(of: self.path($0.file), $0.log) }.map(\.file)
       // Not of those that were removed meanwhile.
       return self.state.withLock { state in
         taken.filter { file in state.open.contains { $0.file == file } }.map(\.name)
@@ -37,7 +40,8 @@ extension StateStore {
   /// - Returns: the logs that were taken away, by their paths from the state directory, sorted.
   package func rescueLogs() async -> [String] {
     let days = (try? await history.rescueLogs()) ?? []
-    let isTaken = (try? await history.inTurn { [pool, path] in pool.rescueLog(of: path) }) ?? false
+    let isTaken =
+      (try? await history.inTurn { [pool, path, log] in pool.rescueLog(of: path, log) }) ?? false
     return days.sorted().map { "history/\($0)-wal" } + (isTaken ? ["state.sqlite-wal"] : [])
   }
 }
@@ -49,7 +53,7 @@ extension JobStore {
     return await withCheckedContinuation { continuation in
       asides.async {
         let open = self.state.withLock { $0.open }
-        let taken = open.filter { $0.queue.rescueLog(of: self.path($0.day)) }.map(\.day)
+        let taken = open.filter { $0.queue.rescueLog(of: self.path($0.day), $0.log) }.map(\.day)
         let names = self.state.withLock { state in
           taken.filter { day in state.open.contains { $0.day == day } }.map {
             "\(folder)/\(LostJobs.name(of: $0))-wal"

@@ -80,6 +80,25 @@ import X509
     #expect(FileManager.default.fileExists(atPath: directory.path + "/ca.pem"))
   }
 
+  /// A new one in its place would lock out every server that is enrolled.
+  @Test func anAuthorityThatSignedIsNeverMadeAnew() async throws {
+    _ = try load()
+    func signed() throws -> Authority {
+      try Authority(loadingOrCreatingIn: directory.path, hasSigned: true, nanoseconds: Given.now)
+    }
+    _ = try signed()
+    let key = try directory.contents("ca.key")
+    for names in [["ca.pem"], ["ca.key"]] {
+      for name in names { try FileManager.default.removeItem(atPath: directory.path + "/" + name) }
+      let reason = await refusal { _ = try signed() }?.reason
+      #expect(reason?.hasPrefix("it is missing") == true)
+    }
+    #expect(!FileManager.default.fileExists(atPath: directory.path + "/ca.key"))
+    try directory.put("ca.key", key)
+    try directory.setPermissions(0o600, "ca.key")
+    #expect(await refusal { _ = try signed() }?.subject.hasSuffix("ca.pem") == true)
+  }
+
   @Test func aCertificateTakesNothingFromTheRequestButItsKey() throws {
     let authority = try load()
     let agent = AgentKey()

