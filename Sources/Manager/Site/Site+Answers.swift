@@ -129,7 +129,7 @@ extension Site {
     observed.serverForgotten(id, at: now)
     newlyFound += missing.removeValue(forKey: id) ?? []
     interruptions[id] = nil
-    lossEnds[id] = nil
+    lossSpans[id] = nil
     timeline.forget(id)
     lastBatch[id] = nil
     clocks[id] = nil

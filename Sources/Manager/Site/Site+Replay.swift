@@ -111,8 +111,9 @@ extension Site {
     guard batches > 0 else { return nil }
     newLost += lost.map { (stream, $0) }
     let isAll = batches == told.through - told.from + 1
+    let span = lossTimes(after: after, before: before, lost, of: stream)
     let loss = SampleLoss(
-      afterNanoseconds: lossBegin(after, lost, of: stream, end: before), beforeNanoseconds: before,
+      afterNanoseconds: span.after, beforeNanoseconds: span.before,
       batches: batches,
       samples: isAll ? told.samples : nil,
       reason: told.samples == nil

@@ -149,7 +149,7 @@ extension Site {
     interruptions[server] = chain.interruptions
     timeline.forget(server, but: Set(chain.links.map(\.stream.boot)))
     let told = Set(chain.links.map(\.stream))
-    lossEnds[server] = lossEnds[server]?.filter { told.contains($0.key) }
+    lossSpans[server] = lossSpans[server]?.filter { told.contains($0.key) }
     stopped = stopped.filter {
       $0.server != server || told.contains($0) || $0 == lastBatch[server]?.stream
     }
@@ -185,9 +185,9 @@ extension Site {
     let times = isOverflow ? lostTimes(givenUp?.stamps, now) { clock?.corrected($0) } : nil
     let before = times?.before ?? now.wallNanoseconds
     let after = times?.after ?? lastBatch[stream.server]?.nanoseconds
+    let span = lossTimes(after: after, before: before, lost, of: stream)
     let loss = SampleLoss(
-      afterNanoseconds: lossBegin(after, lost, of: stream, end: before),
-      beforeNanoseconds: before, batches: batches,
+      afterNanoseconds: span.after, beforeNanoseconds: span.before, batches: batches,
       samples: isOverflow && told == batches ? givenUp?.samples : nil,
       reason: isOverflow
         ? "the agent had no room left for them while nothing was acknowledged"
@@ -205,27 +205,28 @@ extension Site {
     return (min(max(first, .min + 1) - 1, wall), last < wall ? last + 1 : wall)
   }
 
-  /// Since when batches are lost. An agent gives up whole segments, and tells of each when it was begun; what
-  /// it lost before, it tells again with what it lost now. Not before what is known of the same life.
-  ///
-  /// - Parameters:
-  ///   - told: by the agent.
-  ///   - end: of the loss.
-  func lossBegin(
-    _ told: Int64?, _ lost: [ClosedRange<UInt64>], of stream: StreamKey, end: Int64
-  ) -> Int64? {
-    guard let first = lost.first?.lowerBound, let last = lost.last?.upperBound else { return told }
-    var begin = told
-    if let known = lastBatch[stream.server], known.stream == stream, known.order < first,
-      known.nanoseconds <= end
-    {
-      begin = max(begin ?? .min, known.nanoseconds)
+  /// Between which times batches are lost. An agent gives up whole segments, and tells of each when it was
+  /// begun; what it lost before, it tells again with what it lost now. Not before what is known of the same life
+  /// from earlier orders, nor after what is known of later ones.
+  func lossTimes(
+    after: Int64?, before: Int64, _ lost: [ClosedRange<UInt64>], of stream: StreamKey
+  ) -> (after: Int64?, before: Int64) {
+    guard let first = lost.first?.lowerBound, let last = lost.last?.upperBound else {
+      return (after, before)
     }
-    if let known = lossEnds[stream.server]?[stream], known.order < first, known.nanoseconds <= end {
-      begin = max(begin ?? .min, known.nanoseconds)
+    let spans = lossSpans[stream.server]?[stream] ?? []
+    var begins = spans.filter { $0.orders.upperBound < first }.map(\.before)
+    var ends = spans.filter { $0.orders.lowerBound > last }.compactMap(\.after)
+    if let known = lastBatch[stream.server], known.stream == stream {
+      if known.order < first { begins.append(known.nanoseconds) }
+      if known.order > last { ends.append(known.nanoseconds) }
     }
-    lossEnds[stream.server, default: [:]][stream] = (last, end)
-    return begin
+    // What contradicts what the agent tells is of a clock that was set meanwhile.
+    let begin = (begins.filter { $0 <= before } + [after].compactMap { $0 }).max()
+    let end = (ends.filter { $0 >= begin ?? .min } + [before]).min() ?? before
+    let span = (first...last, begin, max(end, begin ?? end))
+    lossSpans[stream.server, default: [:]][stream] = (spans + [span]).suffix(64)
+    return (begin, span.2)
   }
 
   func found(_ loss: SampleLoss, _ server: ServerID, _ now: Moment) {

@@ -36,6 +36,8 @@ package actor Site {
     var reached: [Int: Int64] = [:]
   }
 
+  typealias LossSpan = (orders: ClosedRange<UInt64>, after: Int64?, before: Int64)
+
   package struct Settings: Sendable {
     package var collectMilliseconds: Int
     package var renewWithinSeconds: Int64
@@ -91,8 +93,8 @@ package actor Site {
   let startedNanoseconds = Clock.wall()
   var live: [ServerID: Live] = [:]
   var clocks: [ServerID: ClockModel] = [:]
-  /// Of each life the end of what was lost last: its highest order, and when that was.
-  var lossEnds: [ServerID: [StreamKey: (order: UInt64, nanoseconds: Int64)]] = [:]
+  /// Of each life of a session what was lost of it last.
+  var lossSpans: [ServerID: [StreamKey: [LossSpan]]] = [:]
   /// Holes that the first batch of a stream will close.
   var interruptions: [ServerID: [StreamKey: Interruption]] = [:]
   /// Streams whose agent said goodbye because it was stopped.
