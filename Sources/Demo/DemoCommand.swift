@@ -103,16 +103,13 @@ package struct DemoCommand: AsyncParsableCommand {
         defer { tasks.cancelAll() }
         try await tasks.next()
       }
-    } catch let refusal as DiagnosticError {
+    } catch {
       // Before the site was made there is nothing in it that tells more than this does.
       if site.hasBegun.isNoted {
         Narrator.say("The state is kept in \(directory).")
       } else {
         tidy(directory)
       }
-      throw refusal
-    } catch {
-      Narrator.say("The state is kept in \(directory).")
       throw error
     }
     tidy(directory)
@@ -134,7 +131,7 @@ package struct DemoCommand: AsyncParsableCommand {
       try DurableFile.makeFolder(stateDir)
       // A manager's would get simulated servers and history for good.
       guard
-        try DurableFile.names(in: stateDir).allSatisfy({ $0 == "lost+found" })
+        try DurableFile.names(in: stateDir).allSatisfy(["lost+found", "lock"].contains)
           || SiteTrees.isSimulated(DemoSite.trees(in: stateDir))
       else {
         throw DiagnosticError(

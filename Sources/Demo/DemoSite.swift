@@ -29,6 +29,8 @@ struct DemoSite: Sendable {
   let hasBegun = DemoBegin()
 
   func run() async throws {
+    // Another demo's trees are left alone.
+    try StateDirectory(path: stateDirectory).release()
     // First, so that the directory is known as a demo's from then on.
     let site = try simulated()
     let trees = try SiteTrees(directory: Self.trees(in: stateDirectory), site: site)
@@ -84,8 +86,8 @@ struct DemoSite: Sendable {
       """
       A simulated site: \(site.servers.count) servers, file systems \(fileSystems). Nothing here \
       touches a real Lustre.
-      https://\(addresses.httpsHost):\(addresses.httpsPort)
-      agents' port \(addresses.agentsHost):\(addresses.agentsPort), state directory \(stateDirectory)
+      https://\(HostPort.text(addresses.httpsHost, addresses.httpsPort))
+      agents' port \(HostPort.text(addresses.agentsHost, addresses.agentsPort)), state directory \(stateDirectory)
       In another terminal:
         \(CommandLine.arguments.first ?? "iml") --state-dir \(stateDirectory) status
 

@@ -125,7 +125,7 @@ package struct APIServer: Service {
       await bound.https(port: port)
     }
     return Listener(
-      server: server, subject: "\(configuration.host):\(configuration.port)", bound: bound)
+      server: server, subject: HostPort.text(configuration.host, configuration.port), bound: bound)
   }
 
   private func localListener(
@@ -195,6 +195,18 @@ private func channelConfiguration(_ limits: APILimits) -> HTTP1Channel.Configura
       maxHeaderFieldCount: limits.headerFields))
 }
 
+func isUnresolved(_ error: any Error) -> Bool {
+  error is SocketAddressError || error is SocketAddressError.UnknownHost
+    || error is SocketAddressError.FailedToParseIPByteBuffer
+}
+
+/// - Parameter subject: what it should have listened at.
+func unresolved(_ subject: String) -> DiagnosticError {
+  DiagnosticError(
+    .requestMalformed, subject: subject, reason: "this host has no such address or name",
+    remedy: "Give an address of this host, for example 0.0.0.0:8443 or [::]:8443.")
+}
+
 /// A server whose failure to listen is told in the product's own words.
 private struct Listener: Service {
   let server: any Service
@@ -212,6 +224,8 @@ private struct Listener: Service {
       throw DiagnosticError(
         .internalError, subject: subject,
         reason: "cannot listen: \(UnixSocketFile.text(of: error.errnoCode))")
+    } catch  where isUnresolved(error) {
+      throw unresolved(subject)
     }
     if let failure = bound.failure { throw failure }
   }

@@ -11,11 +11,11 @@ import Synchronization
 /// The port that agents dial: TLS 1.3 with a client certificate, one session a connection.
 package struct AgentListener: Sendable {
   /// Descriptors: twice the agents of the largest site known, and room for strangers.
-  private static let connectionLimit = 4_096
+  private static let mostConnections = 4_096
   /// Without a hello so far; the oldest gives way. A site's agents behind one address (NAT) may come
   /// back in one moment, and one that is pushed out comes again within seconds.
-  private static let unprovenLimit = 1_024
-  private static let unprovenPerAddress = 512
+  private static let mostUnproven = 1_024
+  private let connectionLimit: Int
 
   let host: String
   let port: Int
@@ -31,9 +31,11 @@ package struct AgentListener: Sendable {
   private let silences: Refusals
   private let crowds: Refusals
 
+  /// - Parameter descriptors: that connections here may take.
   package init(
     host: String, port: Int, context: @escaping @Sendable () throws -> NIOSSLContext,
-    verifier: PeerVerifier, site: Site, renewal: any CertificateRenewal, logger: Logger
+    verifier: PeerVerifier, site: Site, renewal: any CertificateRenewal,
+    descriptors: Int = .max, logger: Logger
   ) {
     self.host = host
     self.port = port
@@ -49,8 +51,10 @@ package struct AgentListener: Sendable {
       logger: logger, message: "a connection was closed: no handshake in time")
     crowds = Refusals(logger: logger, message: "a connection was refused: too many are open")
     let refusals = Refusals(logger: logger, message: "an agent's connection gave way")
+    connectionLimit = min(Self.mostConnections, descriptors)
+    let unprovenLimit = max(2, min(Self.mostUnproven, descriptors / 2))
     unproven = YieldingConnections(
-      limit: Self.unprovenLimit, limitPerAddress: Self.unprovenPerAddress
+      limit: unprovenLimit, limitPerAddress: unprovenLimit / 2
     ) { address in
       refusals.log(address: address, reason: "it has not said hello, and others wait")
     }
@@ -68,10 +72,10 @@ package struct AgentListener: Sendable {
     try await server.executeThenClose { inbound in
       try await withThrowingDiscardingTaskGroup { tasks in
         for try await accepted in inbound {
-          if count.add(1) > Self.connectionLimit {
+          if count.add(1) > connectionLimit {
             count.add(-1)
             crowds.log(
-              .warning, ["peer": "\(accepted.address)", "limit": "\(Self.connectionLimit)"])
+              .warning, ["peer": "\(accepted.address)", "limit": "\(connectionLimit)"])
             // Closed by way of its writer: NIO traps when that is dropped unfinished.
             tasks.addTask { try? await accepted.channel.executeThenClose { _, _ in } }
             continue
@@ -111,8 +115,15 @@ package struct AgentListener: Sendable {
         }
     } catch let error as IOError where error.errnoCode == EADDRINUSE {
       throw DiagnosticError(
-        .portInUse, subject: "\(host):\(port)", reason: "another process listens on this port",
+        .portInUse, subject: HostPort.text(host, port),
+        reason: "another process listens on this port",
         remedy: "Find it with: ss -ltnp 'sport = :\(port)', or choose another with --agents.")
+    } catch let error as IOError {
+      throw DiagnosticError(
+        .internalError, subject: HostPort.text(host, port),
+        reason: "cannot listen: \(UnixSocketFile.text(of: error.errnoCode))")
+    } catch  where isUnresolved(error) {
+      throw unresolved(HostPort.text(host, port))
     }
   }
 

@@ -97,6 +97,17 @@ package struct ServeCommand: AsyncParsableCommand {
     guard (.seconds(1)...(.seconds(3_600))).contains(flushInterval.duration) else {
       throw ValidationError("--flush-interval takes 1s to 1h")
     }
+    guard retention.duration >= .seconds(60) else {
+      throw ValidationError("--retention takes 1m or more")
+    }
+    guard historySize.map({ $0.bytes >= 64 << 20 }) ?? true else {
+      throw ValidationError("--history-size takes 64MiB or more: a day's file has some by itself")
+    }
+    if let name = names.first(where: { name in
+      name.isEmpty || !name.utf8.allSatisfy { (0x21...0x7e).contains($0) }
+    }) {
+      throw ValidationError("--name \(name.debugDescription) is no name or address of a host")
+    }
   }
 
   private func socketPath() throws -> String {
@@ -134,8 +145,8 @@ package struct ServeCommand: AsyncParsableCommand {
       tasks.addTask {
         try await service.run { addresses in
           print(
-            "https://\(addresses.httpsHost):\(addresses.httpsPort) "
-              + "agents \(addresses.agentsHost):\(addresses.agentsPort) "
+            "https://\(HostPort.text(addresses.httpsHost, addresses.httpsPort)) "
+              + "agents \(HostPort.text(addresses.agentsHost, addresses.agentsPort)) "
               + "socket \(addresses.socketPath)")
           fflush(nil)
         } onStored: {
@@ -172,7 +183,7 @@ package struct ListenAddress: ExpressibleByArgument, CustomStringConvertible, Se
     self.init(host: host, port: port)
   }
 
-  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  package var description: String { HostPort.text(host, port) }
   package var defaultValueDescription: String { description }
 }
 

@@ -76,6 +76,13 @@ package struct ManagerService: Sendable {
     let label = "iml-manager"
     let level = configuration.logLevel
     let logger = Logger(label: label) { _ in ConsoleLog(label: label, level: level) }
+    let descriptors = DescriptorLimit.raise() ?? Self.ownDescriptors * 2
+    guard descriptors >= Self.ownDescriptors + 64 else {
+      throw DiagnosticError(
+        .internalError, subject: "the limit of open files",
+        reason: "it is \(descriptors), and \(Self.ownDescriptors + 64) are needed",
+        remedy: "Raise it: ulimit -n 4096, or LimitNOFILE= in the unit.")
+    }
     let directory = try StateDirectory(path: configuration.stateDirectory)
     let store = try StateStore(directory: directory)
     let authority = try Authority(
@@ -110,7 +117,7 @@ package struct ManagerService: Sendable {
       host: configuration.agents.host, port: configuration.agents.port,
       context: { material.agentsContext },
       verifier: PeerVerifier(authority: authority, registry: registry), site: site,
-      renewal: enrolment, logger: logger)
+      renewal: enrolment, descriptors: descriptors - Self.ownDescriptors, logger: logger)
     let api = APIServer(
       APIServer.Configuration(
         host: configuration.https.host, port: configuration.https.port,
@@ -234,6 +241,10 @@ package struct ManagerService: Sendable {
     try await site.replayFrames()
     return site
   }
+
+  /// For the API (256 over HTTPS, 96 on the Unix socket), files of history and jobs (16 of each at most, some
+  /// descriptors each), and the rest.
+  private static let ownDescriptors = 576
 
   /// Flush each second (the frame log then, blocks when the head says so), renew our certificate, and tell
   /// systemd that all of this still turns.
