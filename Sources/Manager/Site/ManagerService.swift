@@ -224,6 +224,11 @@ package struct ManagerService: Sendable {
         "a list beside history is of no use: files of it that were removed are not missed",
         metadata: ["file": "\(file)", "reason": "\(reason)"])
     }
+    for name in store.history.cutRollUps {
+      logger.error(
+        "roll-ups are not what they were: they are made again from samples",
+        metadata: ["file": "history/\(name)"])
+    }
     let site = Site(
       store: store, jobStore: jobStore,
       frames: try FrameLogFiles(folder: "\(configuration.stateDirectory)/frames"),

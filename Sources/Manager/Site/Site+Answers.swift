@@ -26,7 +26,7 @@ extension Site {
   func ownFindings() -> [Finding] {
     let own =
       readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
-      + uselessLists() + takenLogFindings() + lostAuthority()
+      + uselessLists() + takenLogFindings() + lostAuthority() + cutRollUps()
     let now = Clock.monotonic()
     var since: [String: Int64] = [:]
     defer { ownSince = since }
@@ -35,6 +35,17 @@ extension Site {
       let began = ownSince[key] ?? now
       since[key] = began
       return Finding(diagnostic: finding, ageSeconds: Double(now - began) / 1e9)
+    }
+  }
+
+  private func cutRollUps() -> [Diagnostic] {
+    store.history.cutRollUps.map { name in
+      Diagnostic(
+        .samplesLost, .warning, subject: "history/\(name)",
+        reason:
+          "at the manager's start its log was gone, or it was another copy: its roll-ups are made again"
+          + " from the samples that there are; older ones may be missing",
+        remedy: "If there is a newer copy of it, put that in its place with the manager stopped.")
     }
   }
 

@@ -45,6 +45,8 @@ extension HistoryFiles {
   /// Then what is lost and not yet told.
   var listPath: String { folder + ".files" }
 
+  var listed: [ListedHistory] { readList().compactMap(ListedHistory.init(line:)) }
+
   private func readList() -> [Substring] {
     let list = (try? DurableFile.readIfPresent(listPath)).flatMap { $0 } ?? []
     return String(decoding: list, as: UTF8.self).split(separator: "\n")
@@ -65,7 +67,7 @@ extension HistoryFiles {
       return "\(error)"
     }
     let strange = readList().first {
-      HistoryFile(name: String($0)) == nil && LostHistory(line: $0) == nil
+      ListedHistory(line: $0) == nil && LostHistory(line: $0) == nil
     }
     return strange.map {
       "it names \(String($0.prefix(80)).debugDescription), which is no file of history"
@@ -88,7 +90,7 @@ extension HistoryFiles {
 
   func findMissing() {
     let untold = Set(state.withLock { $0.missing }.map(\.file))
-    let gone = readList().compactMap { HistoryFile(name: String($0)) }.filter { file in
+    let gone = listed.map(\.file).filter { file in
       !untold.contains(file) && isGone(file)
     }
     state.withLock { state in
@@ -146,6 +148,7 @@ extension HistoryFiles {
     state.withLock { state in
       state.open.removeAll { $0.file == file }
       if !isThere { state.files.remove(file) }
+      state.marks[file] = nil
       state.missing.insert(LostHistory(file))
       state.damaged[file.name] = nil
       state.noteReplaced(file)
@@ -183,7 +186,8 @@ extension HistoryFiles {
   /// written.
   @discardableResult
   func writeList(_ state: State) -> Bool {
-    let lines = state.files.map(\.name) + state.missing.map(\.line)
+    let files = state.files.map { ListedHistory($0, state.marks[$0]).line }
+    let lines = files + state.missing.map(\.line)
     let text = lines.sorted().map { $0 + "\n" }.joined()
     return (try? DurableFile.write(Array(text.utf8), to: listPath)) != nil
   }

@@ -109,6 +109,7 @@ extension HistoryFiles {
     }
     state.withLock { state in
       state.files.remove(file)
+      state.marks[file] = nil
       state.damaged[file.name] = nil
       state.noteReplaced(file)
       forget(file, &state)

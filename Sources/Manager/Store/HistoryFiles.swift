@@ -57,6 +57,9 @@ package final class HistoryFiles: Sendable {
     var files: Set<HistoryFile> = []
     /// Lists that an earlier manager wrote and that are of no use now, each with the reason.
     var listTroubles: [String: String] = [:]
+    /// Of files of roll-ups, by what the next start knows them again.
+    var marks: [HistoryFile: ListedHistory.Mark] = [:]
+    var cutRollUps: [String] = []
     /// What is lost and not yet told.
     var missing: Set<LostHistory> = []
     /// Days whose samples are gone: what comes late must not take the place of their roll-ups. Of some
@@ -126,12 +129,14 @@ package final class HistoryFiles: Sendable {
       throw DiagnosticError(.stateDirectoryUnusable, subject: folder, reason: reason)
     }
     readGone()
+    let cut = findCutRollUps(listed)
     findMissing()
     // Roll-ups first: a day of samples that is set aside needs them.
     for file in files.sorted(by: { ($0.tier?.rawValue ?? .max) < ($1.tier?.rawValue ?? .max) }) {
       try load(file)
     }
     findSetAside(names)
+    makeAgain(cut.union(findOtherRollUps()))
   }
 
   /// What a file knows of hours to be rolled up or to be put together. One that is damaged is set
@@ -245,6 +250,7 @@ package final class HistoryFiles: Sendable {
         // The last in the list is the last to be closed.
         let known = state.open.remove(at: place)
         state.open.append(known)
+        if creating { markOpen(file, &state) }
         return known.pool
       }
       guard creating || state.files.contains(file) else { return nil }
@@ -258,8 +264,12 @@ package final class HistoryFiles: Sendable {
           file, FileStatus(path: path(file))?.inode ?? 0,
           FileStatus(path: path(file) + "-wal")?.inode, pool
         ))
+      if creating { markOpen(file, &state) }
       // Whoever still reads in it holds it until the end.
-      if state.open.count > Self.openLimit { state.open.removeFirst() }
+      if state.open.count > Self.openLimit {
+        let oldest = state.open.removeFirst()
+        seal(oldest.file, oldest.pool, &state)
+      }
       return pool
     }
   }
@@ -323,6 +333,7 @@ package final class HistoryFiles: Sendable {
     let isStillListed = state.withLock { state in
       state.open.removeAll { $0.file == file }
       state.files.remove(file)
+      state.marks[file] = nil
       state.damaged[file.name] = nil
       state.changes[file, default: RollUpChanges()].noteAll()
       let isWritten = writeList(state)
@@ -354,6 +365,7 @@ package final class HistoryFiles: Sendable {
   func close() {
     let pools = state.withLock { state in
       defer { state.open = [] }
+      for item in state.open { seal(item.file, item.pool, &state) }
       return state.open.map(\.pool)
     }
     for pool in pools {
