@@ -95,6 +95,23 @@ import Testing
     }
   }
 
+  /// A token that is revoked does not come back.
+  @Test func aRefusalIsTheEnd() async throws {
+    let problem = Problem(
+      Diagnostic(.unauthenticated, subject: "token", reason: "revoked"), status: 401,
+      title: "Unauthorized")
+    let refusal = StubManager.Answer.http(
+      401, "application/problem+json", try CanonicalJSON.encode(problem))
+    for format in ["table", "ndjson"] {
+      try await serving([try answer(Fixture.soundServers), refusal]) { stub in
+        let console = RecordingConsole(isTerminal: true, ticks: 9)
+        #expect(await run(stub, console, ["server", "list", "--watch", "-o", format]) == 4)
+        #expect(stub.received.count == 2)
+        #expect(console.errors.contains("revoked"))
+      }
+    }
+  }
+
   @Test func programsGetOneDocumentATick() async throws {
     try await serving([try answer(Fixture.soundServers), .bytes([])]) { stub in
       let console = RecordingConsole(ticks: 2)

@@ -9,6 +9,8 @@ struct CommandLineWords {
   let subcommands: [String]
   /// A word where only a subcommand can stand, and that is none.
   let unknownSubcommand: String?
+  /// Nothing follows the name of a group but options that stand before a verb.
+  let lacksVerb: Bool
   /// The shape of output that the line asks for, known even where the rest can not be parsed.
   let output: OutputFormat?
 
@@ -43,6 +45,7 @@ struct CommandLineWords {
     unknownSubcommand = rest.first.flatMap { word in
       isGroup && !word.hasPrefix("-") && word != "help" ? word : nil
     }
+    lacksVerb = isGroup && rest.isEmpty
     ordered = CommandLineWords.bound(names + moved + rest)
     output = CommandLineWords.format(in: ordered)
   }

@@ -57,7 +57,8 @@ private func report<Root: ParsableCommand>(
   let subject = line.subcommands.joined(separator: " ")
   if code == .validationFailure {
     let message =
-      line.unknownSubcommand.map { "there is no verb '\($0)'" } ?? root.message(for: error)
+      line.unknownSubcommand.map { "there is no verb '\($0)'" }
+      ?? (line.lacksVerb ? "no verb is named" : root.message(for: error))
     return end(usage(message, subject: subject, root: root))
   }
   return end(Complaint(.failed, subject: subject, reason: "\(error)"))

@@ -16,8 +16,8 @@ struct Watch {
     var at: Int64
   }
 
-  /// Ends with cancellation, with a reader that went away, or at once when the first answer is a
-  /// refusal or a mistake of the operator's.
+  /// Ends with cancellation, with a reader that went away, with a refusal (a token that was revoked), or at once
+  /// when the first answer is an error or a mistake of the operator's.
   func run() async throws {
     let console = Console.current
     try check(console)
@@ -31,7 +31,8 @@ struct Watch {
       do {
         known = Known(answer: try await ask(manager), at: console.now())
       } catch let complaint as Complaint
-        where complaint.outcome == .unreachable || known != nil && complaint.outcome != .usage
+        where complaint.outcome == .unreachable
+        || known != nil && complaint.outcome != .usage && complaint.outcome != .refused
       {
         trouble = complaint
       } catch is CancellationError {
