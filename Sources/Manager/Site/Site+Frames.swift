@@ -175,12 +175,14 @@ extension Site {
           "a file of history was removed, replaced or emptied", metadata: ["file": "\(name)"])
       }
       // Of a store that could not be written last time the loss still waits.
-      guard missingTold.insert(item).inserted else { continue }
+      guard missingTold.insert(item).inserted, let lost = store.history.lostTime(of: item) else {
+        continue
+      }
       for server in servers {
         found(
           SampleLoss(
-            afterNanoseconds: item.file.begin,
-            beforeNanoseconds: min(item.file.end, now.wallNanoseconds),
+            afterNanoseconds: lost.from,
+            beforeNanoseconds: min(lost.before, now.wallNanoseconds),
             batches: nil, samples: nil,
             reason: item.keptAs.map { "history/\(name) is damaged, and kept as history/\($0)" }
               ?? "history/\(name) was removed, replaced or emptied, and not by the manager"),

@@ -88,6 +88,40 @@ extension HistoryFiles {
     state.withLock { $0.cutRollUps = cut.map(\.name).sorted() }
   }
 
+  /// Of which time something is lost with a file that is gone; `nil`: all of it is made again of samples.
+  func lostTime(of item: LostHistory) -> (from: Int64, before: Int64)? {
+    let file = item.file
+    guard case .rollUps(let tier, let month) = file, item.keptAs == nil else {
+      return (file.begin, file.end)
+    }
+    let first = rawDays.first { $0.month == month }
+    let end = min(first?.begin ?? file.end, file.end)
+    guard end > file.begin else { return nil }
+    // Whether there was anything before the first samples the other widths tell, if they are left.
+    let others = state.withLock { state in
+      RollUpTier.allCases.map { HistoryFile.rollUps($0, month: month) }.filter { other in
+        other.tier != tier && state.files.contains(other)
+          && !state.missing.contains { $0.file == other }
+      }
+    }
+    let day = HistoryDay(of: end).number
+    let has = others.map { other in
+      try? pool(other)?.read { db in
+        if try Bool.fetchOne(
+          db, sql: "SELECT EXISTS (SELECT 1 FROM days WHERE day < ?)", arguments: [day]) == true
+        {
+          return true
+        }
+        return try other.tier == .minute
+          && Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM hours WHERE hour < ?)", arguments: [day * 24])
+            == true
+      }
+    }
+    let isNothing = !has.isEmpty && has.allSatisfy { $0 == false }
+    return isNothing ? nil : (file.begin, end)
+  }
+
   /// The names of files of roll-ups that were not what they had been, as of the start.
   package var cutRollUps: [String] { state.withLock { $0.cutRollUps } }
 

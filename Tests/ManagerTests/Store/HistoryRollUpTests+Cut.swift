@@ -70,4 +70,27 @@ extension HistoryRollUpTests {
     try await compare(store, with: blocks, "\(cut)")
     try store.close()
   }
+
+  /// What is made again of samples is no loss.
+  @Test func aFileThatGoesCostsWhatHasNoSamples() async throws {
+    let directory = try TemporaryDirectory()
+    let store = try await self.store(directory)
+    try await append(Self.blocks(), to: store)
+    try await rollUp(store, now: Given.now + 100 * Self.hour)
+    let history = store.history
+    let hours = HistoryFile.rollUps(.hour, month: "2026-11")
+    #expect(history.lostTime(of: LostHistory(hours)) == nil)
+    let days = history.rawDays
+    try await history.markGone(days[0])
+    try history.remove(.raw(days[0]))
+    let lost = try #require(history.lostTime(of: LostHistory(hours)))
+    #expect(lost.from == hours.begin && lost.before == days[1].begin)
+    for tier in [RollUpTier.minute, .tenMinutes] {
+      try history.remove(.rollUps(tier, month: "2026-11"))
+    }
+    // Nobody can tell any more.
+    #expect(history.lostTime(of: LostHistory(hours))?.before == days[1].begin)
+    #expect(history.lostTime(of: LostHistory(.raw(days[1])))?.before == days[1].end)
+    try store.close()
+  }
 }
