@@ -29,7 +29,7 @@ import Testing
       try Reply(Self.view(rest: JobCounters(readBytes: 1 << 30))), Style(width: 160))
     #expect(
       text == """
-        Jobs by bytes read, the last 10 min on 1 target; 25 % of that time was looked at, last 5 min ago
+        Jobs by bytes read, the last 10 min on 1 of 2 targets; 50 % of that time was looked at, last 5 min ago
 
         JOB         SHARE     READ      READ/S  WRITTEN  WRITTEN/S  IO OPS  IO OPS/S  MD OPS  MD OPS/S  TARGETS
         dd.0         60 %  3.0 GiB  10.2 MiB/s      0 B      0 B/s    3072    10.2/s       0       0/s        1

@@ -135,7 +135,9 @@ package struct AgentLink: Sendable {
           highestOrder: buffer.highestOrder,
           firstHeldOrder: min(buffer.firstHeldOrder, spool.firstHeldOrder ?? .max),
           givenUp: told.givenUp, lives: spool.heldLives,
-          collectMilliseconds: collectMilliseconds, began: began, readsTree: identity.readsTree)))
+          collectMilliseconds: collectMilliseconds, began: began,
+          heldSince: (spool.firstHeldOrder ?? .max) < buffer.firstHeldOrder
+            ? nil : buffer.firstHeldStamp, readsTree: identity.readsTree)))
     return certificateExpired ? [.makeRenewalRequest] : []
   }
 

@@ -18,6 +18,8 @@ package struct BatchBuffer: Sendable {
   package var batchCount: Int { held.count - first }
   /// One above `highestOrder` when nothing is held.
   package var firstHeldOrder: UInt64 { batchCount > 0 ? held[first].order : highestOrder + 1 }
+  /// Of that batch.
+  package var firstHeldStamp: Stamp? { batchCount > 0 ? held[first].stamp : nil }
   /// What `nextUnsent` gives next; one above `highestOrder` when all is sent.
   package var nextOrderToSend: UInt64 {
     nextToSend < held.count ? held[nextToSend].order : highestOrder + 1

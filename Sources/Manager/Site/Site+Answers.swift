@@ -25,7 +25,8 @@ extension Site {
   /// What is wrong with the manager itself. The ages begin with this manager.
   func ownFindings() -> [Finding] {
     let own =
-      readiness() + damages + store.history.damaged.map(\.finding) + jobStore.findings()
+      readiness() + damages + missingFindings() + store.history.damaged.map(\.finding)
+      + jobStore.findings()
       + uselessLists() + takenLogFindings() + lostAuthority() + cutRollUps()
     let now = Clock.monotonic()
     var since: [String: Int64] = [:]
@@ -130,6 +131,7 @@ extension Site {
 
   func readiness() -> [Diagnostic] {
     [storeFailure ?? store.damage, logFailure, jobFailure, rollUpFailure].compactMap { $0 }
+      .reduce(into: []) { all, one in if !all.contains(one) { all.append(one) } }
   }
 
   func checkForgettable(_ id: ServerID) throws(DiagnosticError) {

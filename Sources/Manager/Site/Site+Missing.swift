@@ -39,23 +39,35 @@ extension Site {
     }
     replayed = [:]
     if !write.noLongerMissing.isEmpty { try await store.append(write, nanoseconds: Clock.wall()) }
-    let reasons = Dictionary(grouping: missing.values.flatMap { $0 }) { $0.reason }
-    for (reason, items) in reasons.sorted(by: { $0.key < $1.key }) {
-      let batches = items.reduce(UInt64(0)) { sum, item in
-        sum.addingReportingOverflow(UInt64(item.orders.count)).partialValue
-      }
-      damages.append(
-        Diagnostic(
-          .samplesLost, .error, subject: "history",
-          reason: "\(batches) batches that were stored are missing: \(reason)",
-          remedy:
-            "They are lost unless their agents still have them, which shows when those are back."
-            + " Check the disk of the manager's state directory."))
-      counters.damagedBatches =
-        counters.damagedBatches.addingReportingOverflow(batches).partialValue
+    for finding in missingFindings() {
       logger.critical(
         "batches that were stored are missing: they are lost, unless agents still have them",
-        metadata: ["batches": "\(batches)", "reason": "\(reason)"])
+        metadata: ["reason": "\(finding.reason)"])
+    }
+    counters.damagedBatches =
+      counters.damagedBatches.addingReportingOverflow(
+        missing.values.flatMap { $0 }.reduce(UInt64(0)) {
+          $0.addingReportingOverflow(UInt64($1.orders.count)).partialValue
+        }
+      ).partialValue
+  }
+
+  /// As long as it is open whether their agents have them.
+  func missingFindings() -> [Diagnostic] {
+    var counts: [String: UInt64] = [:]
+    for item in missing.values.flatMap({ $0 }) {
+      for part in head.unknown(item.orders, of: item.stream) {
+        counts[item.reason] =
+          counts[item.reason, default: 0].addingReportingOverflow(UInt64(part.count)).partialValue
+      }
+    }
+    return counts.sorted { $0.key < $1.key }.map { reason, batches in
+      Diagnostic(
+        .samplesLost, .error, subject: "history",
+        reason: "\(batches) batches that were stored are missing: \(reason)",
+        remedy:
+          "They are lost unless their agents still have them, which shows when those are back."
+          + " Check the disk of the manager's state directory.")
     }
   }
 

@@ -113,7 +113,10 @@ extension Site {
       guard evenUnmarked else { throw error }
     }
     try store.history.remove(known)
-    if evenUnmarked { try await store.history.markGone(day) }
+    if evenUnmarked {
+      try await store.history.markGone(day)
+      try await store.forgetEnds(of: [day])
+    }
     return true
   }
 

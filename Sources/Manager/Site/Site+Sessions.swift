@@ -159,7 +159,8 @@ extension Site {
   private func settleMissing(_ hello: Hello, _ stream: StreamKey, _ now: Moment) {
     guard let first = hello.firstHeldOrder, first > 1 else { return }
     let lost = head.dropped(stream, from: 1, through: first - 1)
-    record(lost, givenUp: hello.givenUp, stream, now)
+    let end = hello.heldSince.flatMap { clocks[stream.server]?.corrected($0) }
+    record(lost, givenUp: hello.givenUp, stream, now, end: end)
   }
 
   func dropped(_ givenUp: GivenUp, _ handle: SessionHandle) async throws(DiagnosticError) {
@@ -170,7 +171,8 @@ extension Site {
   }
 
   private func record(
-    _ lost: [ClosedRange<UInt64>], givenUp: GivenUp?, _ stream: StreamKey, _ now: Moment
+    _ lost: [ClosedRange<UInt64>], givenUp: GivenUp?, _ stream: StreamKey, _ now: Moment,
+    end: Int64? = nil
   ) {
     let batches = lost.reduce(0) { $0 + UInt64($1.count) }
     guard batches > 0 else { return }
@@ -183,8 +185,12 @@ extension Site {
     let told = givenUp.map { $0.through - $0.from + 1 }
     let clock = clocks[stream.server]
     let times = isOverflow ? lostTimes(givenUp?.stamps, now) { clock?.corrected($0) } : nil
-    let before = times?.before ?? now.wallNanoseconds
-    let after = times?.after ?? lastBatch[stream.server]?.nanoseconds
+    let before = times?.before ?? min(end ?? .max, now.wallNanoseconds)
+    let last = lastBatch[stream.server].flatMap { last in
+      last.stream == stream && last.order >= lost[0].lowerBound || last.nanoseconds > before
+        ? nil : last.nanoseconds
+    }
+    let after = times?.after ?? last
     let span = lossTimes(after: after, before: before, lost, of: stream)
     let loss = SampleLoss(
       afterNanoseconds: span.after, beforeNanoseconds: span.before, batches: batches,

@@ -138,11 +138,11 @@ extension HistoryFiles {
     }
     guard let pool else { return }
     defer { state.withLock { _ = $0.closing.remove(file) } }
-    try? pool?.close()
     // Not where the state directory itself is gone: what is made there is in nobody's way later.
     if FileStatus.isMissing(folder), mkdir(folder, 0o700) != 0, errno != EEXIST {
       throw StoreFailure.noFolder(folder)
     }
+    try? pool?.close()
     let isThere = !isGone(file)
     if !isThere { try prepareWithout(file) }
     state.withLock { state in
@@ -166,11 +166,14 @@ extension HistoryFiles {
   /// What has to be told, until `told`.
   var missing: [LostHistory] { state.withLock { $0.missing }.sorted { $0.line < $1.line } }
 
-  /// Whether the file of a day's samples is there, and no loss of it waits to be told.
-  func isWhole(_ day: HistoryDay) -> Bool {
+  enum DayStanding { case there, told, gone }
+
+  /// Whether the file of a day's samples is there, or a loss of it waits to be told.
+  func standing(of day: HistoryDay) -> DayStanding {
     let file = HistoryFile.raw(day)
     return state.withLock { state in
-      state.files.contains(file) && !state.missing.contains { $0.file == file }
+      if state.missing.contains(where: { $0.file == file }) { return .told }
+      return state.files.contains(file) ? .there : .gone
     }
   }
 

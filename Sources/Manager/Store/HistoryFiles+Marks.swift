@@ -142,7 +142,7 @@ extension HistoryFiles {
         try db.execute(sql: "DELETE FROM seal")
         try db.execute(sql: "INSERT INTO seal (stamp) VALUES (?)", arguments: [stamp])
       }
-      _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      _ = try pool.writeWithoutTransaction { db in try db.moveLog() }
     } catch {
       return
     }

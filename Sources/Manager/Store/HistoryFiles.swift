@@ -369,7 +369,7 @@ package final class HistoryFiles: Sendable {
       return state.open.map(\.pool)
     }
     for pool in pools {
-      _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      _ = try? pool.writeWithoutTransaction { db in try db.moveLog() }
       try? pool.close()
     }
   }

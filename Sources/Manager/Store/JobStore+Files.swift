@@ -190,7 +190,7 @@ extension JobStore {
   }
 
   private static func emptyLog(_ queue: DatabaseQueue) {
-    _ = try? queue.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+    _ = try? queue.writeWithoutTransaction { db in try db.moveLog() }
   }
 
   private static let schema = """

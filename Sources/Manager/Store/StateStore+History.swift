@@ -115,6 +115,15 @@ extension StateStore {
     var before: UInt64
     /// Of the first block.
     var began: Int64
+
+    /// - Parameter held: the last block that is there of it.
+    func missing(after held: (order: UInt64, nanoseconds: Int64)?, reason: String) -> MissingOrders
+    {
+      MissingOrders(
+        stream: stream, orders: (max(held?.order ?? 0, before) + 1)...order,
+        afterNanoseconds: held?.nanoseconds ?? (began == .min ? nil : began - 1),
+        beforeNanoseconds: nanoseconds == .max ? .max : nanoseconds + 1, reason: reason)
+    }
   }
 
   /// What was written to the files of days and is not in them any more, and was not found so before.
@@ -147,28 +156,51 @@ extension StateStore {
       return known
     }
     var missing: [HistoryDay: [MissingOrders]] = [:]
-    for (day, ends) in known where history.isWhole(day) {
+    for (day, ends) in known {
+      switch history.standing(of: day) {
+      case .there: break
+      case .told: continue
+      case .gone:
+        // Neither by age nor as a file that somebody missed: the list that names it is gone too, or older.
+        missing[day] = ends.filter { $0.before < $0.order }.map {
+          $0.missing(after: nil, reason: MissingOrders.gone(HistoryFile.raw(day).name))
+        }
+        continue
+      }
       let name = HistoryFile.raw(day).name
       let found = try await history.readable(.raw(day)) { db in
         try ends.compactMap { end -> MissingOrders? in
           let held = try RawDay.highest(of: end.stream, through: end.order, db)
           let last = max(held?.order ?? 0, end.before)
           guard last < end.order else { return nil }
-          return MissingOrders(
-            stream: end.stream, orders: (last + 1)...end.order,
-            afterNanoseconds: held?.nanoseconds ?? (end.began == .min ? nil : end.began - 1),
-            beforeNanoseconds: end.nanoseconds == .max ? .max : end.nanoseconds + 1,
-            reason: MissingOrders.cut(name))
+          return end.missing(after: held, reason: MissingOrders.cut(name))
         }
       }
       if let found, !found.isEmpty { missing[day] = found }
     }
-    let told = try await missingOrders()
-    return missing.mapValues { items in
-      items.filter { item in
-        !told.contains { $0.stream == item.stream && $0.orders.overlaps(item.orders) }
+    var left: [HistoryDay: [MissingOrders]] = [:]
+    for (day, items) in missing {
+      for item in items {
+        let told = try await toldOrders(of: item.stream)
+        left[day, default: []] += item.remaining(told.missing(from: item.orders), found: [])
       }
-    }.filter { !$0.value.isEmpty }
+    }
+    return left.filter { !$0.value.isEmpty }
+  }
+
+  /// What is known to be missing or lost of a stream.
+  private func toldOrders(of key: StreamKey) async throws(DiagnosticError) -> OrderSet {
+    try await read { db in
+      guard let stream = try StreamTable.find(key, db) else { return OrderSet() }
+      return OrderSet(
+        try Row.fetchAll(
+          db,
+          sql: """
+            SELECT first_order, last_order FROM missing_orders WHERE stream = ?1
+            UNION ALL SELECT first_order, last_order FROM lost_orders WHERE stream = ?1
+            """, arguments: [stream.id]
+        ).compactMap(RawDay.orders))
+    }
   }
 
   /// These days went by age or by size, or it is told of all servers that something of them is lost: what is

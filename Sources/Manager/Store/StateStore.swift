@@ -96,7 +96,7 @@ package final class StateStore: Sendable {
     history.close()
     do {
       // A reader that is still busy keeps the log alive; the next start reads it.
-      _ = try? pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+      _ = try? pool.writeWithoutTransaction { db in try db.moveLog() }
       try pool.close()
     } catch {
       throw StoreFailure.diagnose(error, path: path)

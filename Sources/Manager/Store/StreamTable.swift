@@ -84,11 +84,16 @@ struct StreamTable {
 
   mutating func lose(_ orders: ClosedRange<UInt64>, of key: StreamKey, _ db: Database) throws {
     let stream = try entry(key, db)
+    let (first, last) = (Int64(clamping: orders.lowerBound), Int64(clamping: orders.upperBound))
+    // One row for what is lost piece by piece.
     try db.cachedStatement(
-      sql: "INSERT OR REPLACE INTO lost_orders (stream, first_order, last_order) VALUES (?, ?, ?)"
-    ).execute(arguments: [
-      stream.id, Int64(clamping: orders.lowerBound), Int64(clamping: orders.upperBound),
-    ])
+      sql: "UPDATE lost_orders SET last_order = ? WHERE stream = ? AND last_order = ?"
+    ).execute(arguments: [last, stream.id, first - 1])
+    if db.changesCount == 0 {
+      try db.cachedStatement(
+        sql: "INSERT OR REPLACE INTO lost_orders (stream, first_order, last_order) VALUES (?, ?, ?)"
+      ).execute(arguments: [stream.id, first, last])
+    }
     if orders.lowerBound <= stream.order + 1 { raise(key, to: orders.upperBound) }
   }
 
@@ -169,10 +174,6 @@ struct StreamTable {
       try db.cachedStatement(
         sql: "UPDATE streams SET durable_order = ?, touched_ns = ? WHERE id = ?"
       ).execute(arguments: [Int64(clamping: entry.order), nanoseconds, entry.id])
-      // The order says it from now on; the last ones say that history ends before it.
-      try db.cachedStatement(
-        sql: "DELETE FROM lost_orders WHERE stream = ? AND last_order < ?"
-      ).execute(arguments: [entry.id, Int64(clamping: entry.order)])
     }
     return entries.mapValues(\.order)
   }

@@ -5,6 +5,16 @@ import Synchronization
 
 /// Logs of databases that somebody removes while they are open. SQLite goes on writing to the file that has
 /// no name any more, and whoever opens the database next finds nothing of it.
+extension Database {
+  /// Moves all of the log into the database. GRDB's own call does not bear a database that was closed.
+  func moveLog() throws {
+    let row = try Row.fetchOne(self, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+    guard row?[0] == 0 else {
+      throw DatabaseError(resultCode: .SQLITE_BUSY, message: "somebody reads in the log")
+    }
+  }
+}
+
 extension DatabaseWriter {
   /// Moves what such a log holds into the database.
   ///
@@ -15,7 +25,7 @@ extension DatabaseWriter {
       return false
     }
     // With a reader that is busy some of it stays where it is until the next time.
-    _ = try? writeWithoutTransaction { db in try db.checkpoint(.truncate) }
+    _ = try? writeWithoutTransaction { db in try db.moveLog() }
     return true
   }
 }

@@ -62,6 +62,8 @@ package struct MissingOrders: Hashable, Sendable {
     "history/\(file) lost its end: its log was taken away, or it is an earlier copy"
   }
 
+  package static func gone(_ file: String) -> String { "history/\(file) is not there" }
+
   /// What of it still lacks when more was found.
   ///
   /// - Parameters:

@@ -24,7 +24,7 @@ package struct JobTopView: Hashable, Codable, Sendable {
   /// The longest time that any of the targets was looked at; rates are increases over it.
   package var coveredSeconds: Double
   /// Looked at, of the time from `fromNanoseconds`, or from where a target's first minute began before it,
-  /// over all targets; 0 … 1.
+  /// over the targets with reports; 0 … 1.
   package var coverage: Double
   /// Targets with reports, and those without, by label.
   package var targets: Int
@@ -85,9 +85,7 @@ package struct JobTopView: Hashable, Codable, Sendable {
     silentTargets = targets.filter { covered[$0.key] == nil }.map(\.value).sorted()
     coveredSeconds = (covered.values.max() ?? 0) / 1e9
     beganNanoseconds = began.values.min() ?? fromNanoseconds
-    let asked = targets.keys.reduce(0) { sum, target in
-      sum + Double(throughNanoseconds) - Double(began[target] ?? fromNanoseconds)
-    }
+    let asked = began.values.reduce(0) { $0 + Double(throughNanoseconds) - Double($1) }
     let seen = covered.values.reduce(0, +)
     coverage = asked > 0 ? min(1, seen / asked) : 0
     newestSecondsAgo = newest.map { max(0, Double(throughNanoseconds - $0) / 1e9) }

@@ -18,7 +18,10 @@ enum JobTopPage {
     let asked = (Double(view.throughNanoseconds) - Double(view.fromNanoseconds)) / 1e9
     let span = (Double(view.throughNanoseconds) - Double(view.beganNanoseconds)) / 1e9
     let seen = Int(view.coverage.isFinite ? min(max(view.coverage, 0), 1) * 100 : 0)
-    let targets = view.targets == 1 ? "1 target" : "\(view.targets) targets"
+    let all = view.targets + view.silentTargets.count
+    let targets =
+      view.silentTargets.isEmpty
+      ? plural(view.targets, "target") : "\(view.targets) of \(plural(all, "target"))"
     var text = "Jobs by \(word(view.by)), the last \(Quantities.span(span)) on \(targets)"
     text += "; \(seen) % of that time was looked at"
     if let age = view.newestSecondsAgo { text += ", last \(Quantities.ago(age))" }

@@ -130,7 +130,9 @@ extension Message {
       try WireLimits.check(orders: hello.highestOrder, hello.firstHeldOrder ?? 0)
       if let up = hello.givenUp { try WireLimits.check(up) }
       try WireLimits.check(lives: hello.lives ?? [])
-      if let began = hello.began { try WireLimits.check(began) }
+      for stamp in [hello.began, hello.heldSince].compactMap({ $0 }) {
+        try WireLimits.check(stamp)
+      }
       self = .hello(hello)
     case .welcome:
       let welcome = try body(Welcome.self)

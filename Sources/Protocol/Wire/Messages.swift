@@ -67,6 +67,8 @@ package struct Hello: Codable, Hashable, Sendable {
   /// Of this life's first batch, held or not; `nil` when there was none yet, or from an agent that does not
   /// tell.
   package var began: Stamp?
+  /// Of the batch `firstHeldOrder`; `nil` where that is not at hand, or from an agent that does not tell.
+  package var heldSince: Stamp?
   /// True when the agent reads a tree that is not `/`: what it reports is no live server.
   package var readsTree: Bool
 
@@ -75,7 +77,7 @@ package struct Hello: Codable, Hashable, Sendable {
     boot: BootID, incarnation: String, hostname: String, agentVersion: String,
     capabilities: [String] = [], highestOrder: UInt64, firstHeldOrder: UInt64? = nil,
     givenUp: GivenUp? = nil, lives: [HeldLife]? = nil, collectMilliseconds: Int? = nil,
-    began: Stamp? = nil, readsTree: Bool
+    began: Stamp? = nil, heldSince: Stamp? = nil, readsTree: Bool
   ) {
     self.major = major
     self.minor = minor
@@ -91,6 +93,7 @@ package struct Hello: Codable, Hashable, Sendable {
     self.lives = lives
     self.collectMilliseconds = collectMilliseconds
     self.began = began
+    self.heldSince = heldSince
     self.readsTree = readsTree
   }
 }
