@@ -49,10 +49,15 @@ actor AgentWriter {
   var blockedNanoseconds: Int64 { blockedSince.map { Clock.monotonic() - $0 } ?? 0 }
 
   /// Says why, leaves it a moment to arrive, and closes, whether or not the peer reads.
-  func end(_ diagnostic: Diagnostic) async {
+  ///
+  /// - Returns: whether it was open.
+  @discardableResult
+  func end(_ diagnostic: Diagnostic) async -> Bool {
+    guard channel.isActive else { return false }
     let farewell = Task { try? await self.send(.goodbye(diagnostic)) }
     try? await Task.sleep(for: .milliseconds(50))
     channel.close(promise: nil)
     farewell.cancel()
+    return true
   }
 }

@@ -32,7 +32,7 @@ struct SessionReader {
       if heard.hasFallenSilent { return }
       if case .hello(let hello) = event {
         heard.greeted(minor: hello.minor)
-        if session.admission == .full { try await greet(hello, stamp) }
+        if session.admission == .full { try await greet(hello, stamp) } else { askForRenewal() }
       } else {
         try await handle(event, stamp)
       }
@@ -42,6 +42,24 @@ struct SessionReader {
 
   private mutating func receive(_ bytes: [UInt8]) throws(DiagnosticError) {
     try session.receive(bytes.span)
+  }
+
+  /// An agent whose clock is behind does not know that its certificate has expired, and waits for a welcome.
+  private func askForRenewal() {
+    let reason = Diagnostic(
+      .certificateExpired, .warning, subject: session.server.text,
+      reason: "its certificate has expired by the manager's clock, and it has not renewed it",
+      remedy: "The agent renews it next. If the clocks of the two differ, set them right.")
+    let (writer, server) = (writer, session.server)
+    Task { [log = connection.serverLog] in
+      // The request of one that knows comes right behind its hello.
+      try? await Task.sleep(for: .seconds(2))
+      if await writer.end(reason) {
+        log.log(
+          .warning, "an agent's certificate has expired", about: server.text,
+          ["server": "\(server)", "code": "\(reason.code)", "reason": "\(reason.reason)"])
+      }
+    }
   }
 
   private mutating func greet(_ hello: Hello, _ stamp: Stamp) async throws {

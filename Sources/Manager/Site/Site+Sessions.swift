@@ -133,7 +133,7 @@ extension Site {
   ) {
     let began = hello.began.flatMap { clock.corrected($0) }
     noteInterruptions(stream, began: began.map { min($0, now.wallNanoseconds) }, earlier)
-    settleMissing(hello, stream, now)
+    settleMissing(hello, stream, clock, now)
     for life in earlier.map(\.stream) + [stream] { closeLostInterruption(life, now) }
   }
 
@@ -156,10 +156,12 @@ extension Site {
   }
 
   /// Batches that the agent can not send again and that are not here will never come.
-  private func settleMissing(_ hello: Hello, _ stream: StreamKey, _ now: Moment) {
+  private func settleMissing(
+    _ hello: Hello, _ stream: StreamKey, _ clock: ClockModel, _ now: Moment
+  ) {
     guard let first = hello.firstHeldOrder, first > 1 else { return }
     let lost = head.dropped(stream, from: 1, through: first - 1)
-    let end = hello.heldSince.flatMap { clocks[stream.server]?.corrected($0) }
+    let end = hello.heldSince.flatMap { clock.corrected($0) }
     record(lost, givenUp: hello.givenUp, stream, now, end: end)
   }
 

@@ -46,6 +46,8 @@ package actor LinkDriver {
   private var ending: Ending?
   private var stopping = false
   private var certificateExpires: Date?
+  /// The manager said so; its clock may be another.
+  private var isExpiredForManager = false
 
   /// Why the current connection must end.
   private enum Ending {
@@ -162,6 +164,10 @@ package actor LinkDriver {
         ])
       // A manager that only restarts, renewed us or is behind with its store is dialled soon. A
       // session that another process took over is not: two of us would replace each other for ever.
+      // Not so of one that says that it has just renewed it.
+      isExpiredForManager =
+        diagnostic.code == DiagnosticCode.certificateExpired.rawValue
+        && diagnostic.severity != .info
       let soon: [DiagnosticCode] = [.managerStopping, .certificateExpired, .conflict]
       if soon.contains(where: { $0.rawValue == diagnostic.code }) {
         return backoff.next(entropy: entropy)
@@ -232,7 +238,7 @@ package actor LinkDriver {
     let (signals, wake) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
     self.wake = wake
-    let expired = certificateExpires.map { $0 < Date() } ?? false
+    let expired = isExpiredForManager || certificateExpires.map { $0 < Date() } ?? false
     perform(link.connected(now: Clock.boot(), certificateExpired: expired))
     wake.yield()
     try await withThrowingTaskGroup(of: Void.self) { tasks in
