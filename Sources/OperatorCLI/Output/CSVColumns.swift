@@ -96,7 +96,8 @@ extension CSVTable {
   init(_ answer: Reply<JobTopView>) {
     let measures = ["readBytes", "writtenBytes", "ioOperations", "metadataOperations"]
     let ofAnswer = [
-      "by", "fromNanoseconds", "throughNanoseconds", "beganNanoseconds", "coveredSeconds", "coverage",
+      "by", "fromNanoseconds", "throughNanoseconds", "beganNanoseconds", "coveredSeconds",
+      "coverage",
     ]
     header = ["row", "job"] + measures + ["targets"] + ofAnswer
     let tail = ofAnswer.map { CSVTable.text(answer.raw[$0] ?? .null) }
