@@ -103,6 +103,25 @@ class Demo(Lab):
         self.assertEqual(program.wait(30), 0, program.tail())
         self.assertFalse(state.exists())
 
+    def test_a_second_one_leaves_the_first_alone(self):
+        program = self.demo("--duration", "60s")
+        wait_until(lambda: self.json("status")["servers"], "servers")
+
+        def files():
+            return {path for path in (self.state / "trees").rglob("*") if path.suffix != ".tmp"}
+        before = len(files())
+        code, _, errors = run(IML, "demo", "--servers", "4", "--state-dir", self.state, expect=None)
+        self.assertEqual(code, 1, errors)
+        self.assertIn("uses this state directory", errors)
+        self.assertGreater(len(files()), before * 0.9)
+        self.assertTrue(program.is_running)
+        # One that can not begin leaves nothing of its own.
+        code, out, errors = run(IML, "demo", "--https", "no.such.host.invalid:1", expect=None)
+        self.assertEqual(code, 1, errors)
+        self.assertIn("no such address or name", errors)
+        made = re.search(r"/tmp/iml-demo-\S+(?= is removed)", out + errors)
+        self.assertFalse(Path(made.group(0)).exists())
+
     def test_what_is_not_a_demos_is_left_alone(self):
         def refused(*words):
             code, _, errors = run(IML, "demo", "--servers", "4", *words, expect=None)

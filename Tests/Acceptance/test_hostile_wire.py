@@ -13,7 +13,7 @@ import hostile
 import wire
 import test_strangers
 from hostile import DAY, Forger
-from iml_lab import GIVEN_UP, run, until_end, wait_until
+from iml_lab import GIVEN_UP, Agent, run, until_end, wait_until
 
 METRIC = "lustre_node_context_switches_total"
 OTHER = "lustre_node_forks_total"
@@ -188,6 +188,18 @@ class Batches(Manners):
         self.check_times("oss02", begun)
         self.assertNotIn("samples-lost", self.server.codes())
         self.check_honest()
+
+    def test_a_certificate_that_expired_by_the_managers_clock_alone(self):
+        """The agent does not know, and is told: it renews it and goes on."""
+        manager = self.manager(name="ahead", options=("--certificate-lifetime", "1h"))
+        agent = Agent(self, manager, self.paths["oss02"]).enrolled()
+        agent.wait_connected()
+        manager.program.terminate()
+        manager.env = hostile.clock_off(2 * 3600)
+        manager.start()
+        agent.wait_connected()
+        wait_until(lambda: "the certificate was renewed" in agent.program.tail(200), "renewed")
+        self.assertIn("certificate-expired", manager.program.tail(200))
 
     def check_skew(self, host, direction):
         wait_until(lambda: any(f["code"] == "clock-skewed" and f["subject"] == host
