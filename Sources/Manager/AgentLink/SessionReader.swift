@@ -8,6 +8,7 @@ struct SessionReader {
   private var session: IngestSession
   private let serial: String
   private let writer: AgentWriter
+  private var asking: Task<Void, Never>?
   private let connection: AgentConnection
   private var handle: SessionHandle?
   private var series = SessionSeries()
@@ -45,15 +46,15 @@ struct SessionReader {
   }
 
   /// An agent whose clock is behind does not know that its certificate has expired, and waits for a welcome.
-  private func askForRenewal() {
+  private mutating func askForRenewal() {
     let reason = Diagnostic(
       .certificateExpired, .warning, subject: session.server.text,
       reason: "its certificate has expired by the manager's clock, and it has not renewed it",
       remedy: "The agent renews it next. If the clocks of the two differ, set them right.")
     let (writer, server) = (writer, session.server)
-    Task { [log = connection.serverLog] in
+    asking = Task { [log = connection.serverLog] in
       // The request of one that knows comes right behind its hello.
-      try? await Task.sleep(for: .seconds(2))
+      guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
       if await writer.end(reason) {
         log.log(
           .warning, "an agent's certificate has expired", about: server.text,
@@ -71,6 +72,7 @@ struct SessionReader {
 
   private mutating func handle(_ event: IngestSession.Event, _ stamp: Stamp) async throws {
     if case .renew(let request) = event {
+      asking?.cancel()
       try await renew(request)
       return
     }

@@ -252,7 +252,11 @@ extension Site {
     var orders: [StreamKey: OrderSet] = [:]
     for item in damage.lost {
       try await resume(item.stream)
-      guard !head.isKnown(item.order, of: item.stream) else { continue }
+      guard !head.isKnown(item.order, of: item.stream),
+        missing[item.stream.server]?.contains(where: {
+          $0.stream == item.stream && $0.orders.contains(item.order)
+        }) != true
+      else { continue }
       lost += 1
       orders[item.stream, default: OrderSet()].insert(item.order...item.order)
     }

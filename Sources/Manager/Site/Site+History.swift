@@ -330,7 +330,6 @@ extension Site {
     write.losses = newLosses
     write.lost = newLost
     write.noLongerMissing = newlyFound
-    write.missing = stillMissing
     try await persistEffects()
     guard
       !(write.series.isEmpty && write.losses.isEmpty && write.lost.isEmpty
@@ -352,7 +351,6 @@ extension Site {
     newLosses.removeFirst(write.losses.count)
     newLost.removeFirst(write.lost.count)
     newlyFound.removeFirst(write.noLongerMissing.count)
-    stillMissing.removeFirst(write.missing.count)
     try frames.reach("identities are stored")
   }
 

@@ -21,24 +21,19 @@ extension Site {
     replayed[stream]?.append((order, nanoseconds))
   }
 
-  /// What the frame log has is not missing.
+  /// What the frame log has is not missing. It stays written down until it is in a block: the manager may be
+  /// killed before.
   func settleReplayed() async throws(DiagnosticError) {
-    var write = HistoryWrite()
     for (server, items) in missing {
       var rest: [MissingOrders] = []
       for item in items {
         try await resume(item.stream)
         let parts = head.unknown(item.orders, of: item.stream)
-        let left = item.remaining(parts, found: replayed[item.stream] ?? [])
-        rest += left
-        guard left != [item] else { continue }
-        write.noLongerMissing.append(item)
-        write.missing += left
+        rest += item.remaining(parts, found: replayed[item.stream] ?? [])
       }
       missing[server] = rest.isEmpty ? nil : rest
     }
     replayed = [:]
-    if !write.noLongerMissing.isEmpty { try await store.append(write, nanoseconds: Clock.wall()) }
     for finding in missingFindings() {
       logger.critical(
         "batches that were stored are missing: they are lost, unless agents still have them",
@@ -89,31 +84,39 @@ extension Site {
     }
     for life in hello.lives ?? [] { note(life.boot, life.incarnation, life.firstOrder) }
     note(hello.boot, hello.incarnation, hello.firstHeldOrder ?? 0)
-    for item in items { try await resume(item.stream) }
-    guard missing.removeValue(forKey: hello.server) != nil else { return }
-    let now = self.now
+    // An agent whose spool is not yet read, or has more lives than fit, says nothing of those not listed.
+    let isAll = hello.lives.map { $0.count < WireLimits.lives } ?? false
     for item in items {
-      let part = item.below(heldFrom[item.stream] ?? .max)
-      // What the agent sends again is missing until it is stored, and may be lost with the agent's disk yet.
-      let rest = item.remaining(
-        head.unknown(item.orders, of: item.stream).compactMap { unknown in
-          let from = max(unknown.lowerBound, (part?.upperBound ?? 0) + 1)
-          return from <= unknown.upperBound ? from...unknown.upperBound : nil
-        }, found: [])
-      missing[hello.server, default: []] += rest
-      guard let part else { continue }
-      newlyFound.append(item)
-      stillMissing += rest
-      let lost = head.dropped(item.stream, from: part.lowerBound, through: part.upperBound)
-      let batches = lost.reduce(UInt64(0)) { $0 + UInt64($1.count) }
-      guard batches > 0 else { continue }
-      newLost += lost.map { (item.stream, $0) }
-      found(
-        SampleLoss(
-          afterNanoseconds: item.afterNanoseconds,
-          beforeNanoseconds: min(item.beforeNanoseconds, now.wallNanoseconds), batches: batches,
-          samples: nil, reason: item.reason), hello.server, now)
+      try await resume(item.stream)
+      // From here on nothing waits: another session of this server may settle the others.
+      guard let place = missing[hello.server]?.firstIndex(of: item) else { continue }
+      settle(item, at: place, heldFrom: heldFrom[item.stream] ?? (isAll ? .max : 0))
     }
     if missing[hello.server]?.isEmpty == true { missing[hello.server] = nil }
+  }
+
+  private func settle(_ item: MissingOrders, at place: Int, heldFrom: UInt64) {
+    let now = self.now
+    let server = item.stream.server
+    var lost: [ClosedRange<UInt64>] = []
+    if let part = item.below(heldFrom) {
+      lost = head.dropped(item.stream, from: part.lowerBound, through: part.upperBound)
+    }
+    // What the agent sends again is missing until it is stored, and may be lost with the agent's disk yet.
+    let rest = item.remaining(head.unknown(item.orders, of: item.stream), found: [])
+    missing[server]?.replaceSubrange(place...place, with: rest)
+    guard !lost.isEmpty else { return }
+    newLost += lost.map { (item.stream, $0) }
+    newlyFound += lost.map { range in
+      var part = item
+      part.orders = range
+      return part
+    }
+    found(
+      SampleLoss(
+        afterNanoseconds: item.afterNanoseconds,
+        beforeNanoseconds: min(item.beforeNanoseconds, now.wallNanoseconds),
+        batches: lost.reduce(UInt64(0)) { $0 + UInt64($1.count) }, samples: nil,
+        reason: item.reason), server, now)
   }
 }

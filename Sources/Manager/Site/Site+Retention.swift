@@ -113,10 +113,9 @@ extension Site {
       guard evenUnmarked else { throw error }
     }
     try store.history.remove(known)
-    if evenUnmarked {
-      try await store.history.markGone(day)
-      try await store.forgetEnds(of: [day])
-    }
+    if evenUnmarked { try await store.history.markGone(day) }
+    // Again: a block may have come to it meanwhile.
+    try await store.forgetEnds(of: [day])
     return true
   }
 

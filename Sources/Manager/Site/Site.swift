@@ -104,10 +104,8 @@ package actor Site {
   var newLosses: [ServerLoss] = []
   /// The orders of these losses.
   var newLost: [(StreamKey, ClosedRange<UInt64>)] = []
-  /// Of what was missing the parts whose agents were heard.
+  /// Of what was missing the parts that are lost by now.
   var newlyFound: [MissingOrders] = []
-  /// And the parts that these have.
-  var stillMissing: [MissingOrders] = []
   /// Taken from the brains and not yet in the store.
   var pendingEffects: [StateEffect] = []
   var pendingSeries: [(SeriesID, StoredSeries)] = []

@@ -207,6 +207,13 @@ extension HistoryFiles {
   }
 }
 
+/// What a block holds, and of when.
+struct BlockSpan: Hashable, Sendable {
+  var orders: ClosedRange<UInt64>
+  var from: Int64
+  var through: Int64
+}
+
 /// The rows of one day's file.
 enum RawDay {
   static func orders(_ row: Row) throws -> ClosedRange<UInt64>? {
@@ -215,23 +222,32 @@ enum RawDay {
     return first <= last ? UInt64(clamping: first)...UInt64(clamping: last) : nil
   }
 
-  /// Of the blocks that begin at this order or before it the last one's end.
-  static func highest(
-    of key: StreamKey, through order: UInt64, _ db: Database
-  ) throws -> (order: UInt64, nanoseconds: Int64)? {
-    try Row.fetchOne(
+  /// Whether the batch of this order is in a block here.
+  static func holds(_ order: UInt64, of key: StreamKey, _ db: Database) throws -> Bool {
+    let last = try Int64.fetchOne(
       db.cachedStatement(
         sql: """
-          SELECT last_order, through_ns FROM blocks WHERE stream =
+          SELECT last_order FROM blocks WHERE stream =
             (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
             AND first_order <= ? ORDER BY first_order DESC LIMIT 1
           """),
       arguments: [key.server.text, key.boot.text, key.incarnation, Int64(clamping: order)]
-    ).map { row in
-      (
-        UInt64(clamping: try row.decode(Int64.self, forColumn: "last_order")),
-        try row.decode(forColumn: "through_ns")
-      )
+    )
+    return last.map { UInt64(clamping: $0) >= order } ?? false
+  }
+
+  static func spans(of key: StreamKey, _ db: Database) throws -> [BlockSpan] {
+    try Row.fetchAll(
+      db,
+      sql: """
+        SELECT first_order, last_order, from_ns, through_ns FROM blocks WHERE stream =
+          (SELECT id FROM streams WHERE server = ? AND boot = ? AND incarnation = ?)
+        """, arguments: [key.server.text, key.boot.text, key.incarnation]
+    ).compactMap { row in
+      guard let orders = try orders(row) else { return nil }
+      return BlockSpan(
+        orders: orders, from: try row.decode(forColumn: "from_ns"),
+        through: try row.decode(forColumn: "through_ns"))
     }
   }
 

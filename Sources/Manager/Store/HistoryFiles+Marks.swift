@@ -85,6 +85,11 @@ extension HistoryFiles {
         }
       }
     }
+    for file in cut {
+      // It is what there is from now on.
+      guard let pool = try? pool(file, creating: true) else { continue }
+      state.withLock { seal(file, pool, &$0) }
+    }
     state.withLock { $0.cutRollUps = cut.map(\.name).sorted() }
   }
 
@@ -142,10 +147,11 @@ extension HistoryFiles {
         try db.execute(sql: "DELETE FROM seal")
         try db.execute(sql: "INSERT INTO seal (stamp) VALUES (?)", arguments: [stamp])
       }
-      _ = try pool.writeWithoutTransaction { db in try db.moveLog() }
     } catch {
       return
     }
+    // A log that somebody still reads in goes with the stamp.
+    _ = try? pool.writeWithoutTransaction { db in try db.moveLog() }
     state.marks[file] = .sealed(stamp: stamp)
     writeList(state)
   }

@@ -153,7 +153,8 @@ enum StateMigrations {
     ) STRICT, WITHOUT ROWID;
     """
 
-  /// Of each stream and day the highest order that was written to that day's file, the begin of the first
+  /// Of each stream and day the highest order that was written to that day's file, that of the block that was written last (what
+  /// an agent held back comes after what is newer), the begin of the first
   /// block and the end of the last; the highest one of days that are not missed any more. Then what files lack that was written to them,
   /// until its server tells whether the agent has it.
   private static let storedEnds = """
@@ -162,6 +163,7 @@ enum StateMigrations {
       stream INTEGER NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
       day INTEGER NOT NULL,
       last_order INTEGER NOT NULL,
+      written_order INTEGER NOT NULL,
       from_ns INTEGER NOT NULL,
       through_ns INTEGER NOT NULL,
       PRIMARY KEY (stream, day)

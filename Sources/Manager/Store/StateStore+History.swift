@@ -97,7 +97,8 @@ extension StateStore {
           FROM missing_orders JOIN streams ON streams.id = missing_orders.stream
           """
       ).compactMap { row in
-        guard let orders = try RawDay.orders(row) else { return nil }
+        // Orders count from 1; a damaged row may say anything.
+        guard let orders = try RawDay.orders(row), orders.lowerBound > 0 else { return nil }
         return MissingOrders(
           stream: try StreamKey(row, path: path), orders: orders,
           afterNanoseconds: try row.decode(forColumn: "after_ns"),
@@ -110,19 +111,29 @@ extension StateStore {
   private struct StoredEnd: Sendable {
     var stream: StreamKey
     var order: UInt64
+    /// Of the block that was written last.
+    var written: UInt64
     var nanoseconds: Int64
     /// All orders up to this one are of earlier days.
     var before: UInt64
     /// Of the first block.
     var began: Int64
 
-    /// - Parameter held: the last block that is there of it.
-    func missing(after held: (order: UInt64, nanoseconds: Int64)?, reason: String) -> MissingOrders
-    {
-      MissingOrders(
-        stream: stream, orders: (max(held?.order ?? 0, before) + 1)...order,
-        afterNanoseconds: held?.nanoseconds ?? (began == .min ? nil : began - 1),
-        beforeNanoseconds: nanoseconds == .max ? .max : nanoseconds + 1, reason: reason)
+    /// - Parameter blocks: those that are there of it, in any sequence.
+    func missing(among blocks: [BlockSpan], reason: String) -> [MissingOrders] {
+      guard before < order else { return [] }
+      let held = OrderSet(blocks.map(\.orders))
+      return held.missing(from: (before + 1)...order).map { gap in
+        let last = blocks.filter { $0.orders.upperBound < gap.lowerBound }
+          .max { $0.orders.upperBound < $1.orders.upperBound }
+        let next = blocks.filter { $0.orders.lowerBound > gap.upperBound }
+          .min { $0.orders.lowerBound < $1.orders.lowerBound }
+        return MissingOrders(
+          stream: stream, orders: gap,
+          afterNanoseconds: last?.through ?? (began == .min ? nil : began - 1),
+          beforeNanoseconds: next?.from ?? (nanoseconds == .max ? .max : nanoseconds + 1),
+          reason: reason)
+      }
     }
   }
 
@@ -148,8 +159,10 @@ extension StateStore {
         let day = try HistoryDay(stored: row.decode(forColumn: "day"))
         known[day, default: []].append(
           StoredEnd(
-            stream: try StreamKey(row, path: path), order: order, nanoseconds: nanoseconds,
-            before: max(before ?? 0, UInt64(clamping: gone)),
+            stream: try StreamKey(row, path: path), order: order,
+            written: UInt64(clamping: try row.decode(Int64.self, forColumn: "written_order")),
+            nanoseconds: nanoseconds,
+            before: max(before ?? 0, UInt64(clamping: gone) < order ? UInt64(clamping: gone) : 0),
             began: try row.decode(forColumn: "from_ns")))
         last = (stream, order)
       }
@@ -162,18 +175,20 @@ extension StateStore {
       case .told: continue
       case .gone:
         // Neither by age nor as a file that somebody missed: the list that names it is gone too, or older.
-        missing[day] = ends.filter { $0.before < $0.order }.map {
-          $0.missing(after: nil, reason: MissingOrders.gone(HistoryFile.raw(day).name))
+        missing[day] = ends.flatMap {
+          $0.missing(among: [], reason: MissingOrders.gone(HistoryFile.raw(day).name))
         }
         continue
       }
       let name = HistoryFile.raw(day).name
       let found = try await history.readable(.raw(day)) { db in
-        try ends.compactMap { end -> MissingOrders? in
-          let held = try RawDay.highest(of: end.stream, through: end.order, db)
-          let last = max(held?.order ?? 0, end.before)
-          guard last < end.order else { return nil }
-          return end.missing(after: held, reason: MissingOrders.cut(name))
+        try ends.flatMap { end -> [MissingOrders] in
+          let isThere = try [end.order, end.written].allSatisfy {
+            try RawDay.holds($0, of: end.stream, db)
+          }
+          guard !isThere else { return [] }
+          return end.missing(
+            among: try RawDay.spans(of: end.stream, db), reason: MissingOrders.cut(name))
         }
       }
       if let found, !found.isEmpty { missing[day] = found }

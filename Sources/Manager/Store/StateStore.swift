@@ -70,12 +70,16 @@ package final class StateStore: Sendable {
   private static func isHistoryAlone(
     _ folder: String, _ path: String, _ finding: String, _ file: String
   ) -> DiagnosticError {
-    DiagnosticError(
+    // The newest of them.
+    let names = ["state.sqlite.rescued"] + (2...9).map { "state.sqlite.rescued\($0)" }
+    let copy = names.last { FileStatus(path: "\(folder)/\($0)") != nil }
+    return DiagnosticError(
       .stateDirectoryUnusable, subject: path,
       reason: "\(finding), but history of it is there (history/\(file))",
-      remedy: (FileStatus(path: path + ".rescued") == nil
-        ? ""
-        : "The manager kept all of it as state.sqlite.rescued: rename that to state.sqlite. Else: ")
+      remedy: (copy.map {
+        "The manager kept all of it as \($0): rename that to state.sqlite. Else: "
+      }
+        ?? "")
         + "Restore state.sqlite from a backup; or move everything in \(folder) away to begin anew,"
         + " and enrol all agents again.")
   }
@@ -118,24 +122,29 @@ package final class StateStore: Sendable {
   /// Whether the database was removed, or another put in its place, while it is open: what would be written
   /// from then on would be in no file that anybody finds. Nothing is, and so a copy of it is whole.
   func noticeGone() -> Diagnostic? {
+    // It stays so, whatever is put there: what came since is nowhere.
+    if let known = damage, known.reason.hasPrefix(Self.isGone) { return known }
     guard FileStatus.isMissing(path) || FileStatus(path: path).map({ $0.inode != inode }) == true
     else { return nil }
     let copies = [path + ".rescued"] + (2...9).map { "\(path).rescued\($0)" }
     let copy = copies.first { FileStatus(path: $0) == nil } ?? copies[0]
-    return damageFound.withLock { known in
-      if let known, known.reason.hasPrefix(Self.isGone) { return known }
-      var found = Diagnostic(
-        .stateDirectoryUnusable, subject: path,
-        reason: "\(Self.isGone): nothing is stored, and nothing can be changed, until a start",
-        remedy: "Stop the manager, restore state.sqlite from a backup, and start it again.")
-      if rescue(to: copy) {
-        found.remedy =
-          "All of it is kept as \(copy): stop the manager, move what there is of state.sqlite, state.sqlite-wal"
-          + " and state.sqlite-shm away, rename the copy to state.sqlite, and start the manager again."
-      }
+    var found = Diagnostic(
+      .stateDirectoryUnusable, subject: path,
+      reason: "\(Self.isGone): nothing is stored, and nothing can be changed, until a start",
+      remedy: "Stop the manager, restore state.sqlite from a backup, and start it again.")
+    let isFirst = damageFound.withLock { known in
+      guard known?.reason.hasPrefix(Self.isGone) != true else { return false }
       known = found
-      return found
+      return true
     }
+    guard isFirst else { return damage }
+    if rescue(to: copy) {
+      found.remedy =
+        "All of it is kept as \(copy): stop the manager, move what there is of state.sqlite, state.sqlite-wal"
+        + " and state.sqlite-shm away, rename the copy to state.sqlite, and start the manager again."
+      damageFound.withLock { [found] in $0 = found }
+    }
+    return found
   }
 
   private static let isGone = "it was removed or replaced while the manager runs"

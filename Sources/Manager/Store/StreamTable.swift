@@ -67,17 +67,19 @@ struct StreamTable {
     for part in parts {
       try db.cachedStatement(
         sql: """
-          INSERT INTO stored_ends (stream, day, last_order, from_ns, through_ns)
-          VALUES (?, ?, ?, ?, ?)
+          INSERT INTO stored_ends (stream, day, last_order, written_order, from_ns, through_ns)
+          VALUES (?, ?, ?, ?, ?, ?)
           ON CONFLICT DO UPDATE SET last_order = max(last_order, excluded.last_order),
-            from_ns = min(from_ns, excluded.from_ns), through_ns = max(through_ns, excluded.through_ns)
+            written_order = excluded.written_order, from_ns = min(from_ns, excluded.from_ns), through_ns = max(through_ns, excluded.through_ns)
           """
       ).execute(arguments: [
         stream.id, HistoryDay(of: part.fromNanoseconds).number, Int64(clamping: part.lastOrder),
-        part.fromNanoseconds, part.throughNanoseconds,
+        Int64(clamping: part.lastOrder), part.fromNanoseconds, part.throughNanoseconds,
       ])
     }
-    try refind(block, stream.id, db)
+    if block.firstOrder <= block.lastOrder {
+      try noLongerMiss(block.firstOrder...block.lastOrder, stream.id, db)
+    }
     // One above a hole settles nothing below it: what is missing may still come.
     if block.firstOrder <= stream.order + 1 { raise(block.stream, to: block.lastOrder) }
   }
@@ -97,23 +99,21 @@ struct StreamTable {
     if orders.lowerBound <= stream.order + 1 { raise(key, to: orders.upperBound) }
   }
 
-  /// What was missing and came again.
-  private func refind(_ block: HistoryBlock, _ stream: Int64, _ db: Database) throws {
+  /// What was missing and came again, or is lost.
+  private func noLongerMiss(
+    _ orders: ClosedRange<UInt64>, _ stream: Int64, _ db: Database
+  ) throws {
     let rows = try Row.fetchAll(
       db.cachedStatement(
         sql:
           "SELECT * FROM missing_orders WHERE stream = ? AND first_order <= ? AND last_order >= ?"),
-      arguments: [stream, Int64(clamping: block.lastOrder), Int64(clamping: block.firstOrder)])
+      arguments: [stream, Int64(clamping: orders.upperBound), Int64(clamping: orders.lowerBound)])
     for row in rows {
-      let (first, last): (Int64, Int64) = (
-        try row.decode(forColumn: "first_order"), try row.decode(forColumn: "last_order")
-      )
       try db.execute(
         sql: "DELETE FROM missing_orders WHERE stream = ? AND first_order = ?",
-        arguments: [stream, first])
-      let held = OrderSet([block.firstOrder...max(block.firstOrder, block.lastOrder)])
-      guard first <= last else { continue }
-      for part in held.missing(from: UInt64(clamping: first)...UInt64(clamping: last)) {
+        arguments: [stream, row["first_order"]])
+      guard let all = try RawDay.orders(row) else { continue }
+      for part in OrderSet([orders]).missing(from: all) {
         try db.execute(
           sql: """
             INSERT OR REPLACE INTO missing_orders
@@ -143,18 +143,9 @@ struct StreamTable {
     ])
   }
 
-  /// It was told, or came.
+  /// It is lost, which is told.
   mutating func found(_ missing: MissingOrders, _ db: Database) throws {
-    let stream = try entry(missing.stream, db)
-    try db.cachedStatement(
-      sql: "DELETE FROM missing_orders WHERE stream = ? AND first_order = ?"
-    ).execute(arguments: [stream.id, Int64(clamping: missing.orders.lowerBound)])
-    try db.cachedStatement(
-      sql: "UPDATE stored_ends SET last_order = ? WHERE stream = ? AND last_order BETWEEN ? AND ?"
-    ).execute(arguments: [
-      Int64(clamping: missing.orders.lowerBound - 1), stream.id,
-      Int64(clamping: missing.orders.lowerBound), Int64(clamping: missing.orders.upperBound),
-    ])
+    try noLongerMiss(missing.orders, try entry(missing.stream, db).id, db)
   }
 
   mutating func settle(_ key: StreamKey, through order: UInt64, _ db: Database) throws {

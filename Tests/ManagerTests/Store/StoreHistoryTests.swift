@@ -218,6 +218,34 @@ import Testing
     #expect(try missing() == [])
   }
 
+  /// An agent sends its newest first: what is written last is not what is the newest.
+  @Test func whatWasWrittenLastIsMissedBelowWhatIsNewer() async throws {
+    let stream = Given.stream(1)
+    let day = HistoryDay(of: Given.now)
+    let name = "history/\(HistoryFile.raw(day).name)"
+    func append(_ orders: ClosedRange<UInt64>) async throws {
+      let begin = Given.now + Int64(orders.lowerBound) * 100
+      try await store.append(
+        write(Given.block(stream, orders: orders, from: begin, through: begin + 50)),
+        nanoseconds: begin)
+    }
+    try await append(1...10)
+    try await append(50...60)
+    store.history.close()
+    let older = try directory.contents(name)
+    try await append(11...49)
+    #expect(try await store.newlyMissing().isEmpty)
+    store.history.close()
+    for ending in ["-wal", "-shm"] {
+      try? FileManager.default.removeItem(atPath: directory.path + "/" + name + ending)
+    }
+    try directory.put(name, older)
+    let missing = try #require(try await store.newlyMissing()[day]?.first)
+    #expect(missing.orders == 11...49)
+    #expect(missing.afterNanoseconds == Given.now + 150)
+    #expect(missing.beforeNanoseconds == Given.now + 5_000)
+  }
+
   /// What somebody takes away under a running manager is in the database by the next look.
   @Test func aLogThatIsTakenAwayIsMovedIntoItsDatabase() async throws {
     let stream = Given.stream(1)

@@ -48,7 +48,7 @@ import Testing
       pinned == [
         "0001-trust 3363aa2a257f5f47", "0002-documents be5d7e6e8284f05f",
         "0003-history 5e26c53f7ccd271a", "0004-lost-orders 81407952e2d55374",
-        "0005-stored-ends 3cd4e33aca186c0d",
+        "0005-stored-ends 4ce9625f08b5b705",
       ])
   }
 
