@@ -296,10 +296,11 @@ class BadState(Disks):
         os.truncate(wal, before * 3 // 4)
         manager.start()
         agent.wait_connected()
-        manager.log(r"history lacks batches that it had")
+        manager.log(r"batches that were stored are missing.*history/raw-\S+ lost its end")
         lost = wait_until(lambda: [loss for loss in manager.server(agent.name)["losses"]
                                    if loss["batches"]], "the loss is told")
-        self.assertIn("the manager's store does not have them", lost[0]["reason"])
+        self.assertRegex(lost[0]["reason"], r"history/raw-\S+ lost its end")
+        self.assertLess(lost[0]["afterNanoseconds"], lost[0]["beforeNanoseconds"])
         # And it goes on.
         now = time.time()
         wait_until(lambda: any(at > now for at in self.times(manager, agent.name)), "new samples")
