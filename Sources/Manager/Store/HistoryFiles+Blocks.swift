@@ -207,13 +207,6 @@ extension HistoryFiles {
   }
 }
 
-/// What a block holds, and of when.
-struct BlockSpan: Hashable, Sendable {
-  var orders: ClosedRange<UInt64>
-  var from: Int64
-  var through: Int64
-}
-
 /// The rows of one day's file.
 enum RawDay {
   static func orders(_ row: Row) throws -> ClosedRange<UInt64>? {

@@ -1,6 +1,5 @@
 import Foundation
 import GRDB
-import Glibc
 import ManagerCore
 import Platform
 import Protocol
@@ -138,10 +137,7 @@ extension HistoryFiles {
     }
     guard let pool else { return }
     defer { state.withLock { _ = $0.closing.remove(file) } }
-    // Not where the state directory itself is gone: what is made there is in nobody's way later.
-    if FileStatus.isMissing(folder), mkdir(folder, 0o700) != 0, errno != EEXIST {
-      throw StoreFailure.noFolder(folder)
-    }
+    try StoreFailure.makeAgain(folder: folder)
     try? pool?.close()
     let isThere = !isGone(file)
     if !isThere { try prepareWithout(file) }

@@ -1,6 +1,5 @@
 import Foundation
 import GRDB
-import Glibc
 import ManagerCore
 import Platform
 import Protocol
@@ -94,9 +93,7 @@ extension JobStore {
 
   private func open(_ day: HistoryDay, creating: Bool) throws -> DatabaseQueue? {
     lookForLost([day])
-    if creating, FileStatus.isMissing(folder), mkdir(folder, 0o700) != 0, errno != EEXIST {
-      throw StoreFailure.noFolder(folder)
-    }
+    if creating { try StoreFailure.makeAgain(folder: folder) }
     return try state.withLock { state in
       guard !state.isClosed else { throw DiagnosticError(Site.stopping) }
       if let place = state.open.firstIndex(where: { $0.day == day }) {

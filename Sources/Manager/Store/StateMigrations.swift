@@ -153,10 +153,9 @@ enum StateMigrations {
     ) STRICT, WITHOUT ROWID;
     """
 
-  /// Of each stream and day the highest order that was written to that day's file, that of the block that was written last (what
-  /// an agent held back comes after what is newer), the begin of the first
-  /// block and the end of the last; the highest one of days that are not missed any more. Then what files lack that was written to them,
-  /// until its server tells whether the agent has it.
+  /// What was written to files of days, by stream: the highest order, that of the block that was written
+  /// last, the begin of the first block and the end of the last. In `gone_order` the highest one of days that
+  /// are not missed any more. Then what files lack of it, until it is in a block again or lost.
   private static let storedEnds = """
     ALTER TABLE streams ADD COLUMN gone_order INTEGER;
     CREATE TABLE stored_ends (

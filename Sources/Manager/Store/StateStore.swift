@@ -12,7 +12,7 @@ package final class StateStore: Sendable {
   /// The database's file, and its log's.
   private let inode: UInt64?
   let log: UInt64?
-  private let damageFound = Mutex<Diagnostic?>(nil)
+  private let damageFound = Mutex<Damage?>(nil)
   /// Held as long as the store lives, so that no second manager opens the same file.
   private let directory: StateDirectory
   /// Samples and their roll-ups.
@@ -123,18 +123,19 @@ package final class StateStore: Sendable {
   /// from then on would be in no file that anybody finds. Nothing is, and so a copy of it is whole.
   func noticeGone() -> Diagnostic? {
     // It stays so, whatever is put there: what came since is nowhere.
-    if let known = damage, known.reason.hasPrefix(Self.isGone) { return known }
+    if let known = damageFound.withLock({ $0?.kind == .gone ? $0?.finding : nil }) { return known }
     guard FileStatus.isMissing(path) || FileStatus(path: path).map({ $0.inode != inode }) == true
     else { return nil }
     let copies = [path + ".rescued"] + (2...9).map { "\(path).rescued\($0)" }
     let copy = copies.first { FileStatus(path: $0) == nil } ?? copies[0]
     var found = Diagnostic(
       .stateDirectoryUnusable, subject: path,
-      reason: "\(Self.isGone): nothing is stored, and nothing can be changed, until a start",
+      reason:
+        "it was removed or replaced while the manager runs: nothing is stored, and nothing can be changed, until a start",
       remedy: "Stop the manager, restore state.sqlite from a backup, and start it again.")
-    let isFirst = damageFound.withLock { known in
-      guard known?.reason.hasPrefix(Self.isGone) != true else { return false }
-      known = found
+    let isFirst = damageFound.withLock { [found] known in
+      guard known?.kind != .gone else { return false }
+      known = Damage(kind: .gone, finding: found)
       return true
     }
     guard isFirst else { return damage }
@@ -142,12 +143,10 @@ package final class StateStore: Sendable {
       found.remedy =
         "All of it is kept as \(copy): stop the manager, move what there is of state.sqlite, state.sqlite-wal"
         + " and state.sqlite-shm away, rename the copy to state.sqlite, and start the manager again."
-      damageFound.withLock { [found] in $0 = found }
+      damageFound.withLock { [found] in $0 = Damage(kind: .gone, finding: found) }
     }
     return found
   }
-
-  private static let isGone = "it was removed or replaced while the manager runs"
 
   /// - Returns: whether a whole copy is there.
   private func rescue(to copy: String) -> Bool {
@@ -176,13 +175,19 @@ package final class StateStore: Sendable {
 
   /// The first thing that was found damaged in the database while it was open: it stands until a start with
   /// another one, also when what else was asked for could be read.
-  package var damage: Diagnostic? { damageFound.withLock { $0 } }
+  package var damage: Diagnostic? { damageFound.withLock { $0?.finding } }
+
+  private struct Damage {
+    enum Kind { case unreadable, gone }
+    var kind: Kind
+    var finding: Diagnostic
+  }
 
   private func noted(_ error: any Error) -> DiagnosticError {
     let failure = StoreFailure.diagnose(error, path: path)
     let code = failure.diagnostic.code
     if code == DiagnosticCode.databaseCorrupt.rawValue, failure.diagnostic.subject == path {
-      damageFound.withLock { $0 = $0 ?? failure.diagnostic }
+      damageFound.withLock { $0 = $0 ?? Damage(kind: .unreadable, finding: failure.diagnostic) }
     }
     return failure
   }

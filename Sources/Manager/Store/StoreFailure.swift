@@ -84,8 +84,11 @@ enum StoreFailure {
       remedy: "Move what is there away; if the database lies elsewhere, put it back.")
   }
 
-  static func noFolder(_ path: String) -> DiagnosticError {
-    DiagnosticError(
+  /// Makes a folder that somebody removed. Not where the state directory itself is gone: what is made in
+  /// there would be in nobody's way but the next start's.
+  static func makeAgain(folder path: String) throws(DiagnosticError) {
+    guard FileStatus.isMissing(path), mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+    throw DiagnosticError(
       .stateDirectoryUnusable, subject: path,
       reason: "it is not there, and can not be made: \(String(cString: strerror(errno)))",
       remedy: "See that the manager's state directory is there, and stop and start the manager.")
